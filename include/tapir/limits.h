@@ -1,0 +1,61 @@
+/* Every cap of the stack: its name, its unit, and why it is what it is. Nothing grows without one. */
+#ifndef TAPIR_LIMITS_H
+#define TAPIR_LIMITS_H
+
+/* --- whole stack --- */
+#define TAPIR_MEMORY_DEFAULT_BYTES (1024ULL << 20) /* ceiling of all allocations unless the embedder sets one */
+#define TAPIR_NETIFS_MAX 8                         /* interfaces incl. loopback; indexes fit every netif field */
+#define TAPIR_NETIF_ADDRESSES_MAX 8                /* addresses an interface; a linear scan stays cheap */
+#define TAPIR_ROUTES_MAX 256                       /* static routes of a host; lookup walks them by prefix */
+#define TAPIR_SOCKETS_MAX 262144                   /* socket objects; bounds the handle pool */
+
+/* --- frames --- */
+#define TAPIR_FRAME_HEADROOM_BYTES 160      /* Ethernet 14 + IPv4 60 + TCP 60, rounded up to keep data aligned */
+#define TAPIR_FRAME_MAX_BYTES 65549         /* 65535 bytes of IP datagram and an Ethernet header */
+#define TAPIR_COPYBREAK_BYTES 2048          /* received payloads below this are copied: 1 byte never pins 64 KiB */
+#define TAPIR_OUT_PIECES 20                 /* payload pieces of a frame: send chunks a super-segment can touch */
+#define TAPIR_OUT_ROOM_BYTES 256            /* header room of a frame to send */
+#define TAPIR_SUPER_SEGMENT_MAX_BYTES 65480 /* IP total length is 16 bits: 65535 less headers */
+#define TAPIR_NETIF_QUEUE_FRAMES 1000       /* frames waiting for the device; Linux's default txqueuelen */
+#define TAPIR_NETIF_QUEUE_BYTES (4U << 20)  /* bytes waiting for the device, so that super-frames count too */
+#define TAPIR_LOOPBACK_BUDGET_FRAMES 64     /* loopback deliveries per call, so that a local loop cannot hang it */
+
+/* --- link: ARP --- */
+#define TAPIR_MTU_MIN 68                        /* RFC 791: every internet module forwards 68 bytes unfragmented */
+#define TAPIR_MTU_MAX 65521                     /* the most a TAP device takes */
+#define TAPIR_LOOPBACK_MTU 65535                /* the largest IP datagram */
+#define TAPIR_ARP_ENTRIES_MAX 1024              /* neighbours an interface; Linux gc_thresh3 */
+#define TAPIR_ARP_PENDING_BYTES 65536           /* bytes waiting for one neighbour (HAZARDS L7) */
+#define TAPIR_ARP_PENDING_FRAMES 32             /* frames waiting for one neighbour */
+#define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours of the stack */
+#define TAPIR_ARP_TRIES 3                       /* requests before EHOSTUNREACH; Linux mcast_solicit */
+#define TAPIR_ARP_RETRY_US 1000000ULL           /* RFC 1122 2.3.2.1: at most one request a second a destination */
+#define TAPIR_ARP_REACHABLE_US 30000000ULL      /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
+#define TAPIR_ARP_DELAY_US 5000000ULL           /* a stale entry in use waits this long before it is probed */
+#define TAPIR_ARP_STALE_US 600000000ULL         /* an unused stale entry lives this long (RFC 1122: must expire) */
+#define TAPIR_ARP_LOCK_US 1000000ULL            /* a fresh entry is not replaced by another claim (L5); Linux locktime */
+#define TAPIR_ARP_DEFEND_US 10000000ULL         /* RFC 5227 DEFEND_INTERVAL */
+
+/* --- ip --- */
+#define TAPIR_REASM_DATAGRAMS_MAX 256           /* datagrams in reassembly; with the byte cap bounds FragmentSmack */
+#define TAPIR_REASM_PER_SOURCE_MAX 64           /* of them from one source, so that one cannot starve the rest (F6) */
+#define TAPIR_REASM_BYTES_MAX (1U << 20)        /* memory of all of them, true size */
+#define TAPIR_REASM_TIMEOUT_US 30000000ULL      /* Linux ipfrag_time; RFC 1122's 60-120 s costs too much memory */
+#define TAPIR_PMTU_ENTRIES_MAX 256              /* destinations with a learnt MTU (C5) */
+#define TAPIR_PMTU_FLOOR 552                    /* never believe less; Linux min_pmtu (C5) */
+#define TAPIR_PMTU_EXPIRE_US 600000000ULL       /* RFC 1191 6.3: ten minutes, then try the interface MTU again */
+#define TAPIR_ICMP_RATE_PER_S 1000              /* errors and challenges a second, whole stack; Linux icmp_msgs_per_sec */
+#define TAPIR_ICMP_BURST 50                     /* Linux icmp_msgs_burst */
+#define TAPIR_ICMP_QUOTE_BYTES 548              /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
+#define TAPIR_IGMP_GROUPS_MAX 64                /* groups an interface; Linux's 20 a socket, several sockets */
+
+/* --- udp, raw and ping sockets --- */
+#define TAPIR_DGRAM_RCVBUF_BYTES 212992         /* default receive queue by true size; Linux rmem_default */
+#define TAPIR_DGRAM_SNDBUF_BYTES 212992         /* default bytes waiting to be sent; Linux wmem_default */
+#define TAPIR_RCVBUF_MAX_BYTES (64U << 20)      /* what SO_RCVBUF may ask for */
+#define TAPIR_SNDBUF_MAX_BYTES (64U << 20)      /* what SO_SNDBUF may ask for */
+#define TAPIR_ERRQUEUE_MAX 32                   /* queued IP_RECVERR reports a socket */
+#define TAPIR_PORT_FIRST 32768                  /* ephemeral ports; Linux ip_local_port_range */
+#define TAPIR_PORT_LAST 60999
+
+#endif

@@ -1,0 +1,207 @@
+/* The core's non-blocking socket objects: BSD sockets without descriptors, blocking or a clock.
+ *
+ * Every int result is 0 or a negative errno with Linux's meaning; nothing blocks: what would is -EAGAIN.
+ * A socket is named by a generation-tagged handle, so that a stale one is -EBADF and never somebody else's.
+ * After tapir_stack_input, _tick or any call here, tapir_sock_news names the sockets whose readiness may
+ * have changed, and tapir_stack_output has what is to be sent.
+ */
+#ifndef TAPIR_SOCK_H
+#define TAPIR_SOCK_H
+
+#include <tapir/core.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t tapir_sock; /* 0 names no socket */
+
+enum tapir_sock_type {
+    TAPIR_SOCK_STREAM, /* TCP */
+    TAPIR_SOCK_DGRAM,  /* UDP */
+    TAPIR_SOCK_PING,   /* ICMP echo: SOCK_DGRAM with IPPROTO_ICMP; the port is the echo identifier */
+    TAPIR_SOCK_RAW,    /* IPv4 datagrams of one protocol, received with their IP header */
+};
+
+/* Readiness bits. */
+#define TAPIR_READY_IN 1U    /* recv or accept would not block */
+#define TAPIR_READY_OUT 2U   /* send would not block; connect has ended */
+#define TAPIR_READY_PRI 4U   /* urgent data to be had with TAPIR_MSG_OOB */
+#define TAPIR_READY_ERR 8U   /* an error waits in TAPIR_OPT_ERROR or the error queue */
+#define TAPIR_READY_HUP 16U  /* both directions are shut */
+#define TAPIR_READY_RDHUP 32U /* the peer sent FIN, or reading was shut */
+
+/* Message flags. */
+#define TAPIR_MSG_OOB 1U      /* urgent data */
+#define TAPIR_MSG_PEEK 2U     /* leave the data in the queue */
+#define TAPIR_MSG_TRUNC 4U    /* recv: return the datagram's true length (stream: discard); result: it was cut */
+#define TAPIR_MSG_MORE 8U     /* send: more follows, hold a partial segment */
+#define TAPIR_MSG_ERRQUEUE 16U /* recv: take a report of the error queue */
+#define TAPIR_MSG_CTRUNC 32U  /* result only, for the layer above */
+
+#define TAPIR_SHUT_RD 1U
+#define TAPIR_SHUT_WR 2U
+
+struct tapir_iovec {
+    void *base;
+    size_t len;
+};
+
+/* A report of the error queue (IP_RECVERR). */
+struct tapir_sock_error {
+    int error;                      /* errno; 0: no report */
+    uint8_t origin;                 /* 1 local, 2 ICMP: as SO_EE_ORIGIN_* */
+    uint8_t type, code;             /* ICMP */
+    uint32_t info;                  /* the MTU for EMSGSIZE */
+    struct tapir_addr offender;     /* who sent the ICMP message */
+};
+
+/* A message. send: iov, and peer when has_peer, and the overrides marked as present. recv fills the rest. */
+struct tapir_msg {
+    const struct tapir_iovec *iov;
+    size_t iov_count;
+    uint32_t flags; /* recv result: TAPIR_MSG_TRUNC, _OOB, _ERRQUEUE */
+
+    bool has_peer; /* send: to `peer`; recv: `peer` was filled in */
+    struct tapir_endpoint peer;
+
+    bool has_local; /* send: use this source address (IP_PKTINFO); recv: the datagram's destination */
+    struct tapir_addr local;
+    int netif; /* recv: where it arrived; send: leave by this one, 0 any */
+
+    bool has_ttl, has_tos;
+    uint8_t ttl, tos;
+
+    struct tapir_sock_error error; /* recv with TAPIR_MSG_ERRQUEUE */
+};
+
+/* Options with integer values. The comment names the option of the BSD layer. "get" alone: cannot be set. */
+enum tapir_sock_opt {
+    TAPIR_OPT_REUSEADDR,      /* SO_REUSEADDR */
+    TAPIR_OPT_REUSEPORT,      /* SO_REUSEPORT */
+    TAPIR_OPT_KEEPALIVE,      /* SO_KEEPALIVE; stream (others keep the value, as Linux) */
+    TAPIR_OPT_LINGER,         /* SO_LINGER: seconds, -1 off */
+    TAPIR_OPT_RCVBUF,         /* SO_RCVBUF, doubled as Linux does */
+    TAPIR_OPT_SNDBUF,         /* SO_SNDBUF, doubled as Linux does */
+    TAPIR_OPT_RCVLOWAT,       /* SO_RCVLOWAT */
+    TAPIR_OPT_ERROR,          /* SO_ERROR: get, and it clears; positive errno */
+    TAPIR_OPT_TYPE,           /* get: enum tapir_sock_type */
+    TAPIR_OPT_PROTOCOL,       /* get: IP protocol number */
+    TAPIR_OPT_ACCEPTCONN,     /* SO_ACCEPTCONN: get */
+    TAPIR_OPT_BROADCAST,      /* SO_BROADCAST */
+    TAPIR_OPT_OOBINLINE,      /* SO_OOBINLINE */
+    TAPIR_OPT_NETIF,          /* SO_BINDTODEVICE: netif index, 0 any */
+    TAPIR_OPT_NODELAY,        /* TCP_NODELAY */
+    TAPIR_OPT_CORK,           /* TCP_CORK */
+    TAPIR_OPT_MAXSEG,         /* TCP_MAXSEG */
+    TAPIR_OPT_KEEPIDLE_US,    /* TCP_KEEPIDLE */
+    TAPIR_OPT_KEEPINTVL_US,   /* TCP_KEEPINTVL */
+    TAPIR_OPT_KEEPCNT,        /* TCP_KEEPCNT */
+    TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
+    TAPIR_OPT_QUICKACK,       /* TCP_QUICKACK */
+    TAPIR_OPT_SYNCNT,         /* TCP_SYNCNT */
+    TAPIR_OPT_LINGER2_US,     /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
+    TAPIR_OPT_DEFER_ACCEPT,   /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
+    TAPIR_OPT_TTL,            /* IP_TTL; -1: the default */
+    TAPIR_OPT_TOS,            /* IP_TOS */
+    TAPIR_OPT_MTU_DISCOVER,   /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
+    TAPIR_OPT_MTU,            /* IP_MTU: get, connected only */
+    TAPIR_OPT_RECVERR,        /* IP_RECVERR */
+    TAPIR_OPT_HDRINCL,        /* IP_HDRINCL; raw */
+    TAPIR_OPT_MULTICAST_TTL,  /* IP_MULTICAST_TTL; not stream */
+    TAPIR_OPT_MULTICAST_LOOP, /* IP_MULTICAST_LOOP; not stream */
+    TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
+    TAPIR_OPT_CHECKSUM_OFF,   /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
+    TAPIR_OPT_IN_BYTES,       /* FIONREAD: get; bytes readable (datagram: of the next one) */
+    TAPIR_OPT_OUT_BYTES,      /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent */
+    TAPIR_OPT_AT_MARK,        /* SIOCATMARK: get */
+};
+
+/* TCP_INFO, in our own units; the BSD layer fills struct tcp_info from it. */
+struct tapir_tcp_info {
+    uint8_t state; /* enum tapir_tcp_state */
+    uint8_t ca_state; /* 0 open, 1 disorder, 3 recovery, 4 loss: as Linux */
+    uint8_t retransmits, probes, backoff;
+    bool timestamps, sack, wscale_ok;
+    uint8_t snd_wscale, rcv_wscale;
+    uint64_t rto_us, ato_us, rtt_us, rttvar_us, rcv_rtt_us, min_rtt_us;
+    uint32_t snd_mss_bytes, rcv_mss_bytes, advmss_bytes, pmtu_bytes;
+    uint32_t unacked_segs, sacked_segs, lost_segs, retrans_segs, reordering_segs;
+    uint32_t cwnd_bytes, ssthresh_bytes, snd_wnd_bytes, rcv_wnd_bytes, rcv_space_bytes;
+    uint32_t total_retrans_segs;
+    uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
+    uint64_t segs_out, segs_in, data_segs_out, data_segs_in;
+    uint32_t notsent_bytes;
+    uint64_t last_data_sent_us, last_data_recv_us, last_ack_recv_us; /* times, not ages */
+    uint32_t rcv_ooopack, delivered_segs;
+    uint64_t busy_us;
+};
+
+/* Opens a socket. `protocol` matters to RAW only. -EMFILE at TAPIR_SOCKETS_MAX, -ENOBUFS, -EPROTONOSUPPORT. */
+TAPIR_API int tapir_sock_open(struct tapir_stack *stack, enum tapir_sock_type type, uint8_t protocol, tapir_sock *sock);
+
+/* Closes the socket; the handle is stale afterwards. A stream goes on in the background (RFC 9293 3.10.4),
+ * or is reset with linger 0 or unread data (RFC 2525 2.17). -EBADF. */
+TAPIR_API int tapir_sock_close(struct tapir_stack *stack, tapir_sock sock, uint64_t now_us);
+
+/* Binds to a local endpoint; an all-zero address is the wildcard, port 0 an ephemeral one.
+ * -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
+TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *local);
+
+/* Stream: starts the handshake, -EINPROGRESS; again: -EALREADY, -EISCONN. Others: sets the peer, 0.
+ * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset).
+ * -ENETUNREACH, -EADDRNOTAVAIL, -EACCES (broadcast), -EINVAL, -EOPNOTSUPP (listening), -ENOBUFS. */
+TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *peer,
+                                 uint64_t now_us);
+
+/* Makes a stream listen; again: changes the backlog (Linux's meaning). -EOPNOTSUPP, -EINVAL, -EADDRINUSE. */
+TAPIR_API int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog);
+
+/* Gives the next accepted connection and fills *peer. -EAGAIN, -EINVAL (not listening), -EMFILE, -ENOBUFS. */
+TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapir_sock *child,
+                                struct tapir_endpoint *peer, uint64_t now_us);
+
+/* Sends: copies out of msg->iov. Returns bytes taken (a stream may take some), or -EAGAIN, -EPIPE,
+ * -ENOTCONN, -EDESTADDRREQ, -EISCONN, -EMSGSIZE, -EACCES, -ENETUNREACH, -EHOSTUNREACH, -ECONNRESET, a
+ * pending error, -ENOBUFS. */
+TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, const struct tapir_msg *msg,
+                                  uint32_t flags, uint64_t now_us);
+
+/* Receives: copies into msg->iov. Returns bytes, 0 at the end of a stream, -EAGAIN, -ENOTCONN, -EINVAL (OOB
+ * with none), a pending error. */
+TAPIR_API int64_t tapir_sock_recv(struct tapir_stack *stack, tapir_sock sock, struct tapir_msg *msg, uint32_t flags,
+                                  uint64_t now_us);
+
+/* Shuts reading, writing or both (TAPIR_SHUT_*). -ENOTCONN, -EINVAL. */
+TAPIR_API int tapir_sock_shutdown(struct tapir_stack *stack, tapir_sock sock, uint32_t how, uint64_t now_us);
+
+/* The socket's own endpoint (zero while unbound), and its peer's (-ENOTCONN). */
+TAPIR_API int tapir_sock_local(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *local);
+TAPIR_API int tapir_sock_peer(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *peer);
+
+/* Sets or reads an option: -ENOPROTOOPT (not for this type), -EINVAL (value). */
+TAPIR_API int tapir_sock_set(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t value,
+                             uint64_t now_us);
+TAPIR_API int tapir_sock_get(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t *value);
+
+/* Joins or leaves a group on an interface (0: the route to the group decides).
+ * -EINVAL, -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), -ENODEV, -ENOBUFS, -ENOPROTOOPT. */
+TAPIR_API int tapir_sock_join(struct tapir_stack *stack, tapir_sock sock, const struct tapir_addr *group, int netif,
+                              uint64_t now_us);
+TAPIR_API int tapir_sock_leave(struct tapir_stack *stack, tapir_sock sock, const struct tapir_addr *group, int netif,
+                               uint64_t now_us);
+
+/* Fills *info. -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_tcp_info(struct tapir_stack *stack, tapir_sock sock, struct tapir_tcp_info *info,
+                                  uint64_t now_us);
+
+/* The readiness bits now; TAPIR_READY_ERR | TAPIR_READY_HUP for a stale handle. */
+TAPIR_API uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock);
+
+/* Takes the next socket whose readiness may have changed since it was last named here; false: no more. */
+TAPIR_API bool tapir_sock_news(struct tapir_stack *stack, tapir_sock *sock);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

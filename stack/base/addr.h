@@ -1,0 +1,51 @@
+/* Addresses: 16 bytes, IPv4 as v4-mapped. */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <tapir/core.h>
+
+#define IPV4_ANY 0x00000000U
+#define IPV4_BROADCAST 0xffffffffU
+#define IPV4_LOOPBACK 0x7f000001U
+#define IPV4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+
+/* The v4-mapped address of `ipv4` in host order. */
+static inline struct tapir_addr addr_of_ipv4(uint32_t ipv4) {
+    return (struct tapir_addr){.b = {[10] = 0xff, 0xff, (uint8_t)(ipv4 >> 24), (uint8_t)(ipv4 >> 16),
+                                     (uint8_t)(ipv4 >> 8), (uint8_t)ipv4}};
+}
+
+/* The IPv4 address in host order of a v4-mapped address. */
+static inline uint32_t addr_ipv4(const struct tapir_addr *addr) {
+    return IPV4(addr->b[12], addr->b[13], addr->b[14], addr->b[15]);
+}
+
+static inline bool addr_equal(const struct tapir_addr *a, const struct tapir_addr *b) {
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+/* v4-mapped? (an all-zero address is not) */
+static inline bool addr_is_ipv4(const struct tapir_addr *addr) {
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(addr->b, prefix, sizeof prefix) == 0;
+}
+
+/* The wildcard: all zero, or v4-mapped 0.0.0.0. */
+static inline bool addr_is_any(const struct tapir_addr *addr) {
+    static const struct tapir_addr zero;
+    return addr_equal(addr, &zero) || (addr_is_ipv4(addr) && addr_ipv4(addr) == IPV4_ANY);
+}
+
+static inline bool ipv4_is_multicast(uint32_t ipv4) { return ipv4 >> 28 == 0xe; }
+static inline bool ipv4_is_loopback(uint32_t ipv4) { return ipv4 >> 24 == 127; }
+static inline bool addr_is_multicast(const struct tapir_addr *addr) {
+    return addr_is_ipv4(addr) ? ipv4_is_multicast(addr_ipv4(addr)) : addr->b[0] == 0xff;
+}
+
+/* The netmask of a prefix length 0..32, host order. */
+static inline uint32_t ipv4_mask(unsigned prefix_len) { return prefix_len == 0 ? 0 : UINT32_MAX << (32 - prefix_len); }
+
+#endif

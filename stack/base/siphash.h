@@ -1,0 +1,15 @@
+/* SipHash-2-4 (Aumasson and Bernstein, 2012): the keyed hash under every table, ISN, port, cookie and id. */
+#ifndef BASE_SIPHASH_H
+#define BASE_SIPHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct siphash_key {
+    uint64_t k0, k1;
+};
+
+/* The 64-bit hash of len bytes. Borrows both. */
+uint64_t siphash(const struct siphash_key *key, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,115 @@
+/* Interfaces, Ethernet framing and neighbours. Below IP: it knows addresses only to answer ARP.
+ *
+ * Frames that go up to IP and datagrams that found no neighbour go through `struct link_handlers`, which
+ * stack.c fills in.
+ */
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include "base/core.h"
+#include "base/frame.h"
+#include "base/table.h"
+#include "wire/wire.h"
+
+#define LINK_LOOPBACK 0 /* the index of netif "lo" */
+
+/* How a frame was, or is to be, addressed. */
+enum link_cast { LINK_UNICAST, LINK_BROADCAST, LINK_MULTICAST };
+
+enum link_address_state { LINK_ADDRESS_PROBING, LINK_ADDRESS_VALID, LINK_ADDRESS_CONFLICT };
+
+/* An address of an interface, with its RFC 5227 machine (arp_acd.c). */
+struct link_address {
+    struct tapir_addr addr;
+    uint8_t prefix_len; /* of the IPv4 address, 0..32 */
+    uint8_t state;      /* enum link_address_state */
+    uint8_t sent;       /* probes or announcements so far */
+    bool used;          /* the slot is taken */
+    uint64_t defended_us; /* last defence; 0 never */
+    struct timer timer;
+    struct link_netif *netif;
+};
+
+struct link;
+
+struct link_netif {
+    struct link *link;
+    bool used, up;
+    uint8_t index;
+    char name[16];
+    uint8_t mac[6];
+    uint32_t mtu_bytes, caps;
+    struct link_address addresses[TAPIR_NETIF_ADDRESSES_MAX];
+    struct frame_queue queue; /* complete frames waiting for the device; for lo: datagrams without framing */
+    uint64_t queue_bytes;
+    struct table neighbours;  /* of struct arp_entry */
+    struct list neighbours_lru;
+    uint8_t multicast_mac_count;
+};
+
+struct link_handlers {
+    void *ctx;
+    /* An IPv4 datagram came in: frame->data is its first byte, frame->len all bytes after the link header.
+     * Borrows frame. */
+    void (*input)(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us);
+    /* No neighbour answered for this datagram (frame->data at its IP header). Borrows frame. */
+    void (*unreachable)(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
+};
+
+struct link {
+    struct core *core; /* kept */
+    struct link_handlers handlers;
+    struct link_netif netifs[TAPIR_NETIFS_MAX];
+    uint64_t pending_bytes; /* waiting for neighbours, whole stack */
+};
+
+/* Prepares the room and its loopback interface; `handlers` is copied. */
+int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
+void link_destroy(struct link *link);
+
+/* Adds an interface: its index, -EINVAL, -EEXIST (name) or -ENOBUFS (full, memory). Borrows config. */
+int link_netif_add(struct link *link, const struct tapir_netif_config *config);
+
+/* The interface, or NULL. */
+struct link_netif *link_netif_get(struct link *link, int index);
+
+int link_netif_set_up(struct link_netif *netif, bool up);
+
+/* Adds an address and starts announcing, or probing first (RFC 5227). -EEXIST, -ENOBUFS. */
+int link_address_add(struct link_netif *netif, const struct tapir_addr *addr, unsigned prefix_len, bool probe,
+                     uint64_t now_us);
+int link_address_remove(struct link_netif *netif, const struct tapir_addr *addr);
+
+/* The valid address entry of netif equal to addr, or NULL; and of any interface. */
+const struct link_address *link_address_find(const struct link_netif *netif, const struct tapir_addr *addr);
+const struct link_address *link_address_find_any(const struct link *link, const struct tapir_addr *addr);
+
+/* A frame came from the device (Ethernet header first). Borrows frame. */
+void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
+
+/* Sends a whole IPv4 datagram (frame->data at its IP header, headroom before it) to next_hop: resolves the
+ * neighbour, prepends Ethernet, queues for the device. On lo it queues for delivery. Takes frame.
+ * frame->offload.csum_start counts from the IP header here and is moved along.
+ * 0, or -ENOBUFS (queue full), -EHOSTUNREACH (known dead), -ENETDOWN: counted, frame released. */
+int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
+                    struct tapir_frame *frame, uint64_t now_us);
+
+/* Completes a segment pulled by the device: prepends Ethernet to out->header (at its IP header) and returns 1.
+ * If the neighbour is not resolved, keeps a copy for it and returns 0; or 0 if it was dropped (counted).
+ * Not for lo. */
+int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
+                  struct tapir_out *out, uint64_t now_us);
+
+/* Copies `out` (headers and pieces) into one new frame, data at out->header; NULL: memory short. */
+struct tapir_frame *link_out_to_frame(struct link *link, const struct tapir_out *out);
+
+/* The next queued frame for the device, given; NULL: none. */
+struct tapir_frame *link_dequeue(struct link_netif *netif);
+
+/* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). */
+void link_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
+
+/* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). For tests and traces. */
+int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
+
+#endif

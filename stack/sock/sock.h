@@ -1,0 +1,68 @@
+/* Socket objects: one struct for all types, and the table of operations that each type fills in. */
+#ifndef SOCK_SOCK_H
+#define SOCK_SOCK_H
+
+#include <tapir/sock.h>
+
+#include "base/core.h"
+#include "base/pool.h"
+#include "ip/ip.h"
+
+struct sock;
+struct sock_layer;
+
+/* One socket type's operations; results as the tapir_sock_* functions give them. None is NULL except where
+ * said; sock.c answers -EOPNOTSUPP, -ENOPROTOOPT for those. */
+struct sock_ops {
+    int (*open)(struct sock *s);
+    void (*close)(struct sock *s, uint64_t now_us); /* the struct sock is freed by sock.c afterwards */
+    int (*bind)(struct sock *s, const struct tapir_endpoint *local);
+    int (*connect)(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us);
+    int (*listen)(struct sock *s, unsigned backlog);                                       /* may be NULL */
+    int (*accept)(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us); /* may be NULL */
+    int64_t (*send)(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+    int64_t (*recv)(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+    int (*shutdown)(struct sock *s, uint32_t how, uint64_t now_us);
+    int (*local)(struct sock *s, struct tapir_endpoint *local);
+    int (*peer)(struct sock *s, struct tapir_endpoint *peer);
+    int (*set)(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
+    int (*get)(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
+    int (*join)(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us); /* may be NULL */
+    int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);         /* may be NULL */
+    uint32_t (*ready)(struct sock *s);
+};
+
+struct sock {
+    struct sock_layer *layer;
+    const struct sock_ops *ops;
+    tapir_sock handle;
+    uint8_t type, protocol;
+    void *impl; /* the type's own object: struct tcp_conn or tcp_listener (stream), struct sock_dgram (others) */
+};
+
+struct tcp;
+struct udp;
+
+struct sock_layer {
+    struct core *core;
+    struct ip *ip;
+    struct tcp *tcp;
+    struct udp *udp;
+    struct pool sockets; /* of struct sock */
+    struct list raw;     /* raw sockets, of struct sock_dgram */
+    struct list ping;    /* ping sockets, of struct sock_dgram */
+};
+
+extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_ping_ops;
+
+int sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp);
+void sock_destroy(struct sock_layer *layer);
+
+/* What ip calls (ip_raw_fn, and the ICMP handler's input and error for ping sockets); ctx: the sock_layer. */
+bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
+enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
+bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us);
+/* Errors about datagrams of protocols without a handler: to raw sockets with IP_RECVERR. */
+bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us);
+
+#endif
