@@ -1,0 +1,26 @@
+/* UDP headers (RFC 768). */
+#include "wire/wire.h"
+
+bool wire_udp_parse(const uint8_t *data, size_t len, struct wire_udp *udp) {
+    if (len < WIRE_UDP_LEN) {
+        return false;
+    }
+    struct reader r = reader_of(data, WIRE_UDP_LEN);
+    udp->src_port = reader_u16(&r);
+    udp->dst_port = reader_u16(&r);
+    udp->len = reader_u16(&r);
+    udp->checksum = reader_u16(&r);
+    return true;
+}
+
+void wire_udp_emit(struct writer *w, const struct wire_udp *udp) {
+    uint8_t *header = writer_room(w, WIRE_UDP_LEN);
+    if (header == NULL) {
+        return;
+    }
+    struct writer h = writer_of(header, WIRE_UDP_LEN);
+    writer_u16(&h, udp->src_port);
+    writer_u16(&h, udp->dst_port);
+    writer_u16(&h, udp->len);
+    writer_u16(&h, udp->checksum);
+}
