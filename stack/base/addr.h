@@ -14,8 +14,8 @@
 
 /* The v4-mapped address of `ipv4` in host order. */
 static inline struct tapir_addr addr_of_ipv4(uint32_t ipv4) {
-    return (struct tapir_addr){.b = {[10] = 0xff, 0xff, (uint8_t)(ipv4 >> 24), (uint8_t)(ipv4 >> 16),
-                                     (uint8_t)(ipv4 >> 8), (uint8_t)ipv4}};
+    return (struct tapir_addr){
+        .b = {[10] = 0xff, 0xff, (uint8_t)(ipv4 >> 24), (uint8_t)(ipv4 >> 16), (uint8_t)(ipv4 >> 8), (uint8_t)ipv4}};
 }
 
 /* The IPv4 address in host order of a v4-mapped address. */

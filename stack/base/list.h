@@ -44,8 +44,8 @@ static inline struct list *list_pop_front(struct list *head) {
 }
 
 /* Walks the list; the body may remove `node` but no other. */
-#define LIST_FOR_EACH(node, head)                                                           \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);       \
+#define LIST_FOR_EACH(node, head)                                                     \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 
 #define LIST_ENTRY(node, type, field) CONTAINER_OF(node, type, field)

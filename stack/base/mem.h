@@ -1,4 +1,4 @@
-/* Memory from the embedder's allocator under the stack's cap, and pools of objects with tagged handles. */
+/* Memory from the embedder's allocator, counted against the stack's cap. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 

@@ -36,7 +36,8 @@ void table_remove(struct table *table, struct table_node *node);
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
 
-/* Walks all nodes: the first at *cursor (start at 0) or later buckets. Nothing may be inserted meanwhile. */
+/* Walks all nodes: the one after `last`, which must still be in the table; NULL starts the walk with *cursor 0.
+ * NULL at the end. Nothing may be inserted meanwhile; to remove a node, first ask for the one after it. */
 struct table_node *table_walk(const struct table *table, uint32_t *cursor, struct table_node *last);
 
 #endif

@@ -1,8 +1,10 @@
 /* A hierarchical timing wheel (Varghese and Lauck, 1987) of 1 us: arm and cancel are O(1), firing is exact.
  *
- * Eight levels of 64 slots, each with a bitmap, so that the next deadline is found in O(levels). A timer
- * cascades down one level at a time and is in a level-0 slot, in the order of arming, when it is due:
- * timers with the same deadline fire in the order in which they were armed.
+ * Eleven levels of 64 slots: a digit of six bits each, so that every 64-bit deadline has its place. A timer is
+ * at the level of the highest digit in which its deadline differs from now, in the slot of that digit. So all
+ * of one level is due before anything of the next, a bitmap a level finds the next slot in O(levels), and
+ * timers of one deadline are always in one list, in the order in which they were armed. As time enters a slot,
+ * its timers cascade to the levels below; at level 0 a slot is one microsecond.
  */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
@@ -12,49 +14,55 @@
 
 #include "base/list.h"
 
-#define TIMER_LEVELS 8
+#define TIMER_LEVELS 11
 #define TIMER_SLOTS 64
+
+/* Timers of one slot that timer_wheel_next looks at, so that its cost is flat in connections. */
+#define TIMER_SCAN_MAX 16
 
 struct timer;
 
 /* Called once when the timer is due, disarmed already: it may arm itself and others, and free its owner. */
 typedef void timer_fire_fn(struct timer *timer, uint64_t now_us);
 
-/* Embedded in its owner, who must disarm it before going away. */
+/* Embedded in its owner, who must disarm it before going away. All zero is disarmed. */
 struct timer {
     struct list node;
     uint64_t deadline_us;
-    uint64_t order; /* of arming */
     timer_fire_fn *fire;
-    uint8_t level, slot;
+    uint8_t level, slot; /* level TIMER_LEVELS: in the wheel's due list */
 };
 
 struct timer_wheel {
-    uint64_t now_us;     /* everything before this has fired */
-    uint64_t next_order;
+    uint64_t now_us;                 /* everything before this has fired */
     uint64_t occupied[TIMER_LEVELS]; /* bit s: slot s holds timers */
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
-    struct list due;     /* moved here before they fire, so that re-arming cannot loop */
+    struct list due; /* moved here before they fire, so that re-arming cannot loop */
     uint32_t armed;
 };
 
+/* The wheel must stay where it is: its lists point into it. */
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_us);
 
+/* Makes a disarmed timer that calls fire. */
 void timer_init(struct timer *timer, timer_fire_fn *fire);
 
-/* Arms, or moves, the timer. A deadline in the past fires on the next timer_wheel_run. */
+/* Arms, or moves, the timer; the wheel keeps it until it fires or is cancelled. A deadline that the wheel has
+ * passed is taken as the wheel's now: it fires on the next timer_wheel_run. */
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_us);
 
-/* Disarms; nothing if it was not armed. */
+/* Disarms, even one that is due in the timer_wheel_run under way; nothing if it was not armed. */
 void timer_cancel(struct timer_wheel *wheel, struct timer *timer);
 
 static inline bool timer_armed(const struct timer *timer) { return list_linked(&timer->node); }
 
-/* The earliest deadline, exact; TAPIR_NEVER if nothing is armed. */
+/* The earliest deadline; TAPIR_NEVER if nothing is armed. Never late, and exact unless more than
+ * TIMER_SCAN_MAX timers share the first slot: then it is the start of that slot, and running the wheel at that
+ * time spreads them over lower levels, so that a few such calls come to the exact time. */
 uint64_t timer_wheel_next(const struct timer_wheel *wheel);
 
 /* Fires everything due at now_us, by deadline and then by order of arming. What a callback arms for now_us
- * or earlier fires in the next call. A now_us before the last one is taken as the last one. */
+ * or earlier fires in the next call. A now_us before the last one is taken as the last one. Not from a callback. */
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us);
 
 #endif

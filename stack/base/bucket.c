@@ -1,0 +1,45 @@
+/* A token bucket: the rate is exact, the level it refills to is not, so that nobody can count against it. */
+#include "base/bucket.h"
+
+#include "base/core.h"
+
+#define SECOND_US 1000000ULL
+
+void bucket_init(struct bucket *bucket, uint32_t rate_per_s, uint32_t burst, uint64_t now_us) {
+    *bucket = (struct bucket){.rate_per_s = rate_per_s, .burst = burst, .tokens = burst, .refilled_us = now_us};
+}
+
+/* The whole tokens earned since the last refill, at most `burst`; moves refilled_us on by what they took. */
+static uint32_t earn(struct bucket *bucket, uint64_t now_us) {
+    if (now_us <= bucket->refilled_us || bucket->rate_per_s == 0) {
+        return 0;
+    }
+    uint64_t elapsed_us = now_us - bucket->refilled_us;
+    if (elapsed_us / SECOND_US > bucket->burst / bucket->rate_per_s) {
+        bucket->refilled_us = now_us;
+        return bucket->burst;
+    }
+    /* Below (burst + rate) * SECOND_US here: far from overflow. The rest of a token stays on the clock. */
+    uint64_t earned = elapsed_us * bucket->rate_per_s / SECOND_US;
+    bucket->refilled_us += earned * SECOND_US / bucket->rate_per_s;
+    return (uint32_t)min_u64(earned, bucket->burst);
+}
+
+/* C8 and S5: with a known level an attacker counts answers to learn what others were sent. So each refill goes
+ * up to a level drawn anew between half the burst and all of it; a bucket kept near empty never notices. */
+static void refill(struct bucket *bucket, struct core *core, uint64_t now_us) {
+    uint32_t earned = earn(bucket, now_us);
+    if (earned > 0) {
+        uint32_t level = bucket->burst - core_random_below(core, bucket->burst / 2 + 1);
+        bucket->tokens = (uint32_t)min_u64((uint64_t)bucket->tokens + earned, level);
+    }
+}
+
+bool bucket_take(struct bucket *bucket, struct core *core, uint64_t now_us) {
+    refill(bucket, core, now_us);
+    if (bucket->tokens == 0) {
+        return false;
+    }
+    bucket->tokens--;
+    return true;
+}

@@ -1,0 +1,29 @@
+/* The shared part of one stack: its start, its random numbers and its trace. */
+#include "base/core.h"
+
+#include <string.h>
+
+void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap_bytes, uint64_t now_us) {
+    memset(core, 0, sizeof *core);
+    core->mem = (struct mem){.env = env, .cap_bytes = memory_cap_bytes};
+    timer_wheel_init(&core->wheel, now_us);
+    env->random(env->ctx, &core->key, sizeof core->key);
+    env->random(env->ctx, &core->random_key, sizeof core->random_key);
+    list_init(&core->news);
+}
+
+uint64_t core_random(struct core *core) {
+    uint64_t counter = core->random_counter++;
+    return siphash(&core->random_key, &counter, sizeof counter);
+}
+
+uint32_t core_random_below(struct core *core, uint32_t bound) {
+    CHECK(bound > 0);
+    /* 64 bits over 32: no value is likelier than another by more than one part in 2^32. */
+    return (uint32_t)(core_random(core) % bound);
+}
+
+void core_trace(const struct core *core, const struct tapir_event *event) {
+    CHECK(event->reason != NULL);
+    core->mem.env->trace(core->mem.env->ctx, event);
+}
