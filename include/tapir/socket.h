@@ -1,0 +1,155 @@
+/* The BSD socket API over one stack in this process: set it up, use sockets, take it down.
+ *
+ * Every call below with a POSIX name has that call's signature, result and errno, with Linux's meaning where
+ * POSIX leaves a choice. A descriptor is a real number of the process's descriptor table, so it never
+ * collides with a file's and obeys RLIMIT_NOFILE. Calls given a descriptor that is not a socket of the stack pass
+ * it on to the kernel, so one loop can use both. What is not supported answers ENOPROTOOPT, EOPNOTSUPP or
+ * EINVAL; nothing is accepted and ignored.
+ *
+ * Threads: any number. A thread that would block drives the stack meanwhile; a background thread drives it
+ * while no caller is inside, so that the peer is answered while the application computes.
+ *
+ * Signals: as signal(7) has it for Linux. A blocked call ends with EINTR after a handler without SA_RESTART and goes
+ * on after one with it; with SO_RCVTIMEO or SO_SNDTIMEO set, and in poll, select and epoll_wait, it always ends
+ * with EINTR. Where handlers of both kinds are installed and it cannot be told which one ran, it is EINTR. Calls on
+ * kernel descriptors may be made in a signal handler, calls on the stack's sockets may not.
+ *
+ * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF; calls
+ * on kernel descriptors work. exec: the sockets end with the process.
+ *
+ * Not for the stack's descriptors: dup, dup2, fdopen, sendfile, passing them to another process, and the kernel's
+ * own read, write, close, poll or epoll, except on what tapir_pollfd returns.
+ */
+#ifndef TAPIR_SOCKET_H
+#define TAPIR_SOCKET_H
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <tapir/core.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tapir_device; /* <tapir/tap.h> */
+
+/* How to bring the stack up. Borrowed for the call, strings included. NULL and 0 mean "the default". */
+struct tapir_config {
+    const char *tap;          /* name of the TAP device: "tap0"; created if it does not exist and we may */
+    int tap_fd;               /* an open TAP descriptor to take instead; -1: none */
+    const char *address;      /* our address and prefix: "10.0.0.2/24" */
+    const char *gateway;      /* the default route's next hop: "10.0.0.1"; NULL: none */
+    const char *mac;          /* "02:00:00:00:00:02"; NULL: locally administered, derived from tap and address */
+    uint32_t mtu_bytes;       /* 0: the device's */
+    const char *host_address; /* "10.0.0.1/24": bring up the host's side with this address; NULL: leave it */
+    const char *pcap;         /* write what passes to this file; NULL: do not */
+    const char *filter;       /* libpcap expression for pcap; NULL: everything */
+    bool no_offload;          /* plain frames and software checksums */
+    void (*trace)(void *ctx, const struct tapir_event *event); /* as in struct tapir_env; NULL: no trace */
+    void *trace_ctx;
+    size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES */
+};
+
+#define TAPIR_CONFIG_DEFAULT \
+    { .tap_fd = -1 }
+
+/* Brings the process's stack up over a TAP. 0; or -1 with errno and, in error[size], a sentence that says what to
+ * do. Takes config->tap_fd on success. EALREADY (it is up), EINVAL (a field makes no sense), ENODEV, EPERM, EBUSY...
+ * from the device, ENOMEM, EBADF (forked child). A non-empty `error` after 0 is a remark, e.g. no offload. */
+TAPIR_API int tapir_up(const struct tapir_config *config, char *error, size_t size);
+
+/* The same over any device, which it takes on success; NULL: the loopback interface alone. Of config only address,
+ * gateway, mac, mtu_bytes, trace, trace_ctx and memory_cap_bytes matter; address may be NULL without a device. */
+TAPIR_API int tapir_up_device(struct tapir_device *device, const struct tapir_config *config, char *error, size_t size);
+
+/* Takes the stack down: blocked calls end with EBADF, open connections are closed as by close(), their last data
+ * and FINs are given up to two seconds to leave, the background thread ends and all memory is freed. Does
+ * nothing if the stack is not up. Not to be called in a signal handler. */
+TAPIR_API void tapir_down(void);
+
+/* Locks the stack and gives it, for counters and tests, until tapir_unlock; NULL (and not locked) if it is down.
+ * What the calls made in between cause is sent by tapir_unlock. No call of this header may be made in between. */
+TAPIR_API struct tapir_stack *tapir_lock(void);
+TAPIR_API void tapir_unlock(void);
+
+/* --- sockets: AF_INET; SOCK_STREAM, SOCK_DGRAM (UDP, or ping with IPPROTO_ICMP), SOCK_RAW --- */
+
+/* The first tapir_socket of a process whose stack is not up brings it up from the environment: TAPIR_TAP and
+ * TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU, TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and
+ * TAPIR_TRACE (any value but "0": a line an event on stderr); it is taken down at exit. ENETDOWN and a line on
+ * stderr if that cannot be done. */
+TAPIR_API int tapir_socket(int domain, int type, int protocol);
+TAPIR_API int tapir_bind(int fd, const struct sockaddr *address, socklen_t size);
+TAPIR_API int tapir_listen(int fd, int backlog);
+TAPIR_API int tapir_accept(int fd, struct sockaddr *address, socklen_t *size);
+TAPIR_API int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+TAPIR_API int tapir_connect(int fd, const struct sockaddr *address, socklen_t size);
+TAPIR_API int tapir_shutdown(int fd, int how);
+TAPIR_API int tapir_close(int fd);
+TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
+TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+
+/* Flags: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_OOB, MSG_NOSIGNAL, MSG_TRUNC, MSG_MORE, MSG_ERRQUEUE and
+ * MSG_CMSG_CLOEXEC; any other: EOPNOTSUPP. */
+TAPIR_API ssize_t tapir_send(int fd, const void *data, size_t size, int flags);
+TAPIR_API ssize_t tapir_recv(int fd, void *data, size_t size, int flags);
+TAPIR_API ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
+                               socklen_t address_size);
+TAPIR_API ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address,
+                                 socklen_t *address_size);
+TAPIR_API ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags);
+TAPIR_API ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags);
+TAPIR_API ssize_t tapir_read(int fd, void *data, size_t size);
+TAPIR_API ssize_t tapir_write(int fd, const void *data, size_t size);
+TAPIR_API ssize_t tapir_readv(int fd, const struct iovec *pieces, int count);
+TAPIR_API ssize_t tapir_writev(int fd, const struct iovec *pieces, int count);
+
+/* ENOPROTOOPT for an option that is not supported. SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER,
+ * SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_ERROR, SO_TYPE, SO_PROTOCOL, SO_DOMAIN, SO_ACCEPTCONN,
+ * SO_BROADCAST, SO_OOBINLINE, SO_BINDTODEVICE, SO_NO_CHECK. IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_MAXSEG, TCP_KEEPIDLE,
+ * TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_INFO, TCP_QUICKACK, TCP_SYNCNT, TCP_LINGER2, TCP_DEFER_ACCEPT.
+ * IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER, IP_MTU, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVERR, IP_HDRINCL,
+ * IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_TTL, IP_MULTICAST_LOOP. */
+TAPIR_API int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
+TAPIR_API int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
+
+/* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD; any other command on a socket of the stack: EINVAL. */
+TAPIR_API int tapir_fcntl(int fd, int command, ...);
+
+/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO; any other request on a socket of the stack: ENOTTY. */
+TAPIR_API int tapir_ioctl(int fd, unsigned long request, ...);
+
+/* --- readiness: sockets of the stack and kernel descriptors in one call --- */
+
+TAPIR_API int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+TAPIR_API int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout);
+
+/* A tapir epoll descriptor may itself be polled or added to another set. EPOLLEXCLUSIVE and EPOLLWAKEUP: EINVAL. */
+TAPIR_API int tapir_epoll_create1(int flags);
+TAPIR_API int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+TAPIR_API int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms);
+
+/* Gives a kernel descriptor for a foreign event loop: POLLIN and POLLOUT on it are true exactly while they are on
+ * the socket or epoll set `fd` (an error counts as both). It is `fd` itself, belongs to it and ends with it: only
+ * poll it. A kernel descriptor is returned as it is. -1 and EBADF, EMFILE, ENFILE or ENOMEM. */
+TAPIR_API int tapir_pollfd(int fd);
+
+/* --- addresses: numeric hosts; services by number or from /etc/services --- */
+
+/* Flags AI_PASSIVE, AI_NUMERICHOST, AI_NUMERICSERV, AI_CANONNAME and AI_ADDRCONFIG. 0, or EAI_NONAME (a host name that
+ * is no dotted quad), EAI_FAMILY, EAI_SOCKTYPE, EAI_SERVICE, EAI_BADFLAGS, EAI_MEMORY. Gives *result, to be released
+ * with tapir_freeaddrinfo. */
+TAPIR_API int tapir_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                                struct addrinfo **result);
+TAPIR_API void tapir_freeaddrinfo(struct addrinfo *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
