@@ -16,6 +16,7 @@
     COUNTER(eth_offload, "drop: offload fields that contradict the frame")                        \
     COUNTER(link_down, "drop: the interface is down")                                             \
     COUNTER(link_queue_full, "drop: the device queue is full")                                    \
+    COUNTER(link_no_memory, "drop: no memory for a frame or for its neighbour")                   \
     COUNTER(arp_in, "ARP packets received")                                                       \
     COUNTER(arp_short, "drop: ARP shorter than its addresses")                                    \
     COUNTER(arp_bad, "drop: ARP of another hardware, protocol or operation")                      \
@@ -23,7 +24,7 @@
     COUNTER(arp_locked, "ARP claim ignored: the entry was confirmed a moment ago")                \
     COUNTER(arp_conflict, "another station claims our address")                                   \
     COUNTER(arp_defend, "announcements sent to defend an address")                                \
-    COUNTER(arp_table_full, "neighbour not cached: the table is full")                            \
+    COUNTER(arp_table_full, "neighbour not cached: the table is full or memory short")            \
     COUNTER(arp_pending_drop, "drop: too much waits for one neighbour")                           \
     COUNTER(arp_unreachable, "drop: neighbour did not answer")                                    \
     /* ip */                                                                                      \
@@ -55,6 +56,8 @@
     COUNTER(frag_last, "drop: data beyond the last fragment")                                     \
     COUNTER(frag_duplicate, "exact duplicate fragment ignored")                                   \
     COUNTER(frag_cap, "drop: reassembly memory or datagram cap")                                  \
+    COUNTER(frag_killed, "drop: fragment of a datagram that was killed")                          \
+    COUNTER(frag_ecn, "drop: fragments that disagree about ECN (RFC 3168 5.3)")                   \
     COUNTER(frag_timeout, "drop: reassembly timed out")                                           \
     COUNTER(icmp_in, "ICMP messages received")                                                    \
     COUNTER(icmp_out, "ICMP messages sent")                                                       \
@@ -62,6 +65,7 @@
     COUNTER(icmp_checksum, "drop: ICMP checksum wrong")                                           \
     COUNTER(icmp_type, "drop: ICMP type ignored on purpose")                                      \
     COUNTER(icmp_broadcast, "drop: echo request to a broadcast or multicast address")             \
+    COUNTER(icmp_unsolicited, "drop: echo reply that nobody waits for")                           \
     COUNTER(icmp_badquote, "drop: ICMP error whose quote fits no flow of ours")                   \
     COUNTER(icmp_ratelimit, "ICMP error not sent: rate limit")                                    \
     COUNTER(icmp_suppressed, "ICMP error not sent: about what must not be answered")              \

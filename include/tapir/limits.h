@@ -30,6 +30,7 @@
 #define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours of the stack */
 #define TAPIR_ARP_TRIES 3                       /* requests before EHOSTUNREACH; Linux mcast_solicit */
 #define TAPIR_ARP_RETRY_US 1000000ULL           /* RFC 1122 2.3.2.1: at most one request a second a destination */
+#define TAPIR_ARP_FAILED_US 1000000ULL          /* no new question so soon after one without an answer */
 #define TAPIR_ARP_REACHABLE_US 30000000ULL      /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
 #define TAPIR_ARP_DELAY_US 5000000ULL           /* a stale entry in use waits this long before it is probed */
 #define TAPIR_ARP_STALE_US 600000000ULL         /* an unused stale entry lives this long (RFC 1122: must expire) */
@@ -46,7 +47,11 @@
 #define TAPIR_PMTU_EXPIRE_US 600000000ULL       /* RFC 1191 6.3: ten minutes, then try the interface MTU again */
 #define TAPIR_ICMP_RATE_PER_S 1000              /* errors and challenges a second, whole stack; Linux icmp_msgs_per_sec */
 #define TAPIR_ICMP_BURST 50                     /* Linux icmp_msgs_burst */
+#define TAPIR_ICMP_HOST_RATE_PER_S 50           /* of them to one destination, so that no host drains the rest (C8) */
+#define TAPIR_ICMP_HOST_BURST 10                /* far below TAPIR_ICMP_BURST, for the same reason */
+#define TAPIR_ICMP_HOST_BUCKETS 256             /* destinations share these by keyed hash: fixed memory */
 #define TAPIR_ICMP_QUOTE_BYTES 548              /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
+#define TAPIR_IP_ID_RECENT 4096                 /* identifications not given again so soon (N3, RFC 6864 4.3) */
 #define TAPIR_IGMP_GROUPS_MAX 64                /* groups an interface; Linux's 20 a socket, several sockets */
 
 /* --- udp, raw and ping sockets --- */

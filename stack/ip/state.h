@@ -5,40 +5,62 @@
 #include "ip/ip.h"
 
 struct ip_route {
-    bool used, has_gateway;
+    bool has_gateway;
+    bool dead; /* advice says the gateway is dead; the next one is tried (RFC 1122 3.3.1.4) */
     uint8_t netif, prefix_len;
-    uint32_t dest;    /* host order, masked */
+    uint32_t dest; /* host order, masked */
     struct tapir_addr gateway;
     uint32_t metric;
-    bool dead;        /* advice says the gateway is dead; the next one is tried (RFC 1122 3.3.1.4) */
 };
 
+/* One group of one interface. */
 struct ip_group {
     bool used;
-    uint8_t netif;
-    uint32_t group, refs;
-    struct timer report; /* a report is due (RFC 2236 3) */
-    uint8_t resends;
-    bool last_reporter;
+    bool last_reporter;  /* RFC 2236 3: the Leave is ours to send */
+    uint8_t resends;     /* state-change reports still to be repeated (RFC 3376 5.1) */
+    uint32_t group;      /* host order */
+    uint32_t refs;       /* joins; 0: left, the repeats of the leave are under way */
+    struct timer report; /* a report about this group is due */
+    struct ip_groups *owner;
+};
+
+/* The groups of one interface, and which IGMP its routers speak. */
+struct ip_groups {
     struct ip *ip;
+    uint8_t netif;
+    uint32_t used;                       /* slots taken below */
+    struct timer general;                /* the answer to a general query is due (RFC 3376 5.2) */
+    uint64_t v1_until_us, v2_until_us;   /* an older querier was heard; 0: never (RFC 3376 7.2.1) */
+    struct ip_group groups[TAPIR_IGMP_GROUPS_MAX];
+};
+
+/* Where non-atomic datagrams get their identification from (id.c). */
+struct ip_ids {
+    uint16_t recent[TAPIR_IP_ID_RECENT]; /* a ring of the last ones given */
+    uint32_t next;                       /* slot of the oldest */
+    uint64_t in_use[65536 / 64];         /* bit i: i is in the ring */
 };
 
 struct ip {
-    struct core *core;  /* kept */
-    struct link *link;  /* kept */
-    uint32_t generation; /* of routes and addresses, for ip_path_valid */
+    struct core *core;   /* kept */
+    struct link *link;   /* kept */
+    uint32_t generation; /* of routes, addresses and interfaces, for ip_path_valid */
     struct ip_handler handlers[256]; /* by protocol; input NULL: none */
+    /* Raw sockets: the copies they see, and errors about protocols that have no handler. May be NULL. */
     ip_raw_fn *raw;
+    bool (*raw_error)(void *ctx, const struct ip_error *error, uint64_t now_us);
     void *raw_ctx;
-    struct ip_route routes[TAPIR_ROUTES_MAX];
-    struct ip_group groups[TAPIR_IGMP_GROUPS_MAX * TAPIR_NETIFS_MAX];
-    struct table reassembly;       /* of struct reasm_datagram (reasm.c) */
-    struct list reassembly_lru;    /* oldest first */
+    struct ip_route routes[TAPIR_ROUTES_MAX]; /* the best match first: longest prefix, then lowest metric */
+    uint32_t route_count, dead_routes;
+    struct ip_groups igmp[TAPIR_NETIFS_MAX];
+    struct ip_ids ids;
+    struct table reassembly;    /* of struct reasm_datagram (reasm.c) */
+    struct list reassembly_age; /* the same, oldest first */
     uint32_t reassembly_count;
-    uint64_t reassembly_bytes;
-    struct table pmtu;             /* of struct pmtu_entry (pmtu.c) */
-    struct bucket icmp_limit;
-    uint64_t igmp_v1_until_us[TAPIR_NETIFS_MAX], igmp_v2_until_us[TAPIR_NETIFS_MAX];
+    uint64_t reassembly_bytes;  /* true size */
+    struct table pmtu;          /* of struct pmtu_entry (pmtu.c) */
+    struct bucket icmp_limit;   /* errors we send, whole stack */
+    struct bucket icmp_hosts[TAPIR_ICMP_HOST_BUCKETS]; /* and by destination, keyed hash (C8) */
 };
 
 /* Prepares the room: handlers are empty, no routes. 0 or -ENOBUFS. */
@@ -55,8 +77,13 @@ bool ip_loopback_run(struct ip *ip, uint64_t now_us);
 /* Addresses or interfaces changed: paths must be found anew. */
 void ip_changed(struct ip *ip);
 
+/* Adds a route; borrows gateway (NULL: on-link). dest in host order. 0, -ENODEV, -EINVAL (bits beyond the
+ * prefix, a gateway that is no unicast address of another host), -ENETUNREACH (gateway not on-link), -EEXIST,
+ * -ENOBUFS (table full). */
 int ip_route_add(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway,
                  uint32_t metric);
+
+/* Removes the route of these arguments, borrowed. 0 or -ESRCH. */
 int ip_route_remove(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway);
 
 #endif
