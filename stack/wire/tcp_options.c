@@ -77,10 +77,14 @@ static void take_option(uint8_t kind, struct reader *body, struct wire_tcp_optio
     }
 }
 
-bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options) {
+static void clear(struct wire_tcp_options *options) {
     options->present = 0;
     options->sack_count = 0;
     options->fastopen_len = 0;
+}
+
+bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options) {
+    clear(options);
     while (reader_left(r) > 0) {
         uint8_t kind = reader_u8(r);
         if (kind == KIND_END) {
@@ -92,7 +96,7 @@ bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options) 
         uint8_t len = reader_u8(r);
         /* T2, MUST-7: a length that would stand still or leave the header. No length byte reads as 0. */
         if (len < 2 || len - 2U > reader_left(r)) {
-            options->present = 0;
+            clear(options);
             return false;
         }
         struct reader body = reader_of(reader_bytes(r, len - 2U), len - 2U);

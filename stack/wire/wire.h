@@ -116,7 +116,7 @@ enum {
 enum wire_ipv4_option_verdict { WIRE_IPOPT_OK, WIRE_IPOPT_END, WIRE_IPOPT_BAD };
 
 /* Takes the next option (EOL ends, NOPs are skipped). BAD: a length below 2 or past the options. After END or BAD
- * the reader is at its end, so at most 20 calls walk any options (I5). */
+ * the reader is at its end, so at most 21 calls walk any options (I5). */
 enum wire_ipv4_option_verdict wire_ipv4_next_option(struct reader *r, struct wire_ipv4_option *option);
 
 /* ---- ICMPv4 (RFC 792, RFC 1191): icmp.c ---- */
