@@ -1,19 +1,27 @@
 /* SipHash-2-4: two rounds a word and four to finish. */
 #include "base/siphash.h"
 
+#include <string.h>
+
 struct state {
     uint64_t v0, v1, v2, v3;
 };
 
 static inline uint64_t rotate_left(uint64_t x, unsigned bits) { return x << bits | x >> (64 - bits); }
 
-/* Up to 8 bytes, little-endian whatever the machine, as the paper wants. */
-static inline uint64_t load_le(const uint8_t *at, size_t len) {
-    uint64_t word = 0;
-    for (size_t i = 0; i < len; i++) {
-        word |= (uint64_t)at[i] << (8 * i);
+/* Little-endian whatever the machine, as the paper wants; compilers make one load of it where it is one. */
+static inline uint64_t load_word(const uint8_t *at) {
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
+}
+
+/* The last 0 to 7 bytes. */
+static inline uint64_t load_rest(const uint8_t *at, size_t len) {
+    uint8_t bytes[8] = {0};
+    if (len > 0) {
+        memcpy(bytes, at, len);
     }
-    return word;
+    return load_word(bytes);
 }
 
 static inline void sip_round(struct state *s) {
@@ -48,10 +56,10 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t len) {
     const uint8_t *at = data;
     size_t left = len;
     for (; left >= 8; at += 8, left -= 8) {
-        compress(&s, load_le(at, 8));
+        compress(&s, load_word(at));
     }
     /* The length's low byte ends the last word, so that trailing zeros change the hash. */
-    compress(&s, (uint64_t)len << 56 | load_le(at, left));
+    compress(&s, (uint64_t)len << 56 | load_rest(at, left));
     s.v2 ^= 0xff;
     for (int i = 0; i < 4; i++) {
         sip_round(&s);
