@@ -2,7 +2,6 @@
 #include "base/timer.h"
 
 #define DIGIT_BITS 6
-#define DUE_LEVEL TIMER_LEVELS
 
 /* A slot that holds timers, and the first microsecond of its stretch of time. */
 struct place {
@@ -52,7 +51,8 @@ void timer_cancel(struct timer_wheel *wheel, struct timer *timer) {
     }
     list_remove(&timer->node);
     wheel->armed--;
-    if (timer->level != DUE_LEVEL && list_empty(&wheel->slots[timer->level][timer->slot])) {
+    /* For one in the due list this asks about the slot it came from: right as well. */
+    if (list_empty(&wheel->slots[timer->level][timer->slot])) {
         wheel->occupied[timer->level] &= ~(1ULL << timer->slot);
     }
 }
@@ -101,7 +101,6 @@ static void enter(struct timer_wheel *wheel, const struct place *place) {
     for (struct list *node = list_pop_front(slot); node != NULL; node = list_pop_front(slot)) {
         struct timer *timer = LIST_ENTRY(node, struct timer, node);
         if (place->level == 0) {
-            timer->level = DUE_LEVEL;
             list_push_back(&wheel->due, node);
         } else {
             place_timer(wheel, timer);

@@ -30,7 +30,7 @@ struct timer {
     struct list node;
     uint64_t deadline_us;
     timer_fire_fn *fire;
-    uint8_t level, slot; /* level TIMER_LEVELS: in the wheel's due list */
+    uint8_t level, slot; /* where it is, or was before it became due */
 };
 
 struct timer_wheel {
