@@ -1,0 +1,10 @@
+# A project outside the tree that finds the installed library by find_package.
+cmake_minimum_required(VERSION 3.25)
+project(consumer C CXX)
+find_package(tapir REQUIRED)
+foreach(form tapir static)
+  add_executable(c_${form} program.c)
+  add_executable(cxx_${form} program.cpp)
+  target_link_libraries(c_${form} tapir::${form})
+  target_link_libraries(cxx_${form} tapir::${form})
+endforeach()
