@@ -25,7 +25,9 @@ struct link_address {
     uint8_t state;      /* enum link_address_state */
     uint8_t sent;       /* probes or announcements so far */
     bool used;          /* the slot is taken */
-    uint64_t defended_us; /* last defence; 0 never */
+    bool probe;         /* probed before use, again each time the interface comes up (RFC 5227 2.1) */
+    bool defended;      /* defended_us is the time of the last defence */
+    uint64_t defended_us;
     struct timer timer;
     struct link_netif *netif;
 };
@@ -40,17 +42,17 @@ struct link_netif {
     uint8_t mac[6];
     uint32_t mtu_bytes, caps;
     struct link_address addresses[TAPIR_NETIF_ADDRESSES_MAX];
-    struct frame_queue queue; /* complete frames waiting for the device; for lo: datagrams without framing */
-    uint64_t queue_bytes;
-    struct table neighbours;  /* of struct arp_entry */
-    struct list neighbours_lru;
-    uint8_t multicast_mac_count;
+    struct frame_queue queue;        /* complete frames waiting for the device; for lo: datagrams without framing */
+    struct table neighbours;         /* of struct arp_entry, by address */
+    struct list neighbours_unproven; /* never confirmed and not in use, oldest first: evicted first (L6) */
+    struct list neighbours_stale;    /* confirmed once, not in use, least recently used first */
 };
 
 struct link_handlers {
     void *ctx;
-    /* An IPv4 datagram came in: frame->data is its first byte, frame->len all bytes after the link header.
-     * Borrows frame. */
+    /* An IPv4 datagram came in: frame->data is its first byte, frame->len all bytes after the link header (padding
+     * included), offload.csum_start counts from frame->data; offload does not contradict the length, but whether
+     * the gso type fits the IP protocol is for IP to see. Borrows frame. */
     void (*input)(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us);
     /* No neighbour answered for this datagram (frame->data at its IP header). Borrows frame. */
     void (*unreachable)(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
@@ -60,37 +62,51 @@ struct link {
     struct core *core; /* kept */
     struct link_handlers handlers;
     struct link_netif netifs[TAPIR_NETIFS_MAX];
-    uint64_t pending_bytes; /* waiting for neighbours, whole stack */
+    struct list waiting;    /* arp_entry.waiting of all netifs: those that hold frames, first come first */
+    uint64_t pending_bytes; /* true size of what waits for neighbours, whole stack */
 };
 
-/* Prepares the room and its loopback interface; `handlers` is copied. */
+/* Prepares the room and its loopback interface, up, with 127.0.0.1/8; `handlers` is copied, core is kept.
+ * The struct must not move afterwards. 0, or -ENOBUFS: nothing is left to destroy. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
+
+/* Releases everything: queued and waiting frames, neighbours, timers. */
 void link_destroy(struct link *link);
 
-/* Adds an interface: its index, -EINVAL, -EEXIST (name) or -ENOBUFS (full, memory). Borrows config. */
+/* Adds an interface, which is up: its index, -EINVAL, -EEXIST (name) or -ENOBUFS (full, memory). Borrows config. */
 int link_netif_add(struct link *link, const struct tapir_netif_config *config);
 
 /* The interface, or NULL. */
 struct link_netif *link_netif_get(struct link *link, int index);
 
-int link_netif_set_up(struct link_netif *netif, bool up);
+/* Takes netif up or down. Down drops queued and waiting frames, counted, and forgets the neighbours; up announces
+ * or probes its addresses anew, so those added with `probe` are not valid meanwhile. */
+void link_netif_set_up(struct link_netif *netif, bool up, uint64_t now_us);
 
-/* Adds an address and starts announcing, or probing first (RFC 5227). -EEXIST, -ENOBUFS. */
+/* Changes the MTU: 0, or -EINVAL outside TAPIR_MTU_MIN to TAPIR_MTU_MAX (on lo TAPIR_LOOPBACK_MTU). */
+int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes);
+
+/* Adds an address and starts announcing, or probing first (RFC 5227). Borrows addr. 0, -EINVAL (not a unicast
+ * IPv4 address that netif may have, or prefix_len above 32), -EEXIST (netif has it) or -ENOBUFS (slots). */
 int link_address_add(struct link_netif *netif, const struct tapir_addr *addr, unsigned prefix_len, bool probe,
                      uint64_t now_us);
+
+/* Takes an address away, valid or not. Borrows addr. 0 or -EADDRNOTAVAIL. */
 int link_address_remove(struct link_netif *netif, const struct tapir_addr *addr);
 
 /* The valid address entry of netif equal to addr, or NULL; and of any interface. */
 const struct link_address *link_address_find(const struct link_netif *netif, const struct tapir_addr *addr);
 const struct link_address *link_address_find_any(const struct link *link, const struct tapir_addr *addr);
 
-/* A frame came from the device (Ethernet header first). Borrows frame. */
+/* A frame came from the device (Ethernet header first). Borrows frame; its data, len, netif and offload may have
+ * been changed afterwards, as a handler may have kept a reference to it. Not for lo. */
 void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
 
 /* Sends a whole IPv4 datagram (frame->data at its IP header, headroom before it) to next_hop: resolves the
  * neighbour, prepends Ethernet, queues for the device. On lo it queues for delivery. Takes frame.
  * frame->offload.csum_start counts from the IP header here and is moved along.
- * 0, or -ENOBUFS (queue full), -EHOSTUNREACH (known dead), -ENETDOWN: counted, frame released. */
+ * 0 (sent, or it waits), -ENOBUFS (queue or neighbour table full, memory), -EHOSTUNREACH (known dead) or -ENETDOWN:
+ * then it was counted and released. */
 int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
                     struct tapir_frame *frame, uint64_t now_us);
 
@@ -109,7 +125,8 @@ struct tapir_frame *link_dequeue(struct link_netif *netif);
 /* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). */
 void link_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
 
-/* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). For tests and traces. */
+/* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). This counts as a use of the entry.
+ * Not for lo. For tests and traces. */
 int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
 
 #endif

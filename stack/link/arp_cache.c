@@ -1,0 +1,315 @@
+/* The neighbour table: who has which address, how far that is believed, and what waits for an answer. */
+#include <errno.h>
+
+#include "link/arp.h"
+
+static uint64_t hash_of(const struct link_netif *netif, uint32_t ipv4) {
+    return siphash(&netif->link->core->key, &ipv4, sizeof ipv4);
+}
+
+static struct arp_entry *entry_of(struct table_node *node) { return CONTAINER_OF(node, struct arp_entry, node); }
+
+struct arp_entry *link_arp_cache_find(const struct link_netif *netif, uint32_t ipv4) {
+    struct table_node *node = table_first(&netif->neighbours, hash_of(netif, ipv4));
+    while (node != NULL && entry_of(node)->ipv4 != ipv4) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : entry_of(node);
+}
+
+/* ---- frames that wait ---- */
+
+/* Gives all frames that wait, which then count no more. */
+static struct frame_queue take_pending(struct arp_entry *entry) {
+    struct frame_queue taken = entry->pending;
+    if (taken.count > 0) {
+        entry->netif->link->pending_bytes -= taken.true_bytes;
+        frame_queue_init(&entry->pending);
+        list_remove(&entry->waiting);
+    }
+    return taken;
+}
+
+/* The newest datagram is the likeliest to be still wanted (RFC 1122 2.3.2.2). */
+static void drop_oldest(struct arp_entry *entry) {
+    struct link *link = entry->netif->link;
+    struct tapir_frame *frame = frame_queue_pop(&entry->pending);
+    link->pending_bytes -= frame_true_size(frame);
+    if (entry->pending.count == 0) {
+        list_remove(&entry->waiting);
+    }
+    COUNT(link->core, arp_pending_drop);
+    frame_release(frame);
+}
+
+void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
+    struct link *link = entry->netif->link;
+    struct frame_queue *pending = &entry->pending;
+    uint32_t size = frame_true_size(frame);
+    /* A frame above the cap waits alone: it is the newest, and one super-segment is just above. */
+    while (pending->count > 0 &&
+           (pending->count >= TAPIR_ARP_PENDING_FRAMES || pending->true_bytes + size > TAPIR_ARP_PENDING_BYTES)) {
+        drop_oldest(entry);
+    }
+    while (!list_empty(&link->waiting) && link->pending_bytes + size > TAPIR_ARP_PENDING_TOTAL_BYTES) {
+        drop_oldest(LIST_ENTRY(link->waiting.next, struct arp_entry, waiting));
+    }
+    if (pending->count == 0) {
+        list_push_back(&link->waiting, &entry->waiting);
+    }
+    link->pending_bytes += size;
+    frame_queue_push(pending, frame);
+}
+
+/* ---- states ---- */
+
+static void arm(struct arp_entry *entry, uint64_t deadline_us) {
+    timer_arm(&entry->netif->link->core->wheel, &entry->timer, deadline_us);
+}
+
+/* The one writer of an entry's state: arms its deadline, and lists it for eviction if nobody needs it. */
+static void enter(struct arp_entry *entry, enum arp_state state, uint64_t now_us) {
+    static const uint64_t stay_us[] = {
+        [ARP_INCOMPLETE] = TAPIR_ARP_RETRY_US, [ARP_REACHABLE] = TAPIR_ARP_REACHABLE_US,
+        [ARP_STALE] = TAPIR_ARP_STALE_US,      [ARP_DELAY] = TAPIR_ARP_DELAY_US,
+        [ARP_PROBE] = TAPIR_ARP_RETRY_US,      [ARP_FAILED] = TAPIR_ARP_FAILED_US,
+    };
+    struct link_netif *netif = entry->netif;
+    if (list_linked(&entry->idle)) {
+        list_remove(&entry->idle);
+    }
+    entry->state = (uint8_t)state;
+    entry->tries = 0;
+    if (state == ARP_STALE || state == ARP_FAILED) {
+        list_push_back(entry->proven ? &netif->neighbours_stale : &netif->neighbours_unproven, &entry->idle);
+    }
+    arm(entry, now_us + stay_us[state]);
+}
+
+static void forget(struct arp_entry *entry) {
+    struct mem *mem = &entry->netif->link->core->mem;
+    CHECK(entry->pending.count == 0);
+    timer_cancel(&entry->netif->link->core->wheel, &entry->timer);
+    if (list_linked(&entry->idle)) {
+        list_remove(&entry->idle);
+    }
+    table_remove(&entry->netif->neighbours, &entry->node);
+    mem_free(mem, entry, sizeof *entry);
+}
+
+/* Asks once more: everybody while the neighbour is unknown, else it alone (RFC 1122 2.3.2.1 (2)). An interface
+ * without a valid address cannot ask: sender 0 would be a probe (RFC 5227 1.1). */
+static void ask(struct arp_entry *entry, uint64_t now_us) {
+    const struct link_address *source = link_address_source(entry->netif, entry->ipv4);
+    entry->tries++;
+    arm(entry, now_us + TAPIR_ARP_RETRY_US);
+    if (source == NULL) {
+        return;
+    }
+    uint8_t mac[MAC_LEN];
+    mac_set_broadcast(mac);
+    if (entry->state == ARP_PROBE) {
+        memcpy(mac, entry->mac, sizeof mac);
+    }
+    const struct wire_arp arp = {
+        .op = WIRE_ARP_REQUEST, .sender_ip = addr_ipv4(&source->addr), .target_ip = entry->ipv4};
+    link_arp_send(entry->netif, mac, &arp, "asks for a neighbour", now_us);
+}
+
+/* No answer: what waited is reported. The handler may use the table, so the entry is not touched after. */
+static void fail(struct arp_entry *entry, uint64_t now_us) {
+    struct link_netif *netif = entry->netif;
+    const struct link_handlers *handlers = &netif->link->handlers;
+    struct frame_queue lost = take_pending(entry);
+    enter(entry, ARP_FAILED, now_us);
+    for (struct tapir_frame *frame = frame_queue_pop(&lost); frame != NULL; frame = frame_queue_pop(&lost)) {
+        COUNT(netif->link->core, arp_unreachable);
+        handlers->unreachable(handlers->ctx, netif, frame, now_us);
+        frame_release(frame);
+    }
+}
+
+static void fire(struct timer *timer, uint64_t now_us) {
+    struct arp_entry *entry = CONTAINER_OF(timer, struct arp_entry, timer);
+    switch ((enum arp_state)entry->state) {
+    case ARP_INCOMPLETE:
+        if (entry->tries < TAPIR_ARP_TRIES) {
+            ask(entry, now_us);
+        } else {
+            fail(entry, now_us);
+        }
+        break;
+    case ARP_REACHABLE:
+        /* Confirmations come with every acknowledgement: they move trusted_us alone, the deadline follows here. */
+        if (entry->trusted_us + TAPIR_ARP_REACHABLE_US > now_us) {
+            arm(entry, entry->trusted_us + TAPIR_ARP_REACHABLE_US);
+        } else {
+            enter(entry, ARP_STALE, now_us);
+        }
+        break;
+    case ARP_DELAY:
+        enter(entry, ARP_PROBE, now_us);
+        ask(entry, now_us);
+        break;
+    case ARP_PROBE:
+        if (entry->tries < TAPIR_ARP_TRIES) {
+            ask(entry, now_us);
+        } else {
+            /* RFC 4861 7.3.3: the next datagram asks everybody. */
+            forget(entry);
+        }
+        break;
+    case ARP_STALE:
+    case ARP_FAILED:
+        forget(entry);
+        break;
+    }
+}
+
+static void confirm(struct arp_entry *entry, uint64_t now_us) {
+    entry->proven = true;
+    entry->trusted_us = now_us;
+    if (entry->state != ARP_REACHABLE) {
+        enter(entry, ARP_REACHABLE, now_us);
+    }
+}
+
+/* ---- the table ---- */
+
+/* L6: makes room for one entry. What others say of themselves may push out only what others said of themselves;
+ * a datagram of ours may push out a neighbour that was confirmed and is idle; none in use ever goes. */
+static bool evict(struct link_netif *netif, bool for_datagram) {
+    struct list *victims = &netif->neighbours_unproven;
+    if (list_empty(victims) && for_datagram) {
+        victims = &netif->neighbours_stale;
+    }
+    if (list_empty(victims)) {
+        return false;
+    }
+    forget(LIST_ENTRY(victims->next, struct arp_entry, idle));
+    return true;
+}
+
+/* A new entry without a state, or NULL: counted. */
+static struct arp_entry *add(struct link_netif *netif, uint32_t ipv4, bool for_datagram) {
+    struct core *core = netif->link->core;
+    struct arp_entry *entry = NULL;
+    if (netif->neighbours.used < TAPIR_ARP_ENTRIES_MAX || evict(netif, for_datagram)) {
+        entry = mem_alloc_zero(&core->mem, sizeof *entry);
+    }
+    if (entry == NULL) {
+        COUNT(core, arp_table_full);
+        return NULL;
+    }
+    entry->netif = netif;
+    entry->ipv4 = ipv4;
+    timer_init(&entry->timer, fire);
+    frame_queue_init(&entry->pending);
+    table_insert(&netif->neighbours, &entry->node, hash_of(netif, ipv4));
+    return entry;
+}
+
+int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us) {
+    struct arp_entry *entry = link_arp_cache_find(netif, ipv4);
+    *found = NULL;
+    if (entry == NULL) {
+        entry = add(netif, ipv4, true);
+        if (entry == NULL) {
+            return -ENOBUFS;
+        }
+        enter(entry, ARP_INCOMPLETE, now_us);
+        ask(entry, now_us);
+    }
+    if (entry->state == ARP_FAILED) {
+        return -EHOSTUNREACH;
+    }
+    *found = entry;
+    if (entry->state == ARP_STALE) {
+        enter(entry, ARP_DELAY, now_us);
+    }
+    return entry->state == ARP_INCOMPLETE ? 0 : 1;
+}
+
+/* Sends what waited, in its order. Use of an unconfirmed neighbour starts its verification. */
+static void deliver(struct arp_entry *entry, uint64_t now_us) {
+    struct frame_queue ready = take_pending(entry);
+    if (ready.count > 0 && entry->state == ARP_STALE) {
+        enter(entry, ARP_DELAY, now_us);
+    }
+    for (struct tapir_frame *frame = frame_queue_pop(&ready); frame != NULL; frame = frame_queue_pop(&ready)) {
+        (void)link_send_to_mac(entry->netif, entry->mac, frame);
+    }
+}
+
+/* A claim about a neighbour that has an entry (RFC 826's merge). Only the answer to a question confirms; any other
+ * claim of a new hardware address is taken once the lock is over, to be verified when it is used (L5). */
+static const char *merge(struct arp_entry *entry, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
+    bool asked = entry->state == ARP_INCOMPLETE || entry->state == ARP_PROBE;
+    bool known = entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED;
+    bool same = known && mac_equal(entry->mac, arp->sender_mac);
+    if (known && !same && now_us - entry->trusted_us < TAPIR_ARP_LOCK_US) {
+        COUNT(entry->netif->link->core, arp_locked);
+        return "locked: confirmed a moment ago";
+    }
+    memcpy(entry->mac, arp->sender_mac, sizeof entry->mac);
+    if (asked && to_us && arp->op == WIRE_ARP_REPLY) {
+        confirm(entry, now_us);
+        deliver(entry, now_us);
+        return "confirms a neighbour";
+    }
+    if (same) {
+        return "known";
+    }
+    entry->trusted_us = now_us;
+    enter(entry, ARP_STALE, now_us);
+    deliver(entry, now_us);
+    return "moves a neighbour";
+}
+
+const char *link_arp_cache_hear(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
+    struct arp_entry *entry = link_arp_cache_find(netif, arp->sender_ip);
+    if (entry != NULL) {
+        return merge(entry, arp, to_us, now_us);
+    }
+    if (!to_us || arp->op != WIRE_ARP_REQUEST) {
+        return "nobody we know";
+    }
+    entry = add(netif, arp->sender_ip, false);
+    if (entry == NULL) {
+        return "no room to learn it";
+    }
+    memcpy(entry->mac, arp->sender_mac, sizeof entry->mac);
+    entry->trusted_us = now_us;
+    enter(entry, ARP_STALE, now_us);
+    return "learns a neighbour";
+}
+
+void link_arp_cache_flush(struct link_netif *netif) {
+    uint32_t cursor = 0;
+    struct table_node *node = table_walk(&netif->neighbours, &cursor, NULL);
+    while (node != NULL) {
+        struct arp_entry *entry = entry_of(node);
+        node = table_walk(&netif->neighbours, &cursor, node);
+        struct frame_queue dropped = take_pending(entry);
+        netif->link->core->counters.link_down += dropped.count;
+        frame_queue_clear(&dropped);
+        forget(entry);
+    }
+}
+
+void link_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
+    struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
+    if (entry != NULL && entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED) {
+        confirm(entry, now_us);
+    }
+}
+
+int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us) {
+    struct arp_entry *entry;
+    CHECK(netif->index != LINK_LOOPBACK);
+    if (!netif->up || link_arp_cache_use(netif, ipv4, &entry, now_us) != 1) {
+        return 0;
+    }
+    memcpy(mac, entry->mac, MAC_LEN);
+    return 1;
+}

@@ -1,0 +1,164 @@
+/* Interfaces and their device queues. */
+#include <errno.h>
+
+#include "link/arp.h"
+
+#define CAPS_KNOWN (TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 | TAPIR_CAP_USO4)
+#define NEIGHBOUR_BUCKETS 16U
+
+/* Copies a NUL-terminated name of 1 to 15 bytes; false: it is empty or has no end. */
+static bool copy_name(char to[16], const char from[16]) {
+    size_t len = 0;
+    while (len < 16 && from[len] != '\0') {
+        len++;
+    }
+    memset(to, 0, 16);
+    memcpy(to, from, len);
+    return len > 0 && len < 16;
+}
+
+/* Makes slot `index` an interface that is up; its configuration has been judged. 0 or -ENOBUFS. */
+static int open_netif(struct link *link, uint8_t index, const struct tapir_netif_config *config) {
+    struct link_netif *netif = &link->netifs[index];
+    memset(netif, 0, sizeof *netif);
+    netif->link = link;
+    netif->index = index;
+    netif->mtu_bytes = config->mtu_bytes;
+    netif->caps = config->caps;
+    (void)copy_name(netif->name, config->name);
+    memcpy(netif->mac, config->mac, sizeof netif->mac);
+    frame_queue_init(&netif->queue);
+    list_init(&netif->neighbours_unproven);
+    list_init(&netif->neighbours_stale);
+    int result = table_init(&netif->neighbours, &link->core->mem, NEIGHBOUR_BUCKETS);
+    if (result == 0) {
+        netif->used = true;
+        netif->up = true;
+    }
+    return result;
+}
+
+int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us) {
+    memset(link, 0, sizeof *link);
+    link->core = core;
+    link->handlers = *handlers;
+    list_init(&link->waiting);
+    /* Nothing between sender and receiver here can damage a byte or needs a super-segment cut. */
+    const struct tapir_netif_config lo = {
+        .name = "lo", .mtu_bytes = TAPIR_LOOPBACK_MTU, .caps = TAPIR_CAP_CSUM | TAPIR_CAP_TSO4};
+    int result = open_netif(link, LINK_LOOPBACK, &lo);
+    if (result != 0) {
+        return result;
+    }
+    const struct tapir_addr localhost = addr_of_ipv4(IPV4_LOOPBACK);
+    result = link_address_add(&link->netifs[LINK_LOOPBACK], &localhost, 8, false, now_us);
+    CHECK(result == 0);
+    return 0;
+}
+
+/* Drops what waits for the device and for neighbours, and stops the ARP timers. */
+static void quiesce(struct link_netif *netif) {
+    netif->link->core->counters.link_down += netif->queue.count;
+    frame_queue_clear(&netif->queue);
+    link_arp_cache_flush(netif);
+    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
+        link_arp_acd_stop(&netif->addresses[i]);
+    }
+}
+
+void link_destroy(struct link *link) {
+    for (size_t i = 0; i < ARRAY_LEN(link->netifs); i++) {
+        struct link_netif *netif = &link->netifs[i];
+        if (netif->used) {
+            quiesce(netif);
+            table_destroy(&netif->neighbours);
+            netif->used = false;
+        }
+    }
+    CHECK(link->pending_bytes == 0 && list_empty(&link->waiting));
+}
+
+int link_netif_add(struct link *link, const struct tapir_netif_config *config) {
+    char name[16];
+    if (!copy_name(name, config->name) || mac_is_group(config->mac) || mac_is_zero(config->mac) ||
+        config->mtu_bytes < TAPIR_MTU_MIN || config->mtu_bytes > TAPIR_MTU_MAX || (config->caps & ~CAPS_KNOWN) != 0) {
+        return -EINVAL;
+    }
+    int slot = -ENOBUFS;
+    for (int i = TAPIR_NETIFS_MAX - 1; i >= 0; i--) {
+        const struct link_netif *netif = &link->netifs[i];
+        if (!netif->used) {
+            slot = i;
+        } else if (memcmp(netif->name, name, sizeof name) == 0) {
+            return -EEXIST;
+        }
+    }
+    if (slot < 0) {
+        return slot;
+    }
+    int result = open_netif(link, (uint8_t)slot, config);
+    return result == 0 ? slot : result;
+}
+
+struct link_netif *link_netif_get(struct link *link, int index) {
+    if (index < 0 || index >= TAPIR_NETIFS_MAX || !link->netifs[index].used) {
+        return NULL;
+    }
+    return &link->netifs[index];
+}
+
+void link_netif_set_up(struct link_netif *netif, bool up, uint64_t now_us) {
+    if (netif->up == up) {
+        return;
+    }
+    netif->up = up;
+    if (!up) {
+        quiesce(netif);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
+        if (netif->addresses[i].used) {
+            link_arp_acd_start(&netif->addresses[i], now_us);
+        }
+    }
+}
+
+int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes) {
+    uint32_t max_bytes = netif->index == LINK_LOOPBACK ? TAPIR_LOOPBACK_MTU : TAPIR_MTU_MAX;
+    if (mtu_bytes < TAPIR_MTU_MIN || mtu_bytes > max_bytes) {
+        return -EINVAL;
+    }
+    netif->mtu_bytes = mtu_bytes;
+    return 0;
+}
+
+bool link_netif_has_mac(const struct link *link, const uint8_t mac[MAC_LEN]) {
+    for (size_t i = LINK_LOOPBACK + 1; i < ARRAY_LEN(link->netifs); i++) {
+        if (link->netifs[i].used && mac_equal(link->netifs[i].mac, mac)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int link_netif_enqueue(struct link_netif *netif, struct tapir_frame *frame) {
+    struct frame_queue *queue = &netif->queue;
+    CHECK(netif->up);
+    if (queue->count >= TAPIR_NETIF_QUEUE_FRAMES ||
+        queue->true_bytes + frame_true_size(frame) > TAPIR_NETIF_QUEUE_BYTES) {
+        COUNT(netif->link->core, link_queue_full);
+        frame_release(frame);
+        return -ENOBUFS;
+    }
+    frame->netif = netif->index;
+    frame_queue_push(queue, frame);
+    return 0;
+}
+
+struct tapir_frame *link_dequeue(struct link_netif *netif) {
+    struct tapir_frame *frame = frame_queue_pop(&netif->queue);
+    if (frame != NULL && netif->index != LINK_LOOPBACK) {
+        COUNT(netif->link->core, eth_out);
+    }
+    return frame;
+}

@@ -1,0 +1,121 @@
+/* Datagrams and pulled segments on their way to the device: next hop to hardware address, then Ethernet. */
+#include <errno.h>
+
+#include "link/arp.h"
+
+/* Adds the Ethernet II header in front of the datagram at `ip_header`, which has room there. */
+static uint8_t *prepend_eth(const struct link_netif *netif, const uint8_t mac[MAC_LEN], uint8_t *ip_header,
+                            struct tapir_offload *offload) {
+    struct wire_eth eth = {.type = WIRE_ETHERTYPE_IPV4};
+    memcpy(eth.dst, mac, sizeof eth.dst);
+    memcpy(eth.src, netif->mac, sizeof eth.src);
+    struct writer w = writer_of(ip_header - WIRE_ETH_LEN, WIRE_ETH_LEN);
+    wire_eth_emit(&w, &eth);
+    if (offload->csum == TAPIR_CSUM_PARTIAL) {
+        offload->csum_start = (uint16_t)(offload->csum_start + WIRE_ETH_LEN);
+    }
+    return ip_header - WIRE_ETH_LEN;
+}
+
+int link_send_to_mac(struct link_netif *netif, const uint8_t mac[MAC_LEN], struct tapir_frame *frame) {
+    (void)frame_push(frame, WIRE_ETH_LEN);
+    (void)prepend_eth(netif, mac, frame->data + WIRE_ETH_LEN, &frame->offload);
+    return link_netif_enqueue(netif, frame);
+}
+
+/* Finds the hardware address: 1 and mac; 0 and the neighbour to wait for; or a negative errno, counted. */
+static int resolve(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
+                   uint8_t mac[MAC_LEN], struct arp_entry **entry, uint64_t now_us) {
+    CHECK(addr_is_ipv4(next_hop));
+    uint32_t ipv4 = addr_ipv4(next_hop);
+    if (!netif->up) {
+        COUNT(netif->link->core, link_down);
+        return -ENETDOWN;
+    }
+    if (cast == LINK_BROADCAST) {
+        mac_set_broadcast(mac);
+        return 1;
+    }
+    if (cast == LINK_MULTICAST) {
+        mac_set_multicast(mac, ipv4);
+        return 1;
+    }
+    int result = link_arp_cache_use(netif, ipv4, entry, now_us);
+    if (result == 1) {
+        memcpy(mac, (*entry)->mac, MAC_LEN);
+    } else if (result == -EHOSTUNREACH) {
+        COUNT(netif->link->core, arp_unreachable);
+    } else if (result < 0) {
+        COUNT(netif->link->core, link_no_memory);
+    }
+    return result;
+}
+
+/* A datagram to ourselves has no next hop. */
+static int send_to_self(struct link_netif *lo, struct tapir_frame *frame) {
+    if (!lo->up) {
+        COUNT(lo->link->core, link_down);
+        frame_release(frame);
+        return -ENETDOWN;
+    }
+    return link_netif_enqueue(lo, frame);
+}
+
+int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
+                    struct tapir_frame *frame, uint64_t now_us) {
+    if (netif->index == LINK_LOOPBACK) {
+        return send_to_self(netif, frame);
+    }
+    uint8_t mac[MAC_LEN];
+    struct arp_entry *entry;
+    int result = resolve(netif, next_hop, cast, mac, &entry, now_us);
+    if (result == 1) {
+        return link_send_to_mac(netif, mac, frame);
+    }
+    if (result == 0) {
+        link_arp_cache_wait(entry, frame);
+    } else {
+        frame_release(frame);
+    }
+    return result;
+}
+
+int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
+                  struct tapir_out *out, uint64_t now_us) {
+    CHECK(netif->index != LINK_LOOPBACK && out->header - out->room >= WIRE_ETH_LEN);
+    uint8_t mac[MAC_LEN];
+    struct arp_entry *entry;
+    int result = resolve(netif, next_hop, cast, mac, &entry, now_us);
+    if (result == 1) {
+        out->header = prepend_eth(netif, mac, out->header, &out->offload);
+        out->header_len += WIRE_ETH_LEN;
+        out->len += WIRE_ETH_LEN;
+        COUNT(netif->link->core, eth_out);
+        return 1;
+    }
+    if (result == 0) {
+        struct tapir_frame *frame = link_out_to_frame(netif->link, out);
+        if (frame == NULL) {
+            COUNT(netif->link->core, link_no_memory);
+        } else {
+            link_arp_cache_wait(entry, frame);
+        }
+    }
+    return 0;
+}
+
+struct tapir_frame *link_out_to_frame(struct link *link, const struct tapir_out *out) {
+    CHECK(out->len <= TAPIR_FRAME_MAX_BYTES && out->piece_count <= TAPIR_OUT_PIECES);
+    struct tapir_frame *frame = frame_alloc(&link->core->mem, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)out->len);
+    if (frame == NULL) {
+        return NULL;
+    }
+    struct writer w = writer_of(frame_put(frame, (uint32_t)out->len), out->len);
+    writer_copy(&w, out->header, out->header_len);
+    for (size_t i = 0; i < out->piece_count; i++) {
+        writer_copy(&w, out->pieces[i].base, out->pieces[i].len);
+    }
+    CHECK(!w.failed && writer_left(&w) == 0);
+    frame->offload = out->offload;
+    return frame;
+}
