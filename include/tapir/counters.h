@@ -42,6 +42,7 @@
     COUNTER(ip_link_broadcast, "drop: unicast datagram in a link broadcast")                      \
     COUNTER(ip_options_bad, "drop: malformed IP options")                                         \
     COUNTER(ip_source_route, "drop: source-routed")                                               \
+    COUNTER(ip_offload, "drop: segmentation offload of another protocol, or of a fragment")       \
     COUNTER(ip_proto_unknown, "drop: no transport for the protocol")                              \
     COUNTER(ip_no_route, "drop: no route to the destination")                                     \
     COUNTER(ip_no_memory, "drop: memory short")                                                   \

@@ -13,43 +13,46 @@
 #include "link/link.h"
 #include "wire/wire.h"
 
-#define IP_TTL_DEFAULT 64       /* RFC 1700; RFC 1122 3.2.1.7 wants it settable */
+#define IP_TTL_DEFAULT 64 /* RFC 1700; RFC 1122 3.2.1.7 wants it settable */
 #define IP_ECN_MASK 3
 
 /* A received datagram. Everything is borrowed for the call. */
 struct ip_rx {
-    struct tapir_frame *frame;   /* holds data and header; take a reference to keep either */
-    const uint8_t *header;       /* the IP header, for raw sockets and ICMP quotes */
+    struct tapir_frame *frame; /* holds data and header; take a reference to keep either */
+    const uint8_t *header;     /* the IP header, for raw sockets and ICMP quotes */
     uint8_t header_len;
-    const uint8_t *data;         /* transport header and payload */
+    const uint8_t *data; /* transport header and payload */
     uint32_t len;
     struct tapir_addr src, dst;
     uint8_t protocol, ttl, tos;
     struct link_netif *netif;
-    enum link_cast link_cast;    /* how the frame was addressed */
-    enum link_cast dst_cast;     /* what dst is: unicast (ours), broadcast or multicast */
-    bool fragmented;             /* it was reassembled */
+    enum link_cast link_cast;            /* how the frame was addressed */
+    enum link_cast dst_cast;             /* what dst is: unicast (ours), broadcast or multicast */
+    bool fragmented;                     /* it was reassembled */
     const struct tapir_offload *offload; /* csum GOOD or PARTIAL: trust it; gso_size tells wire segments */
 };
 
 enum ip_error_kind {
-    IP_ERROR_UNREACHABLE, IP_ERROR_FRAG_NEEDED, IP_ERROR_TIME_EXCEEDED, IP_ERROR_PARAMETER,
+    IP_ERROR_UNREACHABLE,
+    IP_ERROR_FRAG_NEEDED,
+    IP_ERROR_TIME_EXCEEDED,
+    IP_ERROR_PARAMETER,
 };
 
 /* An ICMP error about a datagram of ours, or a local one (no neighbour). Borrowed. */
 struct ip_error {
     enum ip_error_kind kind;
-    uint8_t type, code;          /* ICMP; 0/0 when local */
-    bool local;                  /* our own link layer says so: no offender */
-    bool hard;                   /* RFC 1122 4.2.3.9: protocol or port unreachable (frag needed is not counted here) */
-    int error;                   /* the errno Linux gives for it: ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,
+    uint8_t type, code; /* ICMP; 0/0 when local */
+    bool local;         /* our own link layer says so: no offender */
+    bool hard;          /* RFC 1122 4.2.3.9: protocol or port unreachable (frag needed is not counted here) */
+    int error;          /* the errno Linux gives for it: ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,
                                     ECONNREFUSED, EMSGSIZE, EPROTO, EACCES... */
-    uint32_t mtu;                /* FRAG_NEEDED: the next hop's MTU, plateau-corrected (RFC 1191 7.1) */
+    uint32_t mtu;       /* FRAG_NEEDED: the next hop's MTU, plateau-corrected (RFC 1191 7.1) */
     struct tapir_addr offender;
-    struct tapir_addr src, dst;  /* of the quoted datagram: src is ours */
+    struct tapir_addr src, dst; /* of the quoted datagram: src is ours */
     uint8_t protocol;
-    const uint8_t *quote;        /* the quoted transport bytes */
-    uint32_t quote_len;          /* at least 8 unless the datagram was shorter */
+    const uint8_t *quote; /* the quoted transport bytes */
+    uint32_t quote_len;   /* at least 8 unless the datagram was shorter */
     struct link_netif *netif;
 };
 
@@ -108,7 +111,8 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
                   uint64_t now_us);
 
 /* Sends a datagram with its IP header in place (IP_HDRINCL): id, total length, checksum and a zero source are
- * filled in. Takes frame. */
+ * filled in. Takes frame. 0, -EINVAL (no IPv4 header), -EMSGSIZE (above the interface's MTU: it is not cut),
+ * -ENOBUFS, -EHOSTUNREACH, -ENETDOWN. */
 int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us);
 
 /* Completes a segment for the device: out->header is at the transport header, offload counts from there.

@@ -28,9 +28,9 @@ struct ip_group {
 struct ip_groups {
     struct ip *ip;
     uint8_t netif;
-    uint32_t used;                       /* slots taken below */
-    struct timer general;                /* the answer to a general query is due (RFC 3376 5.2) */
-    uint64_t v1_until_us, v2_until_us;   /* an older querier was heard; 0: never (RFC 3376 7.2.1) */
+    uint32_t used;                     /* slots taken below */
+    struct timer general;              /* the answer to a general query is due (RFC 3376 5.2) */
+    uint64_t v1_until_us, v2_until_us; /* an older querier was heard; 0: never (RFC 3376 7.2.1) */
     struct ip_group groups[TAPIR_IGMP_GROUPS_MAX];
 };
 
@@ -42,9 +42,9 @@ struct ip_ids {
 };
 
 struct ip {
-    struct core *core;   /* kept */
-    struct link *link;   /* kept */
-    uint32_t generation; /* of routes, addresses and interfaces, for ip_path_valid */
+    struct core *core;               /* kept */
+    struct link *link;               /* kept */
+    uint32_t generation;             /* of routes, addresses and interfaces, for ip_path_valid */
     struct ip_handler handlers[256]; /* by protocol; input NULL: none */
     /* Raw sockets: the copies they see, and errors about protocols that have no handler. May be NULL. */
     ip_raw_fn *raw;
@@ -57,9 +57,9 @@ struct ip {
     struct table reassembly;    /* of struct reasm_datagram (reasm.c) */
     struct list reassembly_age; /* the same, oldest first */
     uint32_t reassembly_count;
-    uint64_t reassembly_bytes;  /* true size */
-    struct table pmtu;          /* of struct pmtu_entry (pmtu.c) */
-    struct bucket icmp_limit;   /* errors we send, whole stack */
+    uint64_t reassembly_bytes;                         /* true size */
+    struct table pmtu;                                 /* of struct pmtu_entry (pmtu.c) */
+    struct bucket icmp_limit;                          /* errors we send, whole stack */
     struct bucket icmp_hosts[TAPIR_ICMP_HOST_BUCKETS]; /* and by destination, keyed hash (C8) */
 };
 

@@ -1,0 +1,91 @@
+/* What an IPv4 address is to this host: its own, a broadcast, a group, or somebody else's. */
+#include "ip/internal.h"
+
+/* RFC 1122 3.3.6: the all-zeros forms are old broadcasts, which a host must recognise too. A prefix of 31 or 32
+ * bits has no broadcast (RFC 3021). */
+static bool is_subnet_broadcast(const struct link_address *address, uint32_t addr) {
+    uint32_t mask = ipv4_mask(address->prefix_len);
+    uint32_t own = addr_ipv4(&address->addr);
+    bool on_link = ((own ^ addr) & mask) == 0;
+    uint32_t host = addr & ~mask;
+    return on_link && address->prefix_len < 31 && (host == 0 || host == ~mask);
+}
+
+/* OWN or BROADCAST by the valid addresses of one interface. */
+static enum ip_kind kind_on(const struct link_netif *netif, uint32_t addr) {
+    enum ip_kind kind = IP_KIND_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
+        const struct link_address *address = &netif->addresses[i];
+        if (!address->used || address->state != LINK_ADDRESS_VALID) {
+            continue;
+        }
+        if (addr_ipv4(&address->addr) == addr) {
+            return IP_KIND_OWN;
+        }
+        if (is_subnet_broadcast(address, addr)) {
+            kind = IP_KIND_BROADCAST;
+        }
+    }
+    return kind;
+}
+
+/* An address that is ours on one interface is so on all: the weak end system model of RFC 1122 3.3.4.2. */
+enum ip_kind ip_cast_kind(const struct ip *ip, uint32_t addr) {
+    if (ipv4_is_multicast(addr)) {
+        return IP_KIND_MULTICAST;
+    }
+    if (addr == IPV4_BROADCAST || addr == IPV4_ANY) {
+        return IP_KIND_BROADCAST;
+    }
+    enum ip_kind kind = IP_KIND_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(ip->link->netifs) && kind != IP_KIND_OWN; i++) {
+        if (ip->link->netifs[i].used) {
+            enum ip_kind here = kind_on(&ip->link->netifs[i], addr);
+            kind = here == IP_KIND_OTHER ? kind : here;
+        }
+    }
+    return kind == IP_KIND_OTHER && ipv4_is_loopback(addr) ? IP_KIND_OWN : kind;
+}
+
+int ip_cast_on_link(const struct link_netif *netif, uint32_t addr, bool tentative, uint32_t *own) {
+    int best = -1;
+    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
+        const struct link_address *address = &netif->addresses[i];
+        bool usable = address->used && (tentative || address->state == LINK_ADDRESS_VALID);
+        uint32_t mine = addr_ipv4(&address->addr);
+        if (usable && ((mine ^ addr) & ipv4_mask(address->prefix_len)) == 0 && address->prefix_len > best) {
+            best = address->prefix_len;
+            if (own != NULL) {
+                *own = mine;
+            }
+        }
+    }
+    return best;
+}
+
+bool ip_cast_first_address(const struct link_netif *netif, uint32_t *own) {
+    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
+        const struct link_address *address = &netif->addresses[i];
+        if (address->used && address->state == LINK_ADDRESS_VALID) {
+            *own = addr_ipv4(&address->addr);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
+    if (!addr_is_ipv4(addr)) {
+        return addr_is_multicast(addr) ? LINK_MULTICAST : LINK_UNICAST;
+    }
+    switch (ip_cast_kind(ip, addr_ipv4(addr))) {
+    case IP_KIND_MULTICAST:
+        return LINK_MULTICAST;
+    case IP_KIND_BROADCAST:
+        return LINK_BROADCAST;
+    case IP_KIND_OWN:
+    case IP_KIND_OTHER:
+        break;
+    }
+    return LINK_UNICAST;
+}

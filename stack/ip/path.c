@@ -1,0 +1,141 @@
+/* The way to a destination: interface, source address and next hop, and how large a datagram may be on it. */
+#include "ip/internal.h"
+
+#include <errno.h>
+
+/* Where a datagram leaves, before its source address is chosen. */
+struct hop {
+    struct link_netif *netif;
+    uint32_t next_hop;
+};
+
+static bool usable(const struct link_netif *netif, int wanted) {
+    return netif->used && netif->up && netif->index != LINK_LOOPBACK && (wanted == 0 || wanted == netif->index);
+}
+
+/* The interface whose own prefix matches best; its prefix length, or -1. */
+static int find_connected(const struct ip *ip, uint32_t dst, int wanted, struct link_netif **netif) {
+    int best = -1;
+    for (size_t i = 0; i < ARRAY_LEN(ip->link->netifs); i++) {
+        struct link_netif *candidate = &ip->link->netifs[i];
+        int prefix_len = usable(candidate, wanted) ? ip_cast_on_link(candidate, dst, false, NULL) : -1;
+        if (prefix_len > best) {
+            best = prefix_len;
+            *netif = candidate;
+        }
+    }
+    return best;
+}
+
+/* RFC 1122 3.3.1.1: on-link by the mask, else by the table; the longest prefix decides. */
+static bool find_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+    int connected = find_connected(ip, dst, wanted, &hop->netif);
+    const struct ip_route *route = ip_route_lookup(ip, dst, wanted);
+    hop->next_hop = dst;
+    if (route == NULL || route->prefix_len <= connected) {
+        return connected >= 0;
+    }
+    hop->netif = &ip->link->netifs[route->netif];
+    if (route->has_gateway) {
+        hop->next_hop = addr_ipv4(&route->gateway);
+    }
+    return true;
+}
+
+/* Groups and broadcasts stay on their link: a route only picks the interface, else the first that is up does. */
+static bool find_cast_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+    bool found = find_hop(ip, dst, wanted, hop);
+    for (size_t i = 0; i < ARRAY_LEN(ip->link->netifs) && !found; i++) {
+        found = usable(&ip->link->netifs[i], wanted);
+        if (found) {
+            hop->netif = &ip->link->netifs[i];
+        }
+    }
+    hop->next_hop = dst;
+    return found;
+}
+
+/* RFC 1122 3.3.4.3: an address of the outgoing interface, best the one that shares the next hop's prefix. */
+static int choose_source(const struct hop *hop, struct tapir_addr *src) {
+    uint32_t own = 0;
+    if (ip_cast_on_link(hop->netif, hop->next_hop, false, &own) < 0 && !ip_cast_first_address(hop->netif, &own)) {
+        return -EADDRNOTAVAIL;
+    }
+    *src = addr_of_ipv4(own);
+    return 0;
+}
+
+/* A source that the user asks for must be ours, and a loopback address never leaves (RFC 1122 3.2.1.3 g). */
+static int check_source(const struct ip *ip, const struct tapir_addr *src, bool local) {
+    bool ours = addr_is_ipv4(src) && ip_cast_kind(ip, addr_ipv4(src)) == IP_KIND_OWN;
+    return ours && (local || !ipv4_is_loopback(addr_ipv4(src))) ? 0 : -EADDRNOTAVAIL;
+}
+
+/* To ourselves: through lo, whichever interface was asked for. */
+static int find_local(struct ip *ip, const struct tapir_addr *src, struct ip_path *path) {
+    path->netif = &ip->link->netifs[LINK_LOOPBACK];
+    path->next_hop = path->dst;
+    if (!path->netif->up) {
+        return -ENETDOWN;
+    }
+    if (!addr_is_any(src)) {
+        path->src = *src;
+        return check_source(ip, src, true);
+    }
+    path->src = ipv4_is_loopback(addr_ipv4(&path->dst)) ? addr_of_ipv4(IPV4_LOOPBACK) : path->dst;
+    return 0;
+}
+
+static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, struct ip_path *path) {
+    struct hop hop;
+    uint32_t dst = addr_ipv4(&path->dst);
+    bool found = path->cast == LINK_UNICAST ? find_hop(ip, dst, netif, &hop) : find_cast_hop(ip, dst, netif, &hop);
+    if (!found) {
+        return -ENETUNREACH;
+    }
+    path->netif = hop.netif;
+    path->next_hop = addr_of_ipv4(hop.next_hop);
+    if (addr_is_any(src)) {
+        return choose_source(&hop, &path->src);
+    }
+    path->src = *src;
+    return check_source(ip, src, false);
+}
+
+int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                 struct ip_path *path) {
+    if (!addr_is_ipv4(dst) || addr_is_any(dst)) {
+        return -ENETUNREACH;
+    }
+    const struct link_netif *asked = link_netif_get(ip->link, netif);
+    if (asked == NULL) {
+        return -ENODEV;
+    }
+    *path = (struct ip_path){.generation = ip->generation, .dst = *dst, .cast = ip_cast_of(ip, dst)};
+    if (ip_cast_kind(ip, addr_ipv4(dst)) == IP_KIND_OWN) {
+        return find_local(ip, src, path);
+    }
+    return netif == 0 || asked->up ? find_remote(ip, src, netif, path) : -ENETDOWN;
+}
+
+bool ip_path_valid(const struct ip *ip, const struct ip_path *path) {
+    return path->generation == ip->generation && path->netif != NULL;
+}
+
+uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
+    return min_u32(path->netif->mtu_bytes, ip_pmtu_get(ip, &path->dst, now_us));
+}
+
+void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
+    if (path->netif->index != LINK_LOOPBACK && path->cast == LINK_UNICAST) {
+        link_confirm(path->netif, &path->next_hop, now_us);
+        ip_route_gateway_alive(ip, path);
+    }
+}
+
+void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
+    (void)now_us;
+    if (path->cast == LINK_UNICAST && !addr_equal(&path->next_hop, &path->dst)) {
+        ip_route_gateway_dead(ip, path);
+    }
+}

@@ -1,0 +1,104 @@
+/* What was learnt about path MTUs (RFC 1191): a small cache that only believes downwards, and forgets. */
+#include "ip/internal.h"
+
+struct pmtu_entry {
+    struct table_node node;
+    struct tapir_addr dst;
+    uint32_t mtu;
+    uint64_t expires_us;
+};
+
+/* RFC 1191 7.1, table 7-1: MTUs that real links have, for routers that do not tell theirs. */
+static const uint16_t plateaus[] = {65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
+
+uint32_t ip_pmtu_plateau(uint32_t total_len) {
+    for (size_t i = 0; i < ARRAY_LEN(plateaus); i++) {
+        if (plateaus[i] < total_len) {
+            return plateaus[i];
+        }
+    }
+    return TAPIR_MTU_MIN;
+}
+
+/* Keyed: nobody outside can aim at a bucket, or tell who shares one (C5, N6). */
+static uint64_t hash_of(const struct ip *ip, const struct tapir_addr *dst) {
+    return siphash(&ip->core->key, dst->b, sizeof dst->b);
+}
+
+static struct pmtu_entry *find(const struct ip *ip, const struct tapir_addr *dst) {
+    struct table_node *node = table_first(&ip->pmtu, hash_of(ip, dst));
+    while (node != NULL && !addr_equal(&CONTAINER_OF(node, struct pmtu_entry, node)->dst, dst)) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : CONTAINER_OF(node, struct pmtu_entry, node);
+}
+
+static void forget(struct ip *ip, struct pmtu_entry *entry) {
+    table_remove(&ip->pmtu, &entry->node);
+    mem_free(&ip->core->mem, entry, sizeof *entry);
+}
+
+/* At random, so that filling the cache does not tell which destinations it held (C5). */
+static void evict(struct ip *ip) {
+    uint32_t cursor = core_random_below(ip->core, ip->pmtu.bucket_count);
+    struct table_node *node = table_walk(&ip->pmtu, &cursor, NULL);
+    if (node == NULL) {
+        cursor = 0;
+        node = table_walk(&ip->pmtu, &cursor, NULL);
+    }
+    forget(ip, CONTAINER_OF(node, struct pmtu_entry, node));
+}
+
+static struct pmtu_entry *add(struct ip *ip, const struct tapir_addr *dst) {
+    if (ip->pmtu.used >= TAPIR_PMTU_ENTRIES_MAX) {
+        evict(ip);
+    }
+    struct pmtu_entry *entry = mem_alloc_zero(&ip->core->mem, sizeof *entry);
+    if (entry != NULL) {
+        entry->dst = *dst;
+        table_insert(&ip->pmtu, &entry->node, hash_of(ip, dst));
+    }
+    return entry;
+}
+
+uint32_t ip_pmtu_get(struct ip *ip, const struct tapir_addr *dst, uint64_t now_us) {
+    /* Nothing was ever learnt on most hosts: no hash then. */
+    struct pmtu_entry *entry = ip->pmtu.used == 0 ? NULL : find(ip, dst);
+    if (entry == NULL) {
+        return UINT32_MAX;
+    }
+    if (now_us >= entry->expires_us) {
+        forget(ip, entry);
+        return UINT32_MAX;
+    }
+    return entry->mtu;
+}
+
+bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us) {
+    static const struct tapir_addr any;
+    struct ip_path path;
+    if (ip_path_find(ip, dst, &any, 0, &path) != 0 || path.cast != LINK_UNICAST || path.netif->index == LINK_LOOPBACK) {
+        return false;
+    }
+    mtu = max_u32(mtu, TAPIR_PMTU_FLOOR);
+    if (mtu >= ip_path_mtu(ip, &path, now_us)) {
+        return false;
+    }
+    struct pmtu_entry *entry = find(ip, dst);
+    entry = entry == NULL ? add(ip, dst) : entry;
+    if (entry == NULL) {
+        COUNT(ip->core, ip_no_memory);
+        return false;
+    }
+    entry->mtu = mtu;
+    entry->expires_us = now_us + TAPIR_PMTU_EXPIRE_US;
+    COUNT(ip->core, pmtu_lowered);
+    return true;
+}
+
+void ip_pmtu_clear(struct ip *ip) {
+    for (uint32_t left = ip->pmtu.used; left > 0; left--) {
+        uint32_t cursor = 0;
+        forget(ip, CONTAINER_OF(table_walk(&ip->pmtu, &cursor, NULL), struct pmtu_entry, node));
+    }
+}

@@ -1,0 +1,150 @@
+/* The routing table: a short array kept in the order of preference, and what is known of its gateways. */
+#include "ip/internal.h"
+
+#include <errno.h>
+
+static bool matches(const struct ip_route *route, uint32_t dst) {
+    return (dst & ipv4_mask(route->prefix_len)) == route->dest;
+}
+
+/* Longest prefix, then lowest metric; the older one of equals. */
+static bool preferred(const struct ip_route *a, const struct ip_route *b) {
+    return a->prefix_len != b->prefix_len ? a->prefix_len > b->prefix_len : a->metric < b->metric;
+}
+
+static bool same(const struct ip_route *a, const struct ip_route *b) {
+    return a->netif == b->netif && a->dest == b->dest && a->prefix_len == b->prefix_len &&
+           a->has_gateway == b->has_gateway && (!a->has_gateway || addr_equal(&a->gateway, &b->gateway));
+}
+
+static uint32_t find(const struct ip *ip, const struct ip_route *wanted) {
+    uint32_t i = 0;
+    while (i < ip->route_count && !same(&ip->routes[i], wanted)) {
+        i++;
+    }
+    return i;
+}
+
+static struct ip_route route_of(int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway) {
+    struct ip_route route = {.netif = (uint8_t)netif, .dest = dest, .prefix_len = (uint8_t)prefix_len};
+    if (gateway != NULL) {
+        route.has_gateway = true;
+        route.gateway = *gateway;
+    }
+    return route;
+}
+
+/* Whether the gateway is a neighbour by an address of the interface, one still being probed included. */
+static int judge_gateway(const struct ip *ip, const struct link_netif *netif, const struct tapir_addr *gateway) {
+    if (!addr_is_ipv4(gateway) || ip_cast_kind(ip, addr_ipv4(gateway)) != IP_KIND_OTHER) {
+        return -EINVAL;
+    }
+    return ip_cast_on_link(netif, addr_ipv4(gateway), true, NULL) >= 0 ? 0 : -ENETUNREACH;
+}
+
+int ip_route_add(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway,
+                 uint32_t metric) {
+    const struct link_netif *out = link_netif_get(ip->link, netif);
+    if (out == NULL) {
+        return -ENODEV;
+    }
+    if (prefix_len > 32 || (dest & ~ipv4_mask(prefix_len)) != 0) {
+        return -EINVAL;
+    }
+    int error = gateway == NULL ? 0 : judge_gateway(ip, out, gateway);
+    if (error != 0) {
+        return error;
+    }
+    struct ip_route route = route_of(netif, dest, prefix_len, gateway);
+    route.metric = metric;
+    if (find(ip, &route) < ip->route_count) {
+        return -EEXIST;
+    }
+    if (ip->route_count == TAPIR_ROUTES_MAX) {
+        return -ENOBUFS;
+    }
+    uint32_t at = ip->route_count++;
+    for (; at > 0 && preferred(&route, &ip->routes[at - 1]); at--) {
+        ip->routes[at] = ip->routes[at - 1];
+    }
+    ip->routes[at] = route;
+    ip_changed(ip);
+    return 0;
+}
+
+int ip_route_remove(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway) {
+    if (netif < 0 || netif >= TAPIR_NETIFS_MAX || prefix_len > 32) {
+        return -ESRCH;
+    }
+    struct ip_route route = route_of(netif, dest, prefix_len, gateway);
+    uint32_t at = find(ip, &route);
+    if (at == ip->route_count) {
+        return -ESRCH;
+    }
+    ip->dead_routes -= ip->routes[at].dead;
+    ip->route_count--;
+    memmove(&ip->routes[at], &ip->routes[at + 1], (ip->route_count - at) * sizeof ip->routes[0]);
+    ip_changed(ip);
+    return 0;
+}
+
+const struct ip_route *ip_route_lookup(const struct ip *ip, uint32_t dst, int netif) {
+    const struct ip_route *dead = NULL;
+    for (uint32_t i = 0; i < ip->route_count; i++) {
+        const struct ip_route *route = &ip->routes[i];
+        if (!matches(route, dst) || (netif != 0 && netif != route->netif) || !ip->link->netifs[route->netif].up) {
+            continue;
+        }
+        if (!route->dead) {
+            return route;
+        }
+        dead = dead == NULL ? route : dead;
+    }
+    return dead;
+}
+
+static bool goes_through(const struct ip_route *route, const struct ip_path *path) {
+    return route->has_gateway && route->netif == path->netif->index && addr_equal(&route->gateway, &path->next_hop);
+}
+
+/* Whether any route changed. */
+static bool mark_gateway(struct ip *ip, const struct ip_path *path, bool dead) {
+    bool changed = false;
+    for (uint32_t i = 0; i < ip->route_count; i++) {
+        struct ip_route *route = &ip->routes[i];
+        if (goes_through(route, path) && route->dead != dead) {
+            route->dead = dead;
+            changed = true;
+            ip->dead_routes = dead ? ip->dead_routes + 1 : ip->dead_routes - 1;
+        }
+    }
+    return changed;
+}
+
+/* RFC 1122 3.3.1.4-5: gateways are tried in turn. When the last one dies too, the others get another chance. */
+static void revive_others(struct ip *ip, const struct ip_path *path) {
+    for (uint32_t i = 0; i < ip->route_count; i++) {
+        struct ip_route *route = &ip->routes[i];
+        if (route->dead && matches(route, addr_ipv4(&path->dst)) && !goes_through(route, path)) {
+            route->dead = false;
+            ip->dead_routes--;
+        }
+    }
+}
+
+void ip_route_gateway_dead(struct ip *ip, const struct ip_path *path) {
+    if (!mark_gateway(ip, path, true)) {
+        return;
+    }
+    const struct ip_route *next = ip_route_lookup(ip, addr_ipv4(&path->dst), 0);
+    if (next != NULL && next->dead) {
+        revive_others(ip, path);
+    }
+    ip_changed(ip);
+}
+
+void ip_route_gateway_alive(struct ip *ip, const struct ip_path *path) {
+    if (ip->dead_routes > 0 && mark_gateway(ip, path, false)) {
+        ip_changed(ip);
+    }
+}

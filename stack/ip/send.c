@@ -1,0 +1,211 @@
+/* Datagrams out: the header, the checksum that a device leaves to us, and the choice between whole and cut. */
+#include "ip/internal.h"
+
+#include <errno.h>
+
+enum { TOTAL_LEN_OFFSET = 2 };
+
+/* RFC 2113: "routers shall examine this packet"; copied into fragments. */
+static const uint8_t router_alert[] = {WIRE_IPOPT_RA, 4, 0, 0};
+
+static uint32_t header_len_of(const struct ip_send *send) {
+    return WIRE_IPV4_LEN + (send->router_alert ? (uint32_t)sizeof router_alert : 0);
+}
+
+struct wire_ipv4 ip_send_header(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
+                                uint32_t total_len) {
+    CHECK(send->ttl > 0 && total_len <= UINT16_MAX);
+    return (struct wire_ipv4){
+        .header_len = (uint8_t)header_len_of(send),
+        .tos = send->tos,
+        .ttl = send->ttl,
+        .protocol = send->protocol,
+        .total_len = (uint16_t)total_len,
+        .id = ip_id_next(ip, send->dont_fragment),
+        .dont_fragment = send->dont_fragment,
+        .src = addr_ipv4(&path->src),
+        .dst = addr_ipv4(&path->dst),
+        .options = router_alert,
+    };
+}
+
+static void shift_checksum(struct tapir_offload *offload, uint32_t bytes) {
+    if (offload->csum == TAPIR_CSUM_PARTIAL) {
+        offload->csum_start = (uint16_t)(offload->csum_start + bytes);
+    }
+}
+
+void ip_send_prepend(struct tapir_frame *frame, const struct wire_ipv4 *header) {
+    struct writer w = writer_of(frame_push(frame, header->header_len), header->header_len);
+    wire_ipv4_emit(&w, header);
+    shift_checksum(&frame->offload, header->header_len);
+}
+
+static bool is_loopback(const struct ip_path *path) { return path->netif->index == LINK_LOOPBACK; }
+
+/* On lo the receiver trusts what the sender did not finish: both are us. */
+static bool must_finish(const struct ip_path *path, const struct tapir_offload *offload) {
+    return offload->csum == TAPIR_CSUM_PARTIAL && !is_loopback(path) && (path->netif->caps & TAPIR_CAP_CSUM) == 0;
+}
+
+/* Puts the sum into its field. RFC 768: a UDP checksum that comes out 0 goes as all ones (U2). */
+static void write_checksum(uint8_t *field, checksum_sum sum, uint8_t protocol) {
+    uint16_t checksum = checksum_finish(sum);
+    struct writer w = writer_of(field, sizeof checksum);
+    writer_u16(&w, checksum == 0 && protocol == WIRE_PROTO_UDP ? UINT16_MAX : checksum);
+}
+
+/* The field holds the pseudo-header's sum already, so summing over it completes the sum. */
+static void finish_frame(struct tapir_frame *frame, uint8_t protocol) {
+    struct tapir_offload *offload = &frame->offload;
+    CHECK((uint32_t)offload->csum_start + offload->csum_offset + 2 <= frame->len);
+    uint8_t *start = frame->data + offload->csum_start;
+    write_checksum(start + offload->csum_offset, checksum_add(0, start, frame->len - offload->csum_start), protocol);
+    offload->csum = TAPIR_CSUM_NONE;
+    offload->csum_start = offload->csum_offset = 0;
+}
+
+/* The same for a segment in pieces, which may begin at odd offsets. */
+static void finish_out(struct tapir_out *out, uint8_t protocol) {
+    struct tapir_offload *offload = &out->offload;
+    CHECK((size_t)offload->csum_start + offload->csum_offset + 2 <= out->header_len);
+    uint8_t *start = out->header + offload->csum_start;
+    size_t summed = out->header_len - offload->csum_start;
+    checksum_sum sum = checksum_add(0, start, summed);
+    for (size_t i = 0; i < out->piece_count; i++) {
+        const struct tapir_piece *piece = &out->pieces[i];
+        sum = checksum_combine(sum, checksum_add(0, piece->base, piece->len), summed % 2 != 0);
+        summed += piece->len;
+    }
+    write_checksum(start + offload->csum_offset, sum, protocol);
+    offload->csum = TAPIR_CSUM_NONE;
+    offload->csum_start = offload->csum_offset = 0;
+}
+
+int ip_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
+    COUNT(ip->core, ip_out);
+    frame->mark = LINK_LOOPBACK; /* ip_loopback_run: arrives on lo itself */
+    int result = link_send_frame(path->netif, &path->next_hop, path->cast, frame, now_us);
+    if (result == -EHOSTUNREACH) {
+        ip_path_suspect(ip, path, now_us);
+    }
+    return result;
+}
+
+/* RFC 1112 6.1: members on this host hear what is sent to their group, as do listeners to a broadcast. */
+static bool wants_copy(const struct ip *ip, const struct ip_path *path, const struct ip_send *send) {
+    if (path->cast == LINK_MULTICAST) {
+        return send->loop && ip_igmp_member(ip, path->netif, addr_ipv4(&path->dst));
+    }
+    return path->cast == LINK_BROADCAST;
+}
+
+/* The copy waits on lo, marked with the interface that it is to come in from. Memory short: none is made. */
+static void loop_copy(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
+                      const struct tapir_frame *frame, uint64_t now_us) {
+    struct link_netif *lo = &ip->link->netifs[LINK_LOOPBACK];
+    struct tapir_frame *copy = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
+    if (copy == NULL) {
+        COUNT(ip->core, ip_no_memory);
+        return;
+    }
+    memcpy(frame_put(copy, frame->len), frame->data, frame->len);
+    copy->offload = frame->offload;
+    copy->mark = path->netif->index;
+    struct wire_ipv4 header = ip_send_header(ip, path, send, frame->len + header_len_of(send));
+    ip_send_prepend(copy, &header);
+    (void)link_send_frame(lo, &path->dst, LINK_UNICAST, copy, now_us);
+}
+
+static int too_big(struct ip *ip, struct tapir_frame *frame) {
+    COUNT(ip->core, ip_frag_needed);
+    frame_release(frame);
+    return -EMSGSIZE;
+}
+
+int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame,
+                  uint64_t now_us) {
+    uint32_t total_len = frame->len + header_len_of(send);
+    uint32_t mtu = send->probe_pmtu ? path->netif->mtu_bytes : ip_path_mtu(ip, path, now_us);
+    bool whole = total_len <= mtu || frame->offload.gso != TAPIR_GSO_NONE;
+    if (total_len > UINT16_MAX || (!whole && send->dont_fragment)) {
+        return too_big(ip, frame);
+    }
+    if (wants_copy(ip, path, send)) {
+        loop_copy(ip, path, send, frame, now_us);
+    }
+    if (must_finish(path, &frame->offload) || (!whole && frame->offload.csum == TAPIR_CSUM_PARTIAL)) {
+        finish_frame(frame, send->protocol);
+    }
+    if (!whole) {
+        return ip_fragment_send(ip, path, send, frame, mtu, now_us);
+    }
+    struct wire_ipv4 header = ip_send_header(ip, path, send, total_len);
+    ip_send_prepend(frame, &header);
+    return ip_send_datagram(ip, path, frame, now_us);
+}
+
+/* Parses the user's header, whose total length counts for nothing: the frame's does. */
+static bool parse_user_header(struct tapir_frame *frame, struct wire_ipv4 *header) {
+    if (frame->len < WIRE_IPV4_LEN) {
+        return false;
+    }
+    struct writer w = writer_of(frame->data + TOTAL_LEN_OFFSET, sizeof(uint16_t));
+    writer_u16(&w, (uint16_t)frame->len);
+    return wire_ipv4_parse_quote(frame->data, frame->len, header);
+}
+
+int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
+    struct wire_ipv4 header;
+    uint8_t options[WIRE_IPV4_OPTIONS_MAX];
+    /* As on Linux such a datagram is never cut. */
+    if (frame->len > path->netif->mtu_bytes) {
+        return too_big(ip, frame);
+    }
+    if (!parse_user_header(frame, &header)) {
+        frame_release(frame);
+        return -EINVAL;
+    }
+    memcpy(options, header.options, header.header_len - (size_t)WIRE_IPV4_LEN);
+    header.options = options;
+    header.src = header.src == IPV4_ANY ? addr_ipv4(&path->src) : header.src;
+    header.id = header.id == 0 ? ip_id_next(ip, header.dont_fragment) : header.id;
+    struct writer w = writer_of(frame->data, header.header_len);
+    wire_ipv4_emit(&w, &header);
+    return ip_send_datagram(ip, path, frame, now_us);
+}
+
+/* A segment that does not leave as it is: to lo, or cut. Always 0 as the device has nothing to send from it. */
+static int send_copied(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
+                       const struct tapir_out *out, uint64_t now_us) {
+    struct tapir_frame *frame = link_out_to_frame(ip->link, out);
+    if (frame == NULL) {
+        COUNT(ip->core, ip_no_memory);
+    } else {
+        (void)ip_send_frame(ip, path, send, frame, now_us);
+    }
+    return 0;
+}
+
+int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_out *out,
+                uint64_t now_us) {
+    uint32_t header_len = header_len_of(send);
+    size_t total_len = out->len + header_len;
+    bool fits = out->offload.gso != TAPIR_GSO_NONE || total_len <= ip_path_mtu(ip, path, now_us);
+    if (is_loopback(path) || !fits) {
+        return send_copied(ip, path, send, out, now_us);
+    }
+    if (must_finish(path, &out->offload)) {
+        finish_out(out, send->protocol);
+    }
+    CHECK((size_t)(out->header - out->room) >= header_len + (size_t)WIRE_ETH_LEN);
+    struct wire_ipv4 header = ip_send_header(ip, path, send, (uint32_t)total_len);
+    out->header -= header_len;
+    out->header_len += header_len;
+    out->len = total_len;
+    struct writer w = writer_of(out->header, header_len);
+    wire_ipv4_emit(&w, &header);
+    shift_checksum(&out->offload, header_len);
+    COUNT(ip->core, ip_out);
+    return link_send_out(path->netif, &path->next_hop, path->cast, out, now_us);
+}
