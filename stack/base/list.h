@@ -17,6 +17,7 @@ static inline bool list_empty(const struct list *head) { return head->next == he
 static inline bool list_linked(const struct list *node) { return node->next != NULL; }
 
 static inline void list_insert_before(struct list *position, struct list *node) {
+    CHECK(position->prev != NULL);
     node->prev = position->prev;
     node->next = position;
     position->prev->next = node;

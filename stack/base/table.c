@@ -34,7 +34,7 @@ void table_destroy(struct table *table) {
 static void grow(struct table *table) {
     uint32_t old_count = table->bucket_count;
     struct table_node **old = table->buckets;
-    struct table_node **buckets = mem_alloc_zero(table->mem, 2 * old_count * sizeof(struct table_node *));
+    struct table_node **buckets = mem_alloc_zero(table->mem, 2ULL * old_count * sizeof(struct table_node *));
     if (buckets == NULL) {
         return;
     }

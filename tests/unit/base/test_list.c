@@ -1,5 +1,6 @@
 /* The intrusive list, and the byte cursors at their ends. */
 #include <criterion/criterion.h>
+#include <signal.h>
 
 #include "base/bytes.h"
 #include "base/list.h"
@@ -21,6 +22,11 @@ Test(list, keeps_its_order) {
     cr_assert_eq(i, 3);
     cr_assert(list_empty(&head));
     cr_assert_null(list_pop_front(&head));
+}
+
+Test(list, head_never_made, .signal = SIGABRT) {
+    struct list head = {0}, node = {0};
+    list_push_back(&head, &node);
 }
 
 Test(bytes, reader_gives_zeros_past_its_end) {
