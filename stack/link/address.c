@@ -21,6 +21,7 @@ static bool assignable(const struct link_netif *netif, const struct tapir_addr *
     return ipv4 >> 24 != 0 && ipv4 < IPV4(224, 0, 0, 0) && !host_reserved(ipv4, prefix_len);
 }
 
+/* A linear scan: there are at most TAPIR_NETIF_ADDRESSES_MAX. */
 int link_address_add(struct link_netif *netif, const struct tapir_addr *addr, unsigned prefix_len, bool probe,
                      uint64_t now_us) {
     if (!assignable(netif, addr, prefix_len)) {
@@ -57,6 +58,7 @@ int link_address_remove(struct link_netif *netif, const struct tapir_addr *addr)
     return -EADDRNOTAVAIL;
 }
 
+/* One that is being probed, or was lost to another station, must not appear in any packet (RFC 5227 2.1.1). */
 static bool is_valid(const struct link_address *address) {
     return address->used && address->state == LINK_ADDRESS_VALID;
 }
@@ -81,6 +83,7 @@ const struct link_address *link_address_find_any(const struct link *link, const 
     return NULL;
 }
 
+/* Linux's arp_announce 1 in spirit: a neighbour may ignore a question from an address it thinks off-link. */
 const struct link_address *link_address_source(const struct link_netif *netif, uint32_t ipv4) {
     const struct link_address *any = NULL;
     for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {

@@ -61,6 +61,7 @@ static const char *refuse(struct link_netif *netif, const uint8_t *data, size_t 
     return NULL;
 }
 
+/* Unicast, also to a probe: RFC 5227 2.6 leaves broadcast replies to link-local addressing. */
 static void reply(struct link_netif *netif, const struct wire_arp *request, uint64_t now_us) {
     struct wire_arp arp = {.op = WIRE_ARP_REPLY, .sender_ip = request->target_ip, .target_ip = request->sender_ip};
     memcpy(arp.target_mac, request->sender_mac, sizeof arp.target_mac);
@@ -75,12 +76,14 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
         trace(netif, TAPIR_EVENT_PACKET_IN, &arp, refusal, true, now_us);
         return;
     }
+    /* Before the table hears of it: a claim to our address is never cached (L8). */
     struct link_address *rivalled = link_arp_acd_rivalled(netif, &arp);
     if (rivalled != NULL) {
         trace(netif, TAPIR_EVENT_PACKET_IN, &arp, "claims our address", false, now_us);
         link_arp_acd_conflict(rivalled, now_us);
         return;
     }
+    /* Only for addresses of the interface it came in by: the others are not on this link. */
     struct tapir_addr target = addr_of_ipv4(arp.target_ip);
     bool to_us = link_address_find(netif, &target) != NULL;
     const char *outcome = "probes an address";

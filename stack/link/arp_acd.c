@@ -1,4 +1,14 @@
-/* Address conflict detection (RFC 5227): our addresses are probed, announced and defended. */
+/* Address conflict detection (RFC 5227): our addresses are probed, announced and defended.
+ *
+ * With `probe`, times in seconds, each | a broadcast request:
+ *
+ *     0..1 random   1..2 random   1..2 random          2            2
+ *   add --------- | ----------- | ----------- | ---------------- | ---- |
+ *               probe         probe         probe      valid: announce  announce
+ *
+ * A rival heard before `valid` makes it LINK_ADDRESS_CONFLICT until the interface comes up anew: whoever chose the
+ * address must choose another (MAX_CONFLICTS and RATE_LIMIT_INTERVAL are theirs). Without `probe` it starts at `valid`.
+ */
 #include "link/arp.h"
 
 /* RFC 5227 1.1, by their names there. */
@@ -19,6 +29,7 @@ static void send_request(const struct link_address *address, uint32_t sender_ip,
     link_arp_send(address->netif, mac, &arp, reason, now_us);
 }
 
+/* One timer serves both halves: an address is either probed or announced. */
 static void arm(struct link_address *address, uint64_t deadline_us) {
     timer_arm(&address->netif->link->core->wheel, &address->timer, deadline_us);
 }
@@ -49,6 +60,7 @@ static void fire(struct timer *timer, uint64_t now_us) {
     } else if (address->sent < PROBE_NUM) {
         probe(address, now_us);
     } else {
+        /* Nobody objected for ANNOUNCE_WAIT after the last probe. */
         address->state = LINK_ADDRESS_VALID;
         address->sent = 0;
         announce(address, now_us);
@@ -57,6 +69,7 @@ static void fire(struct timer *timer, uint64_t now_us) {
 
 void link_arp_acd_start(struct link_address *address, uint64_t now_us) {
     struct link_netif *netif = address->netif;
+    /* On lo there is no other station to conflict with. */
     bool shared = netif->index != LINK_LOOPBACK;
     timer_init(&address->timer, fire);
     address->sent = 0;
@@ -80,6 +93,7 @@ void link_arp_acd_stop(struct link_address *address) {
 struct link_address *link_arp_acd_rivalled(struct link_netif *netif, const struct wire_arp *arp) {
     for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
         struct link_address *address = &netif->addresses[i];
+        /* After a conflict it is the other's: a neighbour like any. */
         if (!address->used || address->state == LINK_ADDRESS_CONFLICT) {
             continue;
         }

@@ -1,8 +1,17 @@
-/* The neighbour table: who has which address, how far that is believed, and what waits for an answer. */
+/* The neighbour table: who has which address, how far that is believed, and what waits for an answer.
+ *
+ * ARP authenticates nobody, so the table limits what a lie can do rather than detect it:
+ *   - only our own question makes a neighbour REACHABLE, or a transport that hears from beyond it;
+ *   - an unasked claim never makes an entry, unless it is a request to us, whose sender wants an answer (RFC 826);
+ *   - an entry confirmed a moment ago is not moved, so neither is a neighbour in conversation (L5);
+ *   - a moved entry is only STALE: its first use starts the verification.
+ * Whoever answers a question first is believed: there is no better evidence on an Ethernet.
+ */
 #include <errno.h>
 
 #include "link/arp.h"
 
+/* Keyed, as neighbours choose their addresses: chains cannot be made long on purpose (D13). */
 static uint64_t hash_of(const struct link_netif *netif, uint32_t ipv4) {
     return siphash(&netif->link->core->key, &ipv4, sizeof ipv4);
 }
@@ -51,6 +60,7 @@ void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
            (pending->count >= TAPIR_ARP_PENDING_FRAMES || pending->true_bytes + size > TAPIR_ARP_PENDING_BYTES)) {
         drop_oldest(entry);
     }
+    /* Those who wait longest are the likeliest to wait in vain, as scans and forged sources make us ask (L7). */
     while (!list_empty(&link->waiting) && link->pending_bytes + size > TAPIR_ARP_PENDING_TOTAL_BYTES) {
         drop_oldest(LIST_ENTRY(link->waiting.next, struct arp_entry, waiting));
     }
@@ -86,6 +96,7 @@ static void enter(struct arp_entry *entry, enum arp_state state, uint64_t now_us
     arm(entry, now_us + stay_us[state]);
 }
 
+/* Frees an entry for which nothing waits. */
 static void forget(struct arp_entry *entry) {
     struct mem *mem = &entry->netif->link->core->mem;
     CHECK(entry->pending.count == 0);
@@ -129,6 +140,7 @@ static void fail(struct arp_entry *entry, uint64_t now_us) {
     }
 }
 
+/* The deadline of the state has come: the right column of the table in arp.h. */
 static void fire(struct timer *timer, uint64_t now_us) {
     struct arp_entry *entry = CONTAINER_OF(timer, struct arp_entry, timer);
     switch ((enum arp_state)entry->state) {
@@ -166,6 +178,7 @@ static void fire(struct timer *timer, uint64_t now_us) {
     }
 }
 
+/* It is there and hears us. */
 static void confirm(struct arp_entry *entry, uint64_t now_us) {
     entry->proven = true;
     entry->trusted_us = now_us;
@@ -225,6 +238,7 @@ int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry
     }
     *found = entry;
     if (entry->state == ARP_STALE) {
+        /* RFC 4861 7.3.3: the datagram goes at once; the answer to it will often spare the probe. */
         enter(entry, ARP_DELAY, now_us);
     }
     return entry->state == ARP_INCOMPLETE ? 0 : 1;
@@ -258,6 +272,7 @@ static const char *merge(struct arp_entry *entry, const struct wire_arp *arp, bo
         return "confirms a neighbour";
     }
     if (same) {
+        /* Not even its age is renewed, or repeating a lie would keep it alive. */
         return "known";
     }
     entry->trusted_us = now_us;
@@ -290,6 +305,7 @@ void link_arp_cache_flush(struct link_netif *netif) {
     while (node != NULL) {
         struct arp_entry *entry = entry_of(node);
         node = table_walk(&netif->neighbours, &cursor, node);
+        /* Nobody failed to answer: the datagrams are dropped, not reported as unreachable. */
         struct frame_queue dropped = take_pending(entry);
         netif->link->core->counters.link_down += dropped.count;
         frame_queue_clear(&dropped);

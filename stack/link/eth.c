@@ -53,6 +53,7 @@ static bool too_long(const struct link_netif *netif, const struct tapir_offload 
     }
 }
 
+/* IP must know: RFC 1122 3.2.2 and 3.3.6 forbid answers to what came by broadcast (L9). */
 static enum link_cast cast_of(const uint8_t dst[MAC_LEN]) {
     if (!mac_is_group(dst)) {
         return LINK_UNICAST;
@@ -67,6 +68,7 @@ static void input_ipv4(struct link_netif *netif, struct tapir_frame *frame, cons
         COUNT(link->core, eth_offload);
         return;
     }
+    /* 802.3 says where the padding starts; in Ethernet II only IP's own length can tell (L2). */
     frame_pull(frame, eth->header_len);
     frame->len = eth->payload_len;
     if (frame->offload.csum == TAPIR_CSUM_PARTIAL) {
@@ -85,6 +87,8 @@ static void input_arp(struct link_netif *netif, const struct tapir_frame *frame,
     link_arp_input(netif, frame->data + eth->header_len, eth->payload_len, now_us);
 }
 
+/* Each drop has one counter, and the order of the tests decides which: cheap and general ones come first. All
+ * groups are taken, as IP knows which it joined; the source address earns no trust, not even our own (L10). */
 void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
     struct core *core = netif->link->core;
     struct wire_eth eth;
@@ -96,6 +100,7 @@ void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t no
     } else if (frame->len < WIRE_ETH_LEN) {
         COUNT(core, eth_short);
     } else if (frame->len > TAPIR_FRAME_MAX_BYTES) {
+        /* Longer than any datagram with a header: no 16-bit length after this can wrap. */
         COUNT(core, eth_long);
     } else if (!wire_eth_parse(frame->data, frame->len, &eth) ||
                (eth.type != WIRE_ETHERTYPE_IPV4 && eth.type != WIRE_ETHERTYPE_ARP)) {

@@ -4,7 +4,7 @@
 #include "link/arp.h"
 
 #define CAPS_KNOWN (TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 | TAPIR_CAP_USO4)
-#define NEIGHBOUR_BUCKETS 16U
+#define NEIGHBOUR_BUCKETS 16U /* a small LAN without growing; the table doubles by itself */
 
 /* Copies a NUL-terminated name of 1 to 15 bytes; false: it is empty or has no end. */
 static bool copy_name(char to[16], const char from[16]) {
@@ -38,6 +38,7 @@ static int open_netif(struct link *link, uint8_t index, const struct tapir_netif
     return result;
 }
 
+/* The only interface that is not Ethernet: IP takes what is queued here as received. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us) {
     memset(link, 0, sizeof *link);
     link->core = core;
@@ -75,6 +76,7 @@ void link_destroy(struct link *link) {
             netif->used = false;
         }
     }
+    /* The books balance when the last neighbour is gone. */
     CHECK(link->pending_bytes == 0 && list_empty(&link->waiting));
 }
 
@@ -84,6 +86,7 @@ int link_netif_add(struct link *link, const struct tapir_netif_config *config) {
         config->mtu_bytes < TAPIR_MTU_MIN || config->mtu_bytes > TAPIR_MTU_MAX || (config->caps & ~CAPS_KNOWN) != 0) {
         return -EINVAL;
     }
+    /* Downwards, so that the lowest free slot is the one left. */
     int slot = -ENOBUFS;
     for (int i = TAPIR_NETIFS_MAX - 1; i >= 0; i--) {
         const struct link_netif *netif = &link->netifs[i];
@@ -107,6 +110,7 @@ struct link_netif *link_netif_get(struct link *link, int index) {
     return &link->netifs[index];
 }
 
+/* While it was down the cable may have moved to another link, so neighbours and addresses are found out anew. */
 void link_netif_set_up(struct link_netif *netif, bool up, uint64_t now_us) {
     if (netif->up == up) {
         return;
@@ -123,6 +127,7 @@ void link_netif_set_up(struct link_netif *netif, bool up, uint64_t now_us) {
     }
 }
 
+/* Frames already framed keep their size: the device takes or refuses them. */
 int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes) {
     uint32_t max_bytes = netif->index == LINK_LOOPBACK ? TAPIR_LOOPBACK_MTU : TAPIR_MTU_MAX;
     if (mtu_bytes < TAPIR_MTU_MIN || mtu_bytes > max_bytes) {
@@ -132,6 +137,7 @@ int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes) {
     return 0;
 }
 
+/* lo has none. */
 bool link_netif_has_mac(const struct link *link, const uint8_t mac[MAC_LEN]) {
     for (size_t i = LINK_LOOPBACK + 1; i < ARRAY_LEN(link->netifs); i++) {
         if (link->netifs[i].used && mac_equal(link->netifs[i].mac, mac)) {
@@ -144,6 +150,8 @@ bool link_netif_has_mac(const struct link *link, const uint8_t mac[MAC_LEN]) {
 int link_netif_enqueue(struct link_netif *netif, struct tapir_frame *frame) {
     struct frame_queue *queue = &netif->queue;
     CHECK(netif->up);
+    /* Both caps: a thousand super-frames would hold 64 MB, four megabytes of the smallest tens of thousands. The
+     * newest is refused, so that its sender learns of it. */
     if (queue->count >= TAPIR_NETIF_QUEUE_FRAMES ||
         queue->true_bytes + frame_true_size(frame) > TAPIR_NETIF_QUEUE_BYTES) {
         COUNT(netif->link->core, link_queue_full);

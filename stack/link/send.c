@@ -17,6 +17,7 @@ static uint8_t *prepend_eth(const struct link_netif *netif, const uint8_t mac[MA
     return ip_header - WIRE_ETH_LEN;
 }
 
+/* Always Ethernet II: RFC 1122 2.3.3 allows sending 802.3 framing and asks for this default. */
 int link_send_to_mac(struct link_netif *netif, const uint8_t mac[MAC_LEN], struct tapir_frame *frame) {
     (void)frame_push(frame, WIRE_ETH_LEN);
     (void)prepend_eth(netif, mac, frame->data + WIRE_ETH_LEN, &frame->offload);
@@ -32,6 +33,7 @@ static int resolve(struct link_netif *netif, const struct tapir_addr *next_hop, 
         COUNT(netif->link->core, link_down);
         return -ENETDOWN;
     }
+    /* RFC 1122 3.3.6: link broadcast is for IP broadcast, and groups have their own addresses. */
     if (cast == LINK_BROADCAST) {
         mac_set_broadcast(mac);
         return 1;
@@ -82,6 +84,7 @@ int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop,
 
 int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
                   struct tapir_out *out, uint64_t now_us) {
+    /* The device copies from `out` at once, so nothing is queued and the payload stays borrowed. */
     CHECK(netif->index != LINK_LOOPBACK && out->header - out->room >= WIRE_ETH_LEN);
     uint8_t mac[MAC_LEN];
     struct arp_entry *entry;
@@ -94,6 +97,7 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
         return 1;
     }
     if (result == 0) {
+        /* The pieces are the sender's and may be gone when the answer comes. */
         struct tapir_frame *frame = link_out_to_frame(netif->link, out);
         if (frame == NULL) {
             COUNT(netif->link->core, link_no_memory);
@@ -115,6 +119,7 @@ struct tapir_frame *link_out_to_frame(struct link *link, const struct tapir_out 
     for (size_t i = 0; i < out->piece_count; i++) {
         writer_copy(&w, out->pieces[i].base, out->pieces[i].len);
     }
+    /* out->len is the sum of its parts, or the caller miscounted. */
     CHECK(!w.failed && writer_left(&w) == 0);
     frame->offload = out->offload;
     return frame;
