@@ -60,6 +60,7 @@
 #define TAPIR_RCVBUF_MAX_BYTES (64U << 20)      /* what SO_RCVBUF may ask for */
 #define TAPIR_SNDBUF_MAX_BYTES (64U << 20)      /* what SO_SNDBUF may ask for */
 #define TAPIR_ERRQUEUE_MAX 32                   /* queued IP_RECVERR reports a socket */
+#define TAPIR_DGRAM_GROUPS_MAX 20               /* multicast groups a socket; Linux igmp_max_memberships */
 #define TAPIR_PORT_FIRST 32768                  /* ephemeral ports; Linux ip_local_port_range */
 #define TAPIR_PORT_LAST 60999
 

@@ -55,8 +55,34 @@ struct sock_layer {
 
 extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_ping_ops;
 
+/* Prepares the layer, without sockets; keeps all five. 0 (never fails: tables grow when used). */
 int sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp);
+
+/* Closes every socket and frees the table: before the rooms below go. */
 void sock_destroy(struct sock_layer *layer);
+
+/* The tapir_sock_* functions of <tapir/sock.h> over a layer: they find the struct sock (-EBADF) and ask its type. */
+int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t protocol, tapir_sock *handle);
+int sock_close(struct sock_layer *layer, tapir_sock handle, uint64_t now_us);
+int sock_bind(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *local);
+int sock_connect(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *peer, uint64_t now_us);
+int sock_listen(struct sock_layer *layer, tapir_sock handle, unsigned backlog);
+int sock_accept(struct sock_layer *layer, tapir_sock handle, tapir_sock *child, struct tapir_endpoint *peer,
+                uint64_t now_us);
+int64_t sock_send(struct sock_layer *layer, tapir_sock handle, const struct tapir_msg *msg, uint32_t flags,
+                  uint64_t now_us);
+int64_t sock_recv(struct sock_layer *layer, tapir_sock handle, struct tapir_msg *msg, uint32_t flags,
+                  uint64_t now_us);
+int sock_shutdown(struct sock_layer *layer, tapir_sock handle, uint32_t how, uint64_t now_us);
+int sock_local(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *local);
+int sock_peer(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *peer);
+int sock_set(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
+int sock_get(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t *value);
+int sock_join(struct sock_layer *layer, tapir_sock handle, const struct tapir_addr *group, int netif, bool join,
+              uint64_t now_us);
+int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_info *info, uint64_t now_us);
+uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle);
+bool sock_news(struct sock_layer *layer, tapir_sock *handle);
 
 /* What ip calls (ip_raw_fn, and the ICMP handler's input and error for ping sockets); ctx: the sock_layer. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);

@@ -1,0 +1,104 @@
+/* Datagram sockets: life, names and readiness. */
+#include "sock/dgram.h"
+
+#include <errno.h>
+
+int sock_dgram_open(struct sock *s) {
+    struct core *core = s->layer->core;
+    struct sock_dgram *d = mem_alloc_zero(&core->mem, sizeof *d);
+    if (d == NULL) {
+        return -ENOBUFS;
+    }
+    d->sock = s;
+    ip_inbox_init(&d->inbox, core);
+    d->inbox.news.owner = s->handle;
+    list_init(&d->memberships);
+    sock_dgram_options_init(d);
+    s->impl = d;
+    return 0;
+}
+
+void sock_dgram_close(struct sock *s, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    sock_multicast_leave_all(d, now_us);
+    ip_inbox_clear(&d->inbox);
+    mem_free(&s->layer->core->mem, d, sizeof *d);
+    s->impl = NULL;
+}
+
+int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast) {
+    const struct ip *ip = d->sock->layer->ip;
+    if (addr_is_any(addr)) {
+        return 0;
+    }
+    if (!addr_is_ipv4(addr)) {
+        return -EADDRNOTAVAIL;
+    }
+    bool ours = ip_is_local(ip, addr) || (cast && ip_cast_of(ip, addr) != LINK_UNICAST);
+    return ours ? 0 : -EADDRNOTAVAIL;
+}
+
+struct tapir_addr sock_dgram_home(const struct sock_dgram *d) {
+    return d->addr_chosen ? d->inbox.local.addr : (struct tapir_addr){0};
+}
+
+void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port) {
+    d->inbox.peer = (struct tapir_endpoint){.addr = path->dst, .port = port};
+    if (!d->addr_chosen) {
+        d->inbox.local.addr = path->src;
+    }
+    d->inbox.connected = true;
+}
+
+void sock_dgram_forget_peer(struct sock_dgram *d) {
+    d->inbox.connected = false;
+    d->inbox.peer = (struct tapir_endpoint){0};
+    d->inbox.local.addr = sock_dgram_home(d);
+}
+
+/* An unconnected socket is shut all the same, and yet -ENOTCONN is the answer: as on Linux, where programs use it
+ * to wake a reader. */
+int sock_dgram_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    (void)now_us;
+    if (how == 0 || (how & ~(TAPIR_SHUT_RD | TAPIR_SHUT_WR)) != 0) {
+        return -EINVAL;
+    }
+    d->shut |= how;
+    news_mark(s->layer->core, &d->inbox.news);
+    return d->inbox.connected ? 0 : -ENOTCONN;
+}
+
+int sock_dgram_local(struct sock *s, struct tapir_endpoint *local) {
+    const struct sock_dgram *d = s->impl;
+    *local = d->inbox.local;
+    return 0;
+}
+
+int sock_dgram_peer(struct sock *s, struct tapir_endpoint *peer) {
+    const struct sock_dgram *d = s->impl;
+    if (!d->inbox.connected) {
+        return -ENOTCONN;
+    }
+    *peer = d->inbox.peer;
+    return 0;
+}
+
+/* Always writable: the driver empties the device queue after every call, so -EAGAIN passes by itself. */
+uint32_t sock_dgram_ready(struct sock *s) {
+    const struct sock_dgram *d = s->impl;
+    uint32_t ready = TAPIR_READY_OUT;
+    if (d->inbox.rx.count > 0) {
+        ready |= TAPIR_READY_IN;
+    }
+    if (d->inbox.errors.pending != 0 || d->inbox.errors.count > 0) {
+        ready |= TAPIR_READY_ERR;
+    }
+    if ((d->shut & TAPIR_SHUT_RD) != 0) {
+        ready |= TAPIR_READY_IN | TAPIR_READY_RDHUP;
+    }
+    if (d->shut == (TAPIR_SHUT_RD | TAPIR_SHUT_WR)) {
+        ready |= TAPIR_READY_HUP;
+    }
+    return ready;
+}

@@ -1,0 +1,114 @@
+/* Datagram sockets: what UDP, raw and ping sockets have in common. For the files of this room. */
+#ifndef SOCK_DGRAM_H
+#define SOCK_DGRAM_H
+
+#include "sock/sock.h"
+#include "udp/udp.h"
+
+/* What setsockopt sets; the receive buffer, IP_RECVERR and SO_BINDTODEVICE live in the inbox. */
+struct sock_dgram_options {
+    bool reuse_address, reuse_port, broadcast, no_checksum, header_included, multicast_loop;
+    bool keepalive, oob_inline;       /* kept for getsockopt: without meaning here, as on Linux */
+    int32_t linger_s, rcvlowat_bytes; /* the same */
+    uint32_t sndbuf_bytes;
+    int16_t ttl; /* -1: the default */
+    uint8_t tos, multicast_ttl, multicast_netif, mtu_discover;
+};
+
+/* The values of TAPIR_OPT_MTU_DISCOVER: Linux's IP_PMTUDISC_*. */
+enum { SOCK_PMTU_DONT, SOCK_PMTU_WANT, SOCK_PMTU_DO, SOCK_PMTU_PROBE };
+
+struct sock_dgram {
+    struct sock *sock;     /* kept */
+    struct list node;      /* in the layer's list of raw or ping sockets */
+    struct ip_inbox inbox; /* names, queues, news */
+    struct udp_pcb udp;    /* DGRAM only */
+    struct list memberships;
+    uint8_t membership_count;
+    uint32_t shut;                 /* TAPIR_SHUT_* */
+    bool addr_chosen, port_chosen; /* by bind: a disconnect leaves them (Linux's SOCK_BINDADDR_LOCK, _BINDPORT_LOCK) */
+    struct sock_dgram_options opt;
+    bool path_known; /* path is the way to path.dst from path_src by path_netif */
+    struct ip_path path;
+    struct tapir_addr path_src;
+    int path_netif;
+};
+
+/* ---- dgram.c: life, names, readiness ---- */
+
+/* Makes the socket's object, with no names; -ENOBUFS. */
+int sock_dgram_open(struct sock *s);
+
+/* Leaves its groups, drops its queues, frees the object. */
+void sock_dgram_close(struct sock *s, uint64_t now_us);
+
+/* May a socket bind to addr: the wildcard, our own, or (with `cast`) a broadcast or multicast address?
+ * Borrows addr. 0 or -EADDRNOTAVAIL. */
+int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast);
+
+/* The address to be bound to while not connected: the one chosen by bind, else the wildcard. */
+struct tapir_addr sock_dgram_home(const struct sock_dgram *d);
+
+/* Connects, or takes apart, the inbox of a socket that no table knows: raw and ping. Borrows path. */
+void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port);
+void sock_dgram_forget_peer(struct sock_dgram *d);
+
+/* Operations that are the same for all types. */
+int sock_dgram_shutdown(struct sock *s, uint32_t how, uint64_t now_us);
+int sock_dgram_local(struct sock *s, struct tapir_endpoint *local);
+int sock_dgram_peer(struct sock *s, struct tapir_endpoint *peer);
+uint32_t sock_dgram_ready(struct sock *s);
+
+/* ---- dgram_recv.c ---- */
+
+/* The recv operation of all types: a datagram, or with TAPIR_MSG_ERRQUEUE a report. A datagram that does not fit
+ * is cut, its rest lost, and TAPIR_MSG_TRUNC set in msg->flags. */
+int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+
+/* ---- dgram_send.c ---- */
+
+/* A send, decided: from whom, to whom and how. `path` is borrowed from the socket. */
+struct sock_dgram_send {
+    struct tapir_endpoint peer;
+    const struct ip_path *path;
+    struct ip_send ip; /* but for the protocol */
+    uint32_t len;      /* of all iov */
+    bool fits;         /* within the path MTU, by sock_dgram_send_fit */
+};
+
+/* Decides a send of msg. Borrows msg. 0, -EOPNOTSUPP (flags), -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES, -EPIPE,
+ * the pending error, -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV, -ENETDOWN; -EAGAIN while the device queue holds
+ * SO_SNDBUF bytes or is full: whoever's they are, which bounds this socket's too. */
+int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
+                         struct sock_dgram_send *plan);
+
+/* Decides about fragments (RFC 1191, by IP_MTU_DISCOVER) for a transport header of header_len before the payload.
+ * 0, or -EMSGSIZE, which is reported to the error queue too. */
+int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us);
+
+/* The path to dst for this socket; the answer is kept while routes last. `src` (not any) and `netif` (not 0)
+ * override the socket's own. Borrows dst and src. Errors as above. */
+int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                         const struct ip_path **path);
+
+/* The path to be connected to `peer` by: chosen anew unless bind chose the address. Borrows peer. */
+int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path);
+
+/* Appends the bytes of msg to a frame that has room for them. Borrows both. */
+void sock_dgram_send_gather(struct tapir_frame *frame, const struct tapir_msg *msg);
+
+/* ---- dgram_options.c ---- */
+
+void sock_dgram_options_init(struct sock_dgram *d);
+int sock_dgram_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
+int sock_dgram_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
+
+/* ---- multicast.c ---- */
+
+/* The join operation: joins a group or leaves it; errors as tapir_sock_join has them. */
+int sock_multicast_join(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us);
+
+/* Leaves every group. */
+void sock_multicast_leave_all(struct sock_dgram *d, uint64_t now_us);
+
+#endif

@@ -1,0 +1,97 @@
+/* Receiving on a datagram socket: datagrams and error reports, whole or cut. */
+#include <errno.h>
+
+#include "sock/dgram.h"
+
+/* Copies into the message's buffers, skipping the first `skip` bytes of them; returns what fitted. */
+static uint32_t scatter(const struct tapir_msg *msg, size_t skip, const uint8_t *data, uint32_t len) {
+    uint32_t done = 0;
+    for (size_t i = 0; i < msg->iov_count && done < len; i++) {
+        const struct tapir_iovec *iov = &msg->iov[i];
+        if (skip >= iov->len) {
+            skip -= iov->len;
+            continue;
+        }
+        uint32_t part = (uint32_t)min_size(iov->len - skip, len - done);
+        memcpy((uint8_t *)iov->base + skip, data + done, part);
+        done += part;
+        skip = 0;
+    }
+    return done;
+}
+
+/* What recv returns, and the mark of a cut (HAZARDS U6). */
+static int64_t result(struct tapir_msg *msg, uint32_t copied, uint32_t len, uint32_t flags) {
+    if (copied < len) {
+        msg->flags |= TAPIR_MSG_TRUNC;
+    }
+    return (flags & TAPIR_MSG_TRUNC) != 0 ? len : copied;
+}
+
+/* Empties the fields of an answer, so that nothing of the caller's, or of another datagram, is taken for it. */
+static void clear_answer(struct tapir_msg *msg) {
+    *msg = (struct tapir_msg){.iov = msg->iov, .iov_count = msg->iov_count};
+}
+
+/* The datagram that an ICMP error quotes, and what the error says. */
+static int64_t recv_report(struct sock_dgram *d, struct tapir_msg *msg, uint32_t flags) {
+    const struct ip_errreport *report = d->inbox.errors.first;
+    if (report == NULL) {
+        return -EAGAIN;
+    }
+    msg->flags = TAPIR_MSG_ERRQUEUE;
+    msg->has_peer = true;
+    msg->peer = report->dst;
+    msg->error = (struct tapir_sock_error){.error = report->error,
+                                           .origin = report->origin,
+                                           .type = report->type,
+                                           .code = report->code,
+                                           .info = report->info,
+                                           .offender = report->offender};
+    int64_t bytes = result(msg, scatter(msg, 0, report->data, report->len), report->len, flags);
+    if ((flags & TAPIR_MSG_PEEK) == 0) {
+        ip_errqueue_drop_first(&d->inbox.errors);
+    }
+    return bytes;
+}
+
+static int64_t recv_item(struct sock_dgram *d, struct tapir_msg *msg, uint32_t flags) {
+    const struct ip_rxitem *item = d->inbox.rx.first;
+    msg->has_peer = true;
+    msg->peer = item->src;
+    msg->has_local = true;
+    msg->local = item->dst;
+    msg->netif = item->netif;
+    msg->has_ttl = msg->has_tos = true;
+    msg->ttl = item->ttl;
+    msg->tos = item->tos;
+    uint32_t copied = scatter(msg, 0, item->header, item->header_len);
+    if (copied == item->header_len) {
+        copied += scatter(msg, item->header_len, item->data, item->len);
+    }
+    int64_t bytes = result(msg, copied, item->header_len + item->len, flags);
+    if ((flags & TAPIR_MSG_PEEK) == 0) {
+        ip_rxqueue_drop_first(&d->inbox.rx);
+    }
+    return bytes;
+}
+
+int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    (void)now_us;
+    clear_answer(msg);
+    if ((flags & TAPIR_MSG_OOB) != 0) {
+        return -EOPNOTSUPP;
+    }
+    if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
+        return recv_report(d, msg, flags);
+    }
+    int error = ip_errqueue_take(&d->inbox.errors);
+    if (error != 0) {
+        return -error;
+    }
+    if (d->inbox.rx.first == NULL) {
+        return (d->shut & TAPIR_SHUT_RD) != 0 ? 0 : -EAGAIN;
+    }
+    return recv_item(d, msg, flags);
+}

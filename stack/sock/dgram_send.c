@@ -1,0 +1,167 @@
+/* Deciding how a datagram socket sends: to whom, from where, by which way, fragmented or not. */
+#include <errno.h>
+
+#include "sock/dgram.h"
+
+/* The bytes of all buffers; false: more than any datagram holds. Judged one by one, so that no sum can overflow
+ * (HAZARDS A4). */
+static bool total_of(const struct tapir_msg *msg, uint32_t *len) {
+    uint32_t total = 0;
+    for (size_t i = 0; i < msg->iov_count; i++) {
+        if (msg->iov[i].len > UINT16_MAX - total) {
+            return false;
+        }
+        total += (uint32_t)msg->iov[i].len;
+    }
+    *len = total;
+    return true;
+}
+
+/* The source to ask for: the bound address unless it is one that nobody sends from. */
+static struct tapir_addr own_source(const struct sock_dgram *d) {
+    const struct tapir_addr *local = &d->inbox.local.addr;
+    bool usable = !addr_is_any(local) && ip_cast_of(d->sock->layer->ip, local) == LINK_UNICAST;
+    return usable ? *local : (struct tapir_addr){0};
+}
+
+/* Sending to 0.0.0.0 means this host, as BSD has it: where the socket is bound, or the loopback. */
+static struct tapir_addr real_destination(const struct sock_dgram *d, const struct tapir_addr *dst) {
+    if (!addr_is_any(dst)) {
+        return *dst;
+    }
+    struct tapir_addr own = own_source(d);
+    return addr_is_any(&own) ? addr_of_ipv4(IPV4_LOOPBACK) : own;
+}
+
+static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif) {
+    struct ip *ip = d->sock->layer->ip;
+    bool kept = d->path_known && ip_path_valid(ip, &d->path) && addr_equal(&d->path.dst, dst) &&
+                addr_equal(&d->path_src, src) && d->path_netif == netif;
+    if (kept) {
+        return 0;
+    }
+    int error = ip_path_find(ip, dst, src, netif, &d->path);
+    d->path_known = error == 0;
+    d->path_src = *src;
+    d->path_netif = netif;
+    return error;
+}
+
+int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                         const struct ip_path **path) {
+    struct tapir_addr to = real_destination(d, dst);
+    if (!addr_is_ipv4(&to) || (netif != 0 && d->inbox.netif != 0 && netif != d->inbox.netif)) {
+        return -EINVAL;
+    }
+    if (netif == 0) {
+        netif = d->inbox.netif;
+    }
+    if (netif == 0 && addr_is_multicast(&to)) {
+        netif = d->opt.multicast_netif;
+    }
+    int error = find_path(d, &to, src, netif);
+    if (error != 0) {
+        return error;
+    }
+    /* RFC 1122 3.3.6 leaves broadcasts to those who ask for them; BSD's way is SO_BROADCAST. */
+    if (d->path.cast == LINK_BROADCAST && !d->opt.broadcast) {
+        return -EACCES;
+    }
+    *path = &d->path;
+    return 0;
+}
+
+int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path) {
+    struct tapir_addr src = d->addr_chosen ? own_source(d) : (struct tapir_addr){0};
+    return sock_dgram_send_path(d, &peer->addr, &src, 0, path);
+}
+
+/* TTL, TOS and loop, from the options and the message's overrides. */
+static int choose_fields(const struct sock_dgram *d, const struct tapir_msg *msg, struct sock_dgram_send *plan) {
+    bool multicast = plan->path->cast == LINK_MULTICAST;
+    int16_t ttl = d->opt.ttl < 0 ? IP_TTL_DEFAULT : d->opt.ttl;
+    if (multicast) {
+        ttl = d->opt.multicast_ttl;
+    }
+    if (msg->has_ttl) {
+        ttl = msg->ttl;
+    }
+    if (msg->has_ttl && ttl == 0) {
+        return -EINVAL;
+    }
+    plan->ip.ttl = (uint8_t)ttl;
+    plan->ip.tos = msg->has_tos ? msg->tos : d->opt.tos;
+    plan->ip.loop = multicast && d->opt.multicast_loop;
+    return 0;
+}
+
+/* What the socket itself has against sending. */
+static int check_state(struct sock_dgram *d) {
+    int error = ip_errqueue_take(&d->inbox.errors);
+    if (error != 0) {
+        return -error;
+    }
+    return (d->shut & TAPIR_SHUT_WR) != 0 ? -EPIPE : 0;
+}
+
+static bool queue_full(const struct sock_dgram *d, const struct link_netif *netif) {
+    return netif->queue.count >= TAPIR_NETIF_QUEUE_FRAMES || netif->queue.true_bytes >= TAPIR_NETIF_QUEUE_BYTES ||
+           netif->queue.true_bytes >= d->opt.sndbuf_bytes;
+}
+
+int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
+                         struct sock_dgram_send *plan) {
+    *plan = (struct sock_dgram_send){0};
+    if (!total_of(msg, &plan->len)) {
+        return -EMSGSIZE;
+    }
+    if ((flags & (TAPIR_MSG_OOB | TAPIR_MSG_MORE)) != 0) {
+        return -EOPNOTSUPP;
+    }
+    if (!msg->has_peer && !d->inbox.connected) {
+        return -EDESTADDRREQ;
+    }
+    plan->peer = msg->has_peer ? msg->peer : d->inbox.peer;
+    struct tapir_addr src = own_source(d);
+    if (msg->has_local && !addr_is_any(&msg->local)) {
+        src = msg->local;
+    }
+    int error = check_state(d);
+    if (error == 0) {
+        error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, &plan->path);
+    }
+    if (error == 0) {
+        error = choose_fields(d, msg, plan);
+    }
+    if (error == 0 && queue_full(d, plan->path->netif)) {
+        error = -EAGAIN;
+    }
+    return error;
+}
+
+int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us) {
+    uint8_t way = d->opt.mtu_discover;
+    uint32_t ip_len = WIRE_IPV4_LEN + header_len + plan->len;
+    uint32_t mtu_bytes =
+        way == SOCK_PMTU_PROBE ? plan->path->netif->mtu_bytes : ip_path_mtu(d->sock->layer->ip, plan->path, now_us);
+    bool may_fragment = (way == SOCK_PMTU_DONT || way == SOCK_PMTU_WANT) && ip_len <= UINT16_MAX;
+    plan->fits = ip_len <= mtu_bytes;
+    if (!plan->fits && !may_fragment) {
+        if (ip_errqueue_too_big(&d->inbox.errors, &plan->peer, mtu_bytes)) {
+            news_mark(d->sock->layer->core, &d->inbox.news);
+        }
+        return -EMSGSIZE;
+    }
+    plan->ip.dont_fragment = plan->fits && way != SOCK_PMTU_DONT;
+    plan->ip.probe_pmtu = way == SOCK_PMTU_PROBE;
+    return 0;
+}
+
+void sock_dgram_send_gather(struct tapir_frame *frame, const struct tapir_msg *msg) {
+    for (size_t i = 0; i < msg->iov_count; i++) {
+        uint32_t len = (uint32_t)msg->iov[i].len;
+        if (len > 0) {
+            memcpy(frame_put(frame, len), msg->iov[i].base, len);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+/* Ping sockets: echo requests out, their replies back, without the rights of a raw socket (Linux 3.0). */
+#include <errno.h>
+
+#include "sock/dgram.h"
+
+/* Random draws for an identifier; even with nine of ten taken, 256 in a row fail once in 10^12. */
+#define ID_TRIES 256
+
+static int open_ping(struct sock *s) {
+    int error = sock_dgram_open(s);
+    if (error == 0) {
+        struct sock_dgram *d = s->impl;
+        list_push_front(&s->layer->ping, &d->node);
+    }
+    return error;
+}
+
+static void close_ping(struct sock *s, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    list_remove(&d->node);
+    sock_dgram_close(s, now_us);
+}
+
+/* Has another socket this identifier? Linux does not ask about addresses here. */
+static bool id_taken(const struct sock_dgram *d, uint16_t id) {
+    LIST_FOR_EACH(node, &d->sock->layer->ping) {
+        const struct sock_dgram *other = LIST_ENTRY(node, struct sock_dgram, node);
+        bool shared = other->opt.reuse_address && d->opt.reuse_address;
+        if (other != d && other->inbox.local.port == id && !shared) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An identifier nobody can foresee, so that nobody can answer who does not see the request; 0: none found. */
+static uint16_t free_id(const struct sock_dgram *d) {
+    for (unsigned i = 0; i < ID_TRIES; i++) {
+        uint16_t id = (uint16_t)(1 + core_random_below(d->sock->layer->core, UINT16_MAX));
+        if (!id_taken(d, id)) {
+            return id;
+        }
+    }
+    return 0;
+}
+
+static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
+    struct sock_dgram *d = s->impl;
+    if (d->inbox.local.port != 0) {
+        return -EINVAL;
+    }
+    int error = sock_dgram_judge_local(d, &local->addr, false);
+    if (error != 0) {
+        return error;
+    }
+    uint16_t id = local->port;
+    if (id == 0) {
+        id = free_id(d);
+    }
+    if (id == 0 || id_taken(d, id)) {
+        return -EADDRINUSE;
+    }
+    d->inbox.local = (struct tapir_endpoint){.addr = local->addr, .port = id};
+    d->addr_chosen = !addr_is_any(&local->addr);
+    d->port_chosen = local->port != 0;
+    return 0;
+}
+
+static int bind_any(struct sock_dgram *d) {
+    struct tapir_endpoint any = {0};
+    return d->inbox.local.port != 0 || bind_ping(d->sock, &any) == 0 ? 0 : -EAGAIN;
+}
+
+static void disconnect(struct sock_dgram *d) {
+    if (!d->inbox.connected) {
+        return;
+    }
+    sock_dgram_forget_peer(d);
+    if (!d->port_chosen && !d->addr_chosen) {
+        d->inbox.local.port = 0;
+    }
+}
+
+static int connect_ping(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    const struct ip_path *path;
+    (void)now_us;
+    if (peer == NULL) {
+        disconnect(d);
+        return 0;
+    }
+    int error = bind_any(d);
+    if (error == 0) {
+        error = sock_dgram_send_path_of_peer(d, peer, &path);
+    }
+    if (error == 0) {
+        sock_dgram_set_peer(d, path, peer->port);
+    }
+    return error;
+}
+
+/* Makes the application's message a true echo request: our identifier, the right checksum. False: it is not one. */
+static bool complete_request(struct tapir_frame *frame, uint16_t id) {
+    struct wire_icmp icmp;
+    if (!wire_icmp_parse(frame->data, frame->len, &icmp) || icmp.type != WIRE_ICMP_ECHO || icmp.code != 0) {
+        return false;
+    }
+    icmp.echo.id = id;
+    icmp.checksum = 0;
+    struct writer blank = writer_of(frame->data, WIRE_ICMP_LEN);
+    wire_icmp_emit(&blank, &icmp);
+    icmp.checksum = checksum_finish(checksum_add(0, frame->data, frame->len));
+    struct writer whole = writer_of(frame->data, WIRE_ICMP_LEN);
+    wire_icmp_emit(&whole, &icmp);
+    return true;
+}
+
+static void trace_request(const struct sock_dgram *d, const struct ip_path *path, uint32_t len, uint64_t now_us) {
+    const struct core *core = d->sock->layer->core;
+    if (!core_tracing(core)) {
+        return;
+    }
+    struct tapir_event event = {
+        .kind = TAPIR_EVENT_PACKET_OUT,
+        .now_us = now_us,
+        .netif = path->netif->index,
+        .local = {.addr = path->src, .port = d->inbox.local.port},
+        .remote = {.addr = path->dst},
+        .reason = "ping socket",
+        .packet = {.protocol = WIRE_PROTO_ICMP, .type = WIRE_ICMP_ECHO, .len = len},
+    };
+    core_trace(core, &event);
+}
+
+static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    struct sock_dgram_send plan;
+    int error = sock_dgram_send_plan(d, msg, flags, &plan);
+    if (error == 0) {
+        error = bind_any(d);
+    }
+    if (error == 0) {
+        error = sock_dgram_send_fit(d, &plan, 0, now_us);
+    }
+    if (error != 0) {
+        return error;
+    }
+    struct tapir_frame *frame = frame_alloc(&s->layer->core->mem, TAPIR_FRAME_HEADROOM_BYTES, plan.len);
+    if (frame == NULL) {
+        return -ENOBUFS;
+    }
+    sock_dgram_send_gather(frame, msg);
+    if (!complete_request(frame, d->inbox.local.port)) {
+        frame_release(frame);
+        return -EINVAL;
+    }
+    trace_request(d, plan.path, plan.len, now_us);
+    plan.ip.protocol = WIRE_PROTO_ICMP;
+    error = ip_send_frame(s->layer->ip, plan.path, &plan.ip, frame, now_us);
+    return error != 0 ? error : (int64_t)plan.len;
+}
+
+/* The socket with an identifier that hears an address on an interface. Not asked for the peer, as on Linux: a
+ * request to a group is answered by its members. */
+static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const struct tapir_addr *local, uint8_t netif) {
+    LIST_FOR_EACH(node, &layer->ping) {
+        struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
+        const struct ip_inbox *inbox = &d->inbox;
+        bool here = addr_is_any(&inbox->local.addr) || addr_equal(&inbox->local.addr, local);
+        if (id != 0 && inbox->local.port == id && here && (inbox->netif == 0 || inbox->netif == netif)) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
+    struct sock_layer *layer = ctx;
+    struct wire_icmp icmp;
+    (void)now_us;
+    if (!wire_icmp_parse(rx->data, rx->len, &icmp) || icmp.type != WIRE_ICMP_ECHO_REPLY) {
+        return IP_DONE;
+    }
+    struct sock_dgram *d = find(layer, icmp.echo.id, &rx->dst, rx->netif->index);
+    if (d != NULL && !ip_inbox_push(&d->inbox, rx, rx->data, rx->len, 0, false)) {
+        COUNT(layer->core, raw_rcvbuf);
+    }
+    return IP_DONE;
+}
+
+bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
+    struct sock_layer *layer = ctx;
+    struct tapir_endpoint remote = {.addr = error->dst};
+    struct wire_icmp icmp;
+    bool known = sock_raw_error(layer, error, now_us);
+    if (!wire_icmp_parse(error->quote, error->quote_len, &icmp) || icmp.type != WIRE_ICMP_ECHO || icmp.code != 0) {
+        return known;
+    }
+    struct sock_dgram *d = find(layer, icmp.echo.id, &error->src, error->netif->index);
+    if (d == NULL) {
+        return known;
+    }
+    ip_inbox_icmp(&d->inbox, error, &remote, error->quote, error->quote_len);
+    return true;
+}
+
+const struct sock_ops sock_ping_ops = {
+    .open = open_ping,
+    .close = close_ping,
+    .bind = bind_ping,
+    .connect = connect_ping,
+    .send = send_ping,
+    .recv = sock_dgram_recv,
+    .shutdown = sock_dgram_shutdown,
+    .local = sock_dgram_local,
+    .peer = sock_dgram_peer,
+    .set = sock_dgram_options_set,
+    .get = sock_dgram_options_get,
+    .join = sock_multicast_join,
+    .ready = sock_dgram_ready,
+};

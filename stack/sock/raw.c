@@ -1,0 +1,148 @@
+/* Raw sockets: a copy of every datagram of a protocol, and datagrams built by the application. */
+#include <errno.h>
+
+#include "sock/dgram.h"
+
+#define PROTOCOL_RAW 255 /* IPPROTO_RAW: for sending alone */
+
+static int open_raw(struct sock *s) {
+    int error = sock_dgram_open(s);
+    if (error == 0) {
+        struct sock_dgram *d = s->impl;
+        d->inbox.local.port = s->protocol;
+        d->opt.header_included = s->protocol == PROTOCOL_RAW;
+        list_push_back(&s->layer->raw, &d->node);
+    }
+    return error;
+}
+
+static void close_raw(struct sock *s, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    list_remove(&d->node);
+    sock_dgram_close(s, now_us);
+}
+
+/* Unlike the others a raw socket may be bound again, as on Linux; there is no port to be had. */
+static int bind_raw(struct sock *s, const struct tapir_endpoint *local) {
+    struct sock_dgram *d = s->impl;
+    if (d->inbox.connected) {
+        return -EINVAL;
+    }
+    int error = sock_dgram_judge_local(d, &local->addr, true);
+    if (error == 0) {
+        d->inbox.local.addr = local->addr;
+        d->addr_chosen = !addr_is_any(&local->addr);
+    }
+    return error;
+}
+
+static int connect_raw(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    const struct ip_path *path;
+    (void)now_us;
+    if (peer == NULL) {
+        sock_dgram_forget_peer(d);
+        return 0;
+    }
+    int error = sock_dgram_send_path_of_peer(d, peer, &path);
+    if (error == 0) {
+        sock_dgram_set_peer(d, path, peer->port);
+    }
+    return error;
+}
+
+/* Can the application's own header be read? ip fills in the rest. */
+static bool header_sound(const struct tapir_frame *frame) {
+    struct wire_ipv4 header;
+    return wire_ipv4_parse_quote(frame->data, frame->len, &header);
+}
+
+static int send_with_header(struct sock_dgram *d, const struct sock_dgram_send *plan, struct tapir_frame *frame,
+                            uint64_t now_us) {
+    int error = 0;
+    if (!header_sound(frame)) {
+        error = -EINVAL;
+    } else if (frame->len > plan->path->netif->mtu_bytes) {
+        ip_errqueue_too_big(&d->inbox.errors, &plan->peer, plan->path->netif->mtu_bytes);
+        error = -EMSGSIZE;
+    }
+    if (error != 0) {
+        frame_release(frame);
+        return error;
+    }
+    return ip_send_with_header(d->sock->layer->ip, plan->path, frame, now_us);
+}
+
+static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    struct sock_dgram_send plan;
+    int error = sock_dgram_send_plan(d, msg, flags, &plan);
+    if (error == 0 && !d->opt.header_included) {
+        error = sock_dgram_send_fit(d, &plan, 0, now_us);
+    }
+    if (error != 0) {
+        return error;
+    }
+    struct tapir_frame *frame = frame_alloc(&s->layer->core->mem, TAPIR_FRAME_HEADROOM_BYTES, plan.len);
+    if (frame == NULL) {
+        return -ENOBUFS;
+    }
+    sock_dgram_send_gather(frame, msg);
+    plan.ip.protocol = s->protocol;
+    error = d->opt.header_included ? send_with_header(d, &plan, frame, now_us)
+                                   : ip_send_frame(s->layer->ip, plan.path, &plan.ip, frame, now_us);
+    return error != 0 ? error : (int64_t)plan.len;
+}
+
+/* Hears this socket of the protocol, and (by its names) of this traffic? */
+static bool concerns(const struct sock_dgram *d, uint8_t protocol, const struct tapir_addr *remote,
+                     const struct tapir_addr *local, uint8_t netif) {
+    return d->sock->protocol == protocol && protocol != PROTOCOL_RAW && ip_inbox_match(&d->inbox, remote, local, netif);
+}
+
+bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
+    struct sock_layer *layer = ctx;
+    bool wanted = false;
+    (void)now_us;
+    LIST_FOR_EACH(node, &layer->raw) {
+        struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
+        if (concerns(d, rx->protocol, &rx->src, &rx->dst, rx->netif->index)) {
+            wanted = true;
+            if (!ip_inbox_push(&d->inbox, rx, rx->data, rx->len, 0, true)) {
+                COUNT(layer->core, raw_rcvbuf);
+            }
+        }
+    }
+    return wanted;
+}
+
+bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
+    struct sock_layer *layer = ctx;
+    struct tapir_endpoint remote = {.addr = error->dst};
+    bool known = false;
+    (void)now_us;
+    LIST_FOR_EACH(node, &layer->raw) {
+        struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
+        if (concerns(d, error->protocol, &error->dst, &error->src, error->netif->index)) {
+            ip_inbox_icmp(&d->inbox, error, &remote, error->quote, error->quote_len);
+            known = true;
+        }
+    }
+    return known;
+}
+
+const struct sock_ops sock_raw_ops = {
+    .open = open_raw,
+    .close = close_raw,
+    .bind = bind_raw,
+    .connect = connect_raw,
+    .send = send_raw,
+    .recv = sock_dgram_recv,
+    .shutdown = sock_dgram_shutdown,
+    .local = sock_dgram_local,
+    .peer = sock_dgram_peer,
+    .set = sock_dgram_options_set,
+    .get = sock_dgram_options_get,
+    .join = sock_multicast_join,
+    .ready = sock_dgram_ready,
+};

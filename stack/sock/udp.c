@@ -1,0 +1,114 @@
+/* UDP sockets. */
+#include <errno.h>
+
+#include "sock/dgram.h"
+
+static int open_udp(struct sock *s) {
+    int error = sock_dgram_open(s);
+    if (error == 0) {
+        struct sock_dgram *d = s->impl;
+        udp_open(s->layer->udp, &d->udp, &d->inbox);
+    }
+    return error;
+}
+
+static void close_udp(struct sock *s, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    udp_close(&d->udp);
+    sock_dgram_close(s, now_us);
+}
+
+static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
+    struct sock_dgram *d = s->impl;
+    int error = sock_dgram_judge_local(d, &local->addr, true);
+    if (error == 0) {
+        error = udp_bind(&d->udp, local);
+    }
+    if (error == 0) {
+        d->addr_chosen = !addr_is_any(&local->addr);
+        d->port_chosen = local->port != 0;
+    }
+    return error;
+}
+
+/* A socket that was never bound has a port before it sends. Linux's answer to "none is free" is EAGAIN here. */
+static int bind_any(struct sock_dgram *d) {
+    struct tapir_endpoint any = {0};
+    return d->udp.bound || udp_bind(&d->udp, &any) == 0 ? 0 : -EAGAIN;
+}
+
+/* connect(AF_UNSPEC): what bind chose stays. */
+static void disconnect(struct sock_dgram *d) {
+    struct tapir_addr home = sock_dgram_home(d);
+    if (!d->inbox.connected) {
+        return;
+    }
+    udp_disconnect(&d->udp, &home);
+    if (!d->port_chosen && !d->addr_chosen) {
+        udp_unbind(&d->udp);
+    }
+}
+
+static int connect_udp(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    const struct ip_path *path;
+    (void)now_us;
+    if (peer == NULL) {
+        disconnect(d);
+        return 0;
+    }
+    int error = bind_any(d);
+    if (error == 0) {
+        error = sock_dgram_send_path_of_peer(d, peer, &path);
+    }
+    if (error != 0) {
+        return error;
+    }
+    struct tapir_endpoint to = {.addr = path->dst, .port = peer->port};
+    udp_connect(&d->udp, d->addr_chosen ? &d->inbox.local.addr : &path->src, &to);
+    return 0;
+}
+
+static int64_t send_udp(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_dgram *d = s->impl;
+    struct sock_dgram_send plan;
+    int error = sock_dgram_send_plan(d, msg, flags, &plan);
+    if (error == 0 && plan.peer.port == 0) {
+        error = -EINVAL;
+    }
+    if (error == 0) {
+        error = bind_any(d);
+    }
+    if (error == 0) {
+        error = sock_dgram_send_fit(d, &plan, WIRE_UDP_LEN, now_us);
+    }
+    if (error != 0) {
+        return error;
+    }
+    plan.ip.protocol = WIRE_PROTO_UDP;
+    struct udp_datagram datagram = {.src_port = d->inbox.local.port,
+                                    .dst_port = plan.peer.port,
+                                    .iov = msg->iov,
+                                    .iov_count = msg->iov_count,
+                                    .len = plan.len,
+                                    .no_checksum = d->opt.no_checksum,
+                                    .fits = plan.fits};
+    error = udp_output(s->layer->udp, plan.path, &plan.ip, &datagram, now_us);
+    return error != 0 ? error : (int64_t)plan.len;
+}
+
+const struct sock_ops sock_udp_ops = {
+    .open = open_udp,
+    .close = close_udp,
+    .bind = bind_udp,
+    .connect = connect_udp,
+    .send = send_udp,
+    .recv = sock_dgram_recv,
+    .shutdown = sock_dgram_shutdown,
+    .local = sock_dgram_local,
+    .peer = sock_dgram_peer,
+    .set = sock_dgram_options_set,
+    .get = sock_dgram_options_get,
+    .join = sock_multicast_join,
+    .ready = sock_dgram_ready,
+};
