@@ -5,15 +5,15 @@
 #include <tapir/core.h>
 
 /* Stops through tapir_abort_hook unless `condition` holds. Always compiled in. */
-#define CHECK(condition)                                       \
-    do {                                                       \
-        if (__builtin_expect(!(condition), 0)) {               \
-            tapir_abort_hook(#condition, __FILE__, __LINE__);  \
-        }                                                      \
+#define CHECK(condition)                                      \
+    do {                                                      \
+        if (__builtin_expect(!(condition), 0)) {              \
+            tapir_abort_hook(#condition, __FILE__, __LINE__); \
+        }                                                     \
     } while (0)
 
 /* The struct of type `type` whose field `field` is at `pointer`. */
-#define CONTAINER_OF(pointer, type, field) ((type *)(void *)((char *)(pointer) - offsetof(type, field)))
+#define CONTAINER_OF(pointer, type, field) ((type *)(void *)((char *)(pointer)-offsetof(type, field)))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 

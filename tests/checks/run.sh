@@ -1,0 +1,158 @@
+#!/bin/bash
+# Proves that scripts/check can fail: breaks each rule in a small copy of the tree and expects the step to say so.
+set -uo pipefail
+
+if [[ ${1:-} == --help ]]; then
+    echo "usage: tests/checks/run.sh"
+    echo "Makes a scratch copy of the build, the scripts and the room base, in which scripts/check passes; then breaks"
+    echo "one rule at a time and expects the step that guards it to fail with the right complaint. Silent on success."
+    exit 0
+fi
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+clean=$work/clean
+tree=$work/tree
+failures=0
+
+# A tree of one room and empty neighbours, small enough to build and analyse in seconds.
+make_clean_tree() {
+    mkdir -p "$clean"/{stack/wire,stack/udp,stack/tcp,tap,sockets,apps/tool,tests}
+    cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include,scripts} "$clean"
+    cp "$root/stack/CMakeLists.txt" "$clean/stack"
+    cp -r "$root/stack/base" "$clean/stack"
+    cp "$root/sockets/abort.c" "$clean/sockets"
+    for room in wire udp tcp; do
+        echo "/* Stands for the room $room. */" | tee "$clean/stack/$room/$room.h" >"$clean/stack/$room/$room.c"
+        echo "void ${room}_nothing(void);" >>"$clean/stack/$room/$room.h"
+        printf '#include "%s/%s.h"\n\nvoid %s_nothing(void) {}\n' "$room" "$room" "$room" >>"$clean/stack/$room/$room.c"
+    done
+    for room in tap sockets; do
+        echo "/* Stands for the contract of $room. */" >"$clean/$room/$room.h"
+        {
+            echo "# Stands for $room."
+            echo "file(GLOB sources CONFIGURE_DEPENDS *.c)"
+            echo "add_library(room_$room OBJECT \${sources})"
+            echo "target_include_directories(room_$room PUBLIC \${PROJECT_SOURCE_DIR}/include \${PROJECT_SOURCE_DIR}/stack)"
+        } >"$clean/$room/CMakeLists.txt"
+    done
+    printf '/* Stands for the device. */\n#include "base/check.h"\n' >"$clean/tap/tap.c"
+    printf '/* Stands for an app. */\n#include <tapir/core.h>\n\nint main(void) { return 0; }\n' >"$clean/apps/tool/main.c"
+    printf '# Stands for the apps.\nadd_executable(tool tool/main.c)\ntarget_link_libraries(tool tapir)\n' >"$clean/apps/CMakeLists.txt"
+    echo "# Stands for the tests." >"$clean/tests/CMakeLists.txt"
+    # A neighbour's file half way through its formatting is not what is tested here.
+    find "$clean" -name '*.[ch]' -print0 | xargs -0 clang-format -i
+}
+
+# expect STEP TEXT NAME SCRIPT: breaks a copy with SCRIPT, run in it; the step must fail and say TEXT.
+expect() {
+    local step=$1 text=$2 name=$3 script=$4 output status
+    rm -rf "$tree"
+    cp -a "$clean" "$tree"
+    (cd "$tree" && eval "$script")
+    output=$(cd "$tree" && scripts/check "$step" 2>&1)
+    status=$?
+    if ((status == 0)); then
+        echo "tests/checks: $name: scripts/check $step passes" >&2
+        failures=$((failures + 1))
+    elif ! grep -qF -- "$text" <<<"$output"; then
+        echo "tests/checks: $name: scripts/check $step fails, but does not say \"$text\":" >&2
+        echo "$output" >&2
+        failures=$((failures + 1))
+    fi
+}
+
+# The same for a step that reads what was built from the broken copy.
+expect_built() { expect "$1" "$2" "$3" "$4"$'\n''scripts/check gcc >/dev/null 2>&1'; }
+
+# lines N: a C function of N lines, from its head to its brace.
+lines() {
+    echo "int filler(int x) {"
+    for ((i = 3; i < $1; i++)); do
+        echo "    x++;"
+    done
+    printf '    return x;\n}\n'
+}
+
+break_text() {
+    expect format stack/base/mem.c "bad format" 'echo "int  x ;" >>stack/base/mem.c'
+    expect text "stack/base/new.c: does not begin" "no role in a C file" 'echo "#include <stdint.h>" >stack/base/new.c'
+    expect text "scripts/new: does not begin" "no role in a script" 'printf "#!/bin/bash\nset -e\n" >scripts/new; chmod +x scripts/new'
+    expect text "finish what is noted" "a left-over note" 'echo "/* TODO: more */" >>stack/base/mem.c'
+    expect text SC2154 "a script with a mistake" 'printf "#!/bin/bash\n# A role long enough.\necho \$missing\n" >scripts/new; chmod +x scripts/new'
+    expect text "unknown macro" "a bad man page" 'mkdir -p docs/man; printf ".Dd today\n.Qz\n" >docs/man/x.1'
+    expect size "71 lines, a function has at most 70" "a long function" 'lines 71 >>stack/base/mem.c'
+    expect size "601 lines, a file has at most 600" "a long file" 'yes "" | head -n 601 >stack/base/long.h'
+    expect size "71 lines, a function has at most 70" "a long test" \
+        'mkdir -p tests/unit/base; lines 71 | sed "s/int filler(int x)/Test(a, b)/" >tests/unit/base/test_x.c'
+}
+
+break_layers() {
+    local above="which is not below it"
+    expect layers "$above" "base includes wire" 'echo "#include \"wire/wire.h\"" >>stack/base/mem.c'
+    expect layers "$above" "udp includes its neighbour tcp" 'echo "#include \"tcp/tcp.h\"" >>stack/udp/udp.c'
+    expect layers "$above" "sockets includes its neighbour tap" 'echo "#include \"../tap/tap.h\"" >>sockets/abort.c'
+    expect layers "an app sees only" "an app looks inside" 'echo "#include \"../stack/base/list.h\"" >>apps/tool/main.c'
+    expect layers "an app sees only" "an app looks at the device" 'echo "# include \"../../tap/tap.h\"" >>apps/tool/main.c'
+    expect layers "calls nothing outside" "the core includes stdio" 'echo "#include <stdio.h>" >>stack/base/mem.c'
+    expect layers "contract of a room above" "the core includes the BSD API" 'echo "#include <tapir/socket.h>" >>stack/base/mem.c'
+    expect layers "which does not exist" "a public header that is not there" 'echo "#include <tapir/none.h>" >>stack/base/mem.c'
+    expect layers "not in the tree" "a header that is not there" 'echo "#include \"base/none.h\"" >>stack/base/mem.c'
+    expect layers "is no room" "a folder without a place" 'mkdir stack/new; echo "/* Nowhere. */" >stack/new/new.c'
+    expect layers "not a plain name" "an include by macro" 'echo "#include WHERE" >>stack/base/mem.c'
+}
+
+# The good names beside the bad ones show that a complaint is about the name.
+break_names() {
+    expect_built names "base/mem.c: wrong_place does not say" "a name that lies in base" \
+        'echo "void mem_right(void); void mem_right(void) {} void wrong_place(void); void wrong_place(void) {}" >>stack/base/mem.c'
+    expect_built names "tcp/ack.c: tcp_send does not say" "a room's name without its file" \
+        'echo "void tcp_ack_right(void); void tcp_ack_right(void) {} void tcp_send(void); void tcp_send(void) {}" >stack/tcp/ack.c'
+    expect_built names "tcp/ack.c: ack_send does not say" "a file's name without its room" \
+        'echo "void ack_send(void); void ack_send(void) {}" >stack/tcp/ack.c'
+    expect_built names "tap/tap.c: open_it does not say" "a name that lies in tap" \
+        'echo "void open_it(void); void open_it(void) {}" >>tap/tap.c'
+    expect_built names "tapir_secret is not promised" "a public name that no header has" \
+        'echo "void tapir_secret(void); void tapir_secret(void) {}" >>stack/base/mem.c'
+    expect_built names "do not start with tapir_" "a promise without the prefix" \
+        'echo "TAPIR_API int other_name(void);" >>include/tapir/core.h'
+    expect names "no objects" "no build at all" 'rm -rf build/check-gcc/{stack,sockets,tap}'
+}
+
+break_core() {
+    expect_built core "calls malloc" "the core allocates by itself" \
+        'echo "void *malloc(unsigned long); void *mem_x(void); void *mem_x(void) { return malloc(8); }" >>stack/base/mem.c'
+    expect_built core "calls strlen" "the compiler makes a call" \
+        'echo "unsigned long mem_x(const char *s); unsigned long mem_x(const char *s) { unsigned long n = 0; while (s[n]) n++; return n; }" \
+            >>stack/base/mem.c; sed -i "s/-fno-builtin-strlen/-ftree-loop-distribute-patterns/" stack/CMakeLists.txt'
+    expect_built core "of .data" "initialised data" 'echo "extern int mem_x; int mem_x = 1;" >>stack/base/mem.c'
+    expect_built core "of .bss" "zeroed data" 'echo "int mem_x(void); int mem_x(void) { static int n; return n++; }" >>stack/base/mem.c'
+    expect_built core "of .tbss" "thread storage" 'echo "extern _Thread_local int mem_x; _Thread_local int mem_x;" >>stack/base/mem.c'
+    expect core "no objects" "no build at all" 'rm -rf build/check-gcc/stack'
+}
+
+break_builds() {
+    expect gcc Wconversion "gcc warns" 'echo "char mem_x(int y); char mem_x(int y) { return y; }" >>stack/base/mem.c'
+    expect clang Wshorten-64-to-32 "clang warns" 'echo "int mem_x(long y); int mem_x(long y) { return y; }" >>stack/base/mem.c'
+    expect tidy "no reason is given for -bugprone-branch-clone" "an exclusion without a reason" \
+        'sed -i "s/^  -readability-magic-numbers,/&\n  -bugprone-branch-clone,/" .clang-tidy'
+    expect tidy bugprone-branch-clone "clang-tidy finds something" \
+        'echo "int mem_x(int y); int mem_x(int y) { if (y > 1) { return 2; } else { return 2; } }" >>stack/base/mem.c'
+}
+
+# The clean tree is built where its broken copies will stand, so that only what is broken is compiled again.
+make_clean_tree
+mv "$clean" "$tree"
+if ! output=$(cd "$tree" && scripts/check 2>&1); then
+    echo "tests/checks: the clean copy does not pass:" >&2
+    echo "$output" >&2
+    exit 1
+fi
+mv "$tree" "$clean"
+break_text
+break_layers
+break_names
+break_core
+break_builds
+((failures == 0)) || { echo "tests/checks: $failures failed" >&2; exit 1; }
