@@ -47,3 +47,11 @@ void wire_tcp_emit(struct writer *w, const struct wire_tcp *tcp) {
     wire_tcp_options_emit(&h, &tcp->options);
     CHECK(!h.failed && writer_left(&h) == 0);
 }
+
+bool wire_tcp_parse_quote(const uint8_t *data, size_t len, struct wire_tcp_quote *quote) {
+    struct reader r = reader_of(data, len);
+    quote->src_port = reader_u16(&r);
+    quote->dst_port = reader_u16(&r);
+    quote->seq = reader_u32(&r);
+    return !r.failed;
+}

@@ -293,6 +293,15 @@ enum wire_tcp_verdict wire_tcp_parse(const uint8_t *data, size_t len, struct wir
 bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options);
 void wire_tcp_options_emit(struct writer *w, const struct wire_tcp_options *options);
 
+/* What the first eight bytes of a segment tell, as an ICMP error quotes them. */
+struct wire_tcp_quote {
+    uint16_t src_port, dst_port;
+    uint32_t seq;
+};
+
+/* False: fewer than 8 bytes. */
+bool wire_tcp_parse_quote(const uint8_t *data, size_t len, struct wire_tcp_quote *quote);
+
 /* The bytes that the options take on the wire in our layout, a multiple of 4. The caller who fills the options
  * keeps this within WIRE_TCP_OPTIONS_MAX, by fewer SACK blocks for instance. */
 size_t wire_tcp_options_len(const struct wire_tcp_options *options);

@@ -1,0 +1,270 @@
+/* SOCK_STREAM: a TCP connection or listener as a socket object. */
+#include <errno.h>
+
+#include "base/addr.h"
+#include "sock/sock.h"
+#include "sock/stream.h"
+#include "tcp/table.h"
+#include "tcp/user.h"
+
+static struct sock_stream *stream_of(struct sock *s) { return s->impl; }
+
+static int stream_open(struct sock *s) {
+    struct core *core = s->layer->core;
+    struct sock_stream *stream = mem_alloc_zero(&core->mem, sizeof *stream);
+    struct tcp_settings set;
+    tcp_conn_settings(&set);
+    if (stream == NULL) {
+        return -ENOBUFS;
+    }
+    stream->conn = tcp_conn_new(s->layer->tcp, &set);
+    if (stream->conn == NULL) {
+        mem_free(&core->mem, stream, sizeof *stream);
+        return -ENOBUFS;
+    }
+    stream->conn->news.owner = s->handle;
+    s->impl = stream;
+    return 0;
+}
+
+static void stream_close(struct sock *s, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        tcp_listen_close(stream->listener, now_us);
+    } else {
+        tcp_user_close(stream->conn, now_us);
+    }
+    mem_free(&s->layer->core->mem, stream, sizeof *stream);
+}
+
+static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL || list_linked(&stream->conn->port.node)) {
+        return -EINVAL;
+    }
+    bool any = addr_is_any(&local->addr);
+    if (!any && !ip_is_local(s->layer->ip, &local->addr)) { /* broadcast and multicast addresses are not ours either */
+        return -EADDRNOTAVAIL;
+    }
+    struct tcp_conn *c = stream->conn;
+    struct tapir_endpoint wanted = *local;
+    if (any) {
+        wanted.addr = (struct tapir_addr){{0}};
+    }
+    c->port.netif = c->set.netif;
+    c->port.reuseaddr = c->set.reuseaddr;
+    c->port.reuseport = c->set.reuseport;
+    int rc = tcp_table_bind(s->layer->tcp, &c->port, &wanted);
+    stream->bound = rc == 0;
+    return rc;
+}
+
+/* Ends what there is; the socket can be used anew, its explicit bind kept (connect(2), AF_UNSPEC). */
+static int disconnect(struct sock_stream *stream, uint64_t now_us) {
+    struct tcp_conn *c = stream->conn;
+    tcp_user_abort(c, now_us);
+    c->error = 0;
+    if (!stream->bound) {
+        tcp_table_unbind(c->tcp, &c->port);
+    }
+    struct tapir_endpoint none = {0};
+    tcp_conn_prepare(c, &none, &none, now_us);
+    return 0;
+}
+
+static int connect_again(struct tcp_conn *c) {
+    if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
+        return -EALREADY;
+    }
+    return -EISCONN;
+}
+
+static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        return peer == NULL ? -EINVAL : -EISCONN;
+    }
+    struct tcp_conn *c = stream->conn;
+    if (peer == NULL) {
+        return disconnect(stream, now_us);
+    }
+    if (!tcp_in(c, CLOSED)) {
+        return connect_again(c);
+    }
+    int error = tcp_user_take_error(c);
+    if (error != 0) { /* the failure of the connect before, reported once */
+        return -error;
+    }
+    if (c->fin_received || c->fin_sent) {
+        return -EISCONN;
+    }
+    if (!stream->bound) {
+        tcp_table_unbind(c->tcp, &c->port);
+        c->port.local = (struct tapir_endpoint){0};
+    }
+    struct tapir_endpoint to = *peer;
+    if (addr_is_any(&to.addr)) { /* 0.0.0.0 is this host, as on Linux */
+        to.addr = addr_of_ipv4(IPV4_LOOPBACK);
+    }
+    int rc = tcp_user_open(c, &to, now_us);
+    return rc == 0 ? -EINPROGRESS : rc;
+}
+
+static int stream_listen(struct sock *s, unsigned backlog) {
+    struct sock_stream *stream = stream_of(s);
+    struct tcp *tcp = s->layer->tcp;
+    if (stream->listener != NULL) {
+        tcp_listen_backlog(stream->listener, backlog);
+        return 0;
+    }
+    struct tcp_conn *c = stream->conn;
+    if (!tcp_in(c, CLOSED) || c->fin_received || c->fin_sent) {
+        return -EINVAL;
+    }
+    bool claimed = list_linked(&c->port.node);
+    struct tapir_endpoint any = {0};
+    int rc = claimed ? 0 : stream_bind(s, &any);
+    if (rc == 0) {
+        rc = tcp_table_may_listen(tcp, &c->port);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    stream->listener = tcp_listen_new(tcp, &c->set, &c->port, backlog);
+    if (stream->listener == NULL) {
+        return -ENOBUFS;
+    }
+    stream->listener->news.owner = s->handle;
+    stream->conn = NULL;
+    tcp_conn_free(c);
+    return 0;
+}
+
+static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us) {
+    (void)now_us;
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener == NULL) {
+        return -EINVAL;
+    }
+    struct mem *mem = &s->layer->core->mem;
+    struct sock_stream *made = mem_alloc_zero(mem, sizeof *made);
+    if (made == NULL) {
+        return -ENOBUFS;
+    }
+    made->conn = tcp_listen_accept(stream->listener);
+    if (made->conn == NULL) {
+        mem_free(mem, made, sizeof *made);
+        return -EAGAIN;
+    }
+    child->impl = made;
+    made->bound = true;
+    made->conn->news.owner = child->handle;
+    *peer = made->conn->remote;
+    news_mark(s->layer->core, &made->conn->news);
+    return 0;
+}
+
+static int64_t stream_send(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    return stream->listener != NULL ? -EPIPE : tcp_user_send(stream->conn, msg, flags, now_us);
+}
+
+static int64_t stream_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        return -ENOTCONN;
+    }
+    if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
+        return -EAGAIN; /* a stream's errors are reported by SO_ERROR; its queue is always empty */
+    }
+    return tcp_user_receive(stream->conn, msg, flags, now_us);
+}
+
+static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        return sock_stream_unlisten(s, how, now_us);
+    }
+    return tcp_user_shutdown(stream->conn, how, now_us);
+}
+
+static int stream_local(struct sock *s, struct tapir_endpoint *local) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        *local = stream->listener->port.local;
+    } else {
+        const struct tcp_conn *c = stream->conn;
+        bool named = c->remote.port != 0;
+        *local = named ? c->local : c->port.local;
+        if (!named && !list_linked(&c->port.node)) {
+            *local = (struct tapir_endpoint){0};
+        }
+    }
+    return 0;
+}
+
+static int stream_peer(struct sock *s, struct tapir_endpoint *peer) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL || tcp_in(stream->conn, CLOSED | SYN_SENT)) {
+        return -ENOTCONN;
+    }
+    *peer = stream->conn->remote;
+    return 0;
+}
+
+static int stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener != NULL) {
+        *info = (struct tapir_tcp_info){.state = TAPIR_TCP_LISTEN,
+                                        .unacked_segs = stream->listener->accept_count,
+                                        .sacked_segs = stream->listener->backlog};
+    } else {
+        tcp_user_status(stream->conn, info, now_us);
+    }
+    return 0;
+}
+
+static uint32_t stream_ready(struct sock *s) {
+    struct sock_stream *stream = stream_of(s);
+    if (stream->listener == NULL) {
+        return tcp_user_ready(stream->conn);
+    }
+    return list_empty(&stream->listener->accept_queue) ? 0 : TAPIR_READY_IN;
+}
+
+const struct sock_ops sock_stream_ops = {
+    .open = stream_open,
+    .close = stream_close,
+    .bind = stream_bind,
+    .connect = stream_connect,
+    .listen = stream_listen,
+    .accept = stream_accept,
+    .send = stream_send,
+    .recv = stream_recv,
+    .shutdown = stream_shutdown,
+    .local = stream_local,
+    .peer = stream_peer,
+    .set = sock_stream_set,
+    .get = sock_stream_get,
+    .tcp_info = stream_tcp_info,
+    .ready = stream_ready,
+};
+
+int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
+    struct sock_stream *stream = s->impl;
+    if ((how & TAPIR_SHUT_RD) == 0) {
+        return -ENOTCONN;
+    }
+    struct tcp_conn *c = tcp_conn_new(s->layer->tcp, &stream->listener->set);
+    if (c == NULL) {
+        return -ENOBUFS;
+    }
+    tcp_table_move(&stream->listener->port, &c->port);
+    c->port.listening = false;
+    tcp_listen_close(stream->listener, now_us);
+    stream->listener = NULL;
+    stream->conn = c;
+    c->news.owner = s->handle;
+    news_mark(s->layer->core, &c->news);
+    return 0;
+}

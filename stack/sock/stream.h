@@ -1,0 +1,23 @@
+/* A stream socket's object, and its options. */
+#ifndef SOCK_STREAM_H
+#define SOCK_STREAM_H
+
+#include "sock/sock.h"
+#include "tcp/tcp.h"
+
+/* Exactly one of conn and listener is there. */
+struct sock_stream {
+    struct tcp_conn *conn;
+    struct tcp_listener *listener;
+    bool bound; /* the application chose the port, or a listener did */
+};
+
+/* sock_ops.set and .get of streams; errors as tapir_sock_set and _get. */
+int sock_stream_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
+int sock_stream_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
+
+/* shutdown() of a listener for reading: it listens no more and is an unconnected socket again, as on Linux.
+ * -ENOTCONN (not for reading), -ENOBUFS. */
+int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us);
+
+#endif

@@ -1,0 +1,162 @@
+/* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
+#include "tcp/arrives.h"
+#include "tcp/timers.h"
+#include "tcp/trace.h"
+
+void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg) {
+    bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
+    c->snd.wnd = seg->wnd << (syn ? 0 : c->snd.wscale); /* RFC 7323 2.2: a SYN's window is never scaled */
+    c->snd.max_wnd = max_u32(c->snd.max_wnd, c->snd.wnd);
+    c->snd.wl1 = seg->seq;
+    c->snd.wl2 = seg->ack;
+}
+
+void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    uint64_t sample_us;
+    const char *reason;
+    if (c->timing && seq_ge(seg->ack, c->timed_seq)) {
+        c->timing = false;
+        sample_us = now_us - c->timed_us;
+        reason = "timed segment";
+    } else if (c->ts.ok && c->retransmits > 0 && tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) &&
+               seg->options.tsecr != 0) {
+        /* The echo tells which transmission was answered, so Karn's rule is satisfied (RFC 7323 4). */
+        uint32_t age_ms = tcp_conn_tsval(c, now_us) - seg->options.tsecr;
+        if (age_ms > TCP_RTO_MAX_US / 1000) {
+            return;
+        }
+        sample_us = (uint64_t)age_ms * 1000;
+        reason = "timestamp echo";
+    } else {
+        return;
+    }
+    rtt_sample(&c->rtt, sample_us);
+    tcp_trace_rtt(c, sample_us, reason, now_us);
+}
+
+/* RFC 5681 2: outstanding data, no payload, no SYN or FIN, the same ACK and the same window. */
+static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg) {
+    return seq_lt(c->snd.una, c->snd.nxt) && seq_eq(seg->ack, c->snd.una) && seg->len == 0 &&
+           !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN) && seg->wnd << c->snd.wscale == c->snd.wnd &&
+           c->snd.wnd != 0;
+}
+
+static void duplicate_ack(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint32_t before = c->recovery.limited_bytes;
+    enum recovery_event event = recovery_dupack(&c->recovery, &c->cc, una, nxt);
+    if (event == RECOVERY_ENTERED) {
+        COUNT(c->tcp->core, tcp_fast_retransmit);
+        c->timing = false;
+        tcp_trace_cwnd(c, "fast retransmit", now_us);
+    }
+    if (c->recovery.limited_bytes > before) {
+        COUNT(c->tcp->core, tcp_limited_transmit);
+    }
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+/* A probe's octet was accepted beyond snd.nxt. */
+static void account_probe(struct tcp_conn *c, struct seq ack) {
+    if (c->snd.probed && seq_eq(ack, seq_add(c->snd.nxt, 1))) {
+        c->fin_sent = c->fin_sent || tcp_conn_snd_offset(c, c->snd.nxt) == c->snd.queue.tail;
+        c->snd.nxt = ack;
+    }
+}
+
+/* RFC 7661 4.1 in spirit: a window that was not in use says nothing about the path. */
+static bool cwnd_in_use(const struct tcp_conn *c, uint32_t flight_bytes) {
+    return c->snd.cwnd_limited || (cc_in_slow_start(&c->cc) && flight_bytes >= c->cc.cwnd_bytes / 2);
+}
+
+static void trace_recovery(struct tcp_conn *c, enum recovery_event event, uint32_t cwnd_before, uint64_t now_us) {
+    static const char reasons[][20] = {[RECOVERY_NOTHING] = "ack",
+                                       [RECOVERY_ENTERED] = "fast retransmit",
+                                       [RECOVERY_PARTIAL] = "partial ack",
+                                       [RECOVERY_LEFT] = "recovered"};
+    if (c->cc.cwnd_bytes != cwnd_before) {
+        tcp_trace_cwnd(c, reasons[event], now_us);
+    }
+}
+
+/* snd.una moves to seg->ack. */
+static void advance(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    uint32_t flight = seq_diff(c->snd.nxt, c->snd.una);
+    struct cc_ack ack = {.now_us = now_us,
+                         .acked_bytes = seq_diff(seg->ack, c->snd.una),
+                         .flight_bytes = flight,
+                         .cwnd_limited = cwnd_in_use(c, flight)};
+    tcp_ack_rtt(c, seg, now_us);
+    c->snd.una = seg->ack;
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    c->stat.bytes_acked += min_u64(una, c->snd.queue.tail) - c->snd.queue.head;
+    c->stat.delivered_segs += (ack.acked_bytes + c->snd.mss - 1) / c->snd.mss;
+    sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
+    if (c->snd.urgent && seq_ge(c->snd.una, c->snd.up)) {
+        c->snd.urgent = false;
+    }
+    uint32_t cwnd_before = c->cc.cwnd_bytes;
+    bool first_partial = c->recovery.phase == RECOVERY_FAST && c->recovery.first_partial;
+    enum recovery_event event = recovery_ack(&c->recovery, &c->cc, &ack, una, tcp_conn_snd_offset(c, c->snd.nxt));
+    trace_recovery(c, event, cwnd_before, now_us);
+    rtt_progress(&c->rtt);
+    c->soft_error = 0;
+    /* RFC 6582 3.2 step 3, the "impatient" variant: only the first partial ACK restarts the timer. */
+    if (event != RECOVERY_PARTIAL || first_partial) {
+        tcp_timers_acked(c, now_us);
+    }
+    c->recovery.first_partial = c->recovery.first_partial && event != RECOVERY_PARTIAL;
+    news_mark(c->tcp->core, &c->news);
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+static void update_window(struct tcp_conn *c, const struct tcp_segment *seg) {
+    bool newer = seq_lt(c->snd.wl1, seg->seq) || (seq_eq(c->snd.wl1, seg->seq) && seq_le(c->snd.wl2, seg->ack));
+    if (!newer) {
+        return;
+    }
+    uint32_t before = c->snd.wnd;
+    tcp_ack_window(c, seg);
+    if (c->snd.wnd > before) {
+        tcp_conn_owe(c, TCP_OWE_TRY);
+    }
+}
+
+/* How far back an ACK may be: MAX.SND.WND (RFC 5961 5.2), but never before our first byte: what was not sent
+ * cannot have been acknowledged (ghost ACKs, S4). */
+static bool too_far_back(const struct tcp_conn *c, struct seq ack) {
+    uint32_t sent = seq_diff(c->snd.una, c->snd.iss);
+    uint32_t back = seq_diff(c->snd.una, ack);
+    bool wrapped = c->stat.bytes_acked > UINT32_MAX / 2;
+    return back > c->snd.max_wnd || (!wrapped && back >= sent);
+}
+
+struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    account_probe(c, seg->ack);
+    if (seq_gt(seg->ack, c->snd.nxt)) {
+        COUNT(c->tcp->core, tcp_bad_ack);
+        return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK of what was never sent"};
+    }
+    if (seq_lt(seg->ack, c->snd.una) && too_far_back(c, seg->ack)) {
+        COUNT(c->tcp->core, tcp_bad_ack);
+        return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK too far back"};
+    }
+    c->stat.last_ack_recv_us = now_us;
+    c->probes = 0; /* MUST-37: the peer answers, however shut its window is */
+    if (c->snd.wnd == 0 && seg->wnd == 0) {
+        c->retransmits = 0;
+        c->first_unacked_us = c->first_unacked_us == 0 ? 0 : now_us;
+    }
+    if (seq_gt(seg->ack, c->snd.una)) {
+        c->snd.probed = false;
+        ip_path_confirm(c->tcp->ip, &c->path, now_us); /* RFC 1122 3.3.1.4: forward progress */
+        advance(c, seg, now_us);
+    } else if (is_duplicate(c, seg)) {
+        duplicate_ack(c, now_us);
+    }
+    if (seq_ge(seg->ack, c->snd.una)) {
+        update_window(c, seg);
+    }
+    return (struct tcp_judgement){TCP_GO_ON, "ok"};
+}

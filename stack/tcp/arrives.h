@@ -1,0 +1,64 @@
+/* SEGMENT ARRIVES (RFC 9293 3.10.7), cut into the steps of the RFC, one file a group of steps.
+ *
+ * A step answers with a verdict. Whoever ends the connection answers TCP_GONE: the struct may be freed by then
+ * and is not touched again.
+ */
+#ifndef TCP_ARRIVES_H
+#define TCP_ARRIVES_H
+
+#include "tcp/tcp.h"
+
+enum tcp_verdict {
+    TCP_GO_ON,
+    TCP_DROP,           /* and say nothing; counted by who dropped it */
+    TCP_DROP_ACK,       /* and owe an ACK */
+    TCP_DROP_CHALLENGE, /* and owe a challenge ACK (RFC 5961), rate-limited */
+    TCP_DROP_RESET,     /* and answer with <SEQ=SEG.ACK><CTL=RST> */
+    TCP_GONE,
+};
+
+/* A verdict with the reason that a trace shows. */
+struct tcp_judgement {
+    enum tcp_verdict verdict;
+    const char *reason;
+};
+
+/* In SYN-SENT (3.10.7.3), and in every state from SYN-RECEIVED on (3.10.7.4). */
+void tcp_arrives_synsent(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+void tcp_arrives_other(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+
+/* The first step: sequence numbers, timestamps, trimming to the window. sequence.c */
+struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+
+/* The fifth step in synchronized states: what the ACK acknowledges, and the window. ack.c */
+struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* The peer's window as of seg; wl1 and wl2 follow. ack.c */
+void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg);
+
+/* A round trip ended, measured by the timed segment or the timestamp echo. ack.c */
+void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* The sixth step: urgent data is announced. The seventh: the text. recv.c */
+void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg);
+struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+
+/* The eighth step: the FIN bit, which may have come early. fin.c */
+struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* The connection has exchanged everything: TIME-WAIT, then a record in its place. fin.c */
+struct tcp_judgement tcp_fin_finished(struct tcp_conn *c, enum tcp_event event, uint64_t now_us);
+
+/* What the options of the peer's SYN agree on. options.c */
+void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* The window scale to use of an option: above 14 counts as 14 (T5). options.c */
+uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *options);
+
+/* Owes a challenge ACK unless one went out a moment ago (RFC 5961 7, S5). challenge.c */
+void tcp_challenge(struct tcp_conn *c, uint64_t now_us);
+
+/* The handshake is done: windows, MSS, first window of congestion control, keep-alive, news. arrives.c */
+void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+#endif

@@ -1,0 +1,197 @@
+/* A connection's life: made, prepared, ended, freed; and what follows from its fields. */
+#include "tcp/conn.h"
+
+#include <string.h>
+
+#include "base/addr.h"
+#include "tcp/isn.h"
+#include "tcp/output.h"
+#include "tcp/table.h"
+#include "tcp/tcp.h"
+#include "tcp/timers.h"
+#include "tcp/trace.h"
+#include "tcp/window.h"
+
+void tcp_conn_settings(struct tcp_settings *set) {
+    *set = (struct tcp_settings){
+        .rcvbuf_bytes = TCP_RCVBUF_BYTES,
+        .sndbuf_bytes = TCP_SNDBUF_BYTES,
+        .rcvlowat_bytes = 1,
+        .keepidle_us = TCP_KEEPIDLE_US,
+        .keepintvl_us = TCP_KEEPINTVL_US,
+        .keepcnt = TCP_KEEPCNT,
+        .syncnt = TCP_SYN_RETRIES,
+        .linger2_us = TCP_FIN_WAIT_2_US,
+        .linger_s = -1,
+        .ttl = IP_TTL_DEFAULT,
+        .mtu_discover = 1,
+    };
+}
+
+struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
+    struct tcp_conn *c = mem_alloc_zero(&tcp->core->mem, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->tcp = tcp;
+    c->set = *set;
+    c->state = CLOSED;
+    sndq_init(&c->snd.queue, &tcp->core->mem);
+    reasm_init(&c->rcv.queue, &tcp->core->mem, 0);
+    tcp_timers_init(c);
+    return c;
+}
+
+/* The endpoints, so that numbers keyed by them can be made. */
+static void name_ends(struct tcp_conn *c, const struct tapir_endpoint *local, const struct tapir_endpoint *remote) {
+    c->local = *local;
+    c->remote = *remote;
+}
+
+void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
+                      uint64_t now_us) {
+    struct core *core = c->tcp->core;
+    sndq_clear(&c->snd.queue);
+    reasm_clear(&c->rcv.queue);
+    name_ends(c, local, remote);
+    memset(&c->snd, 0, sizeof c->snd);
+    memset(&c->rcv, 0, sizeof c->rcv);
+    memset(&c->ts, 0, sizeof c->ts);
+    memset(&c->stat, 0, sizeof c->stat);
+    sndq_init(&c->snd.queue, &core->mem);
+    reasm_init(&c->rcv.queue, &core->mem, core_random(core));
+    rtt_init(&c->rtt);
+    recovery_init(&c->recovery);
+    c->ts.offset = tcp_isn_timestamp_offset(&core->key, local, remote);
+    c->snd.iss = tcp_isn(&c->tcp->isn_key, local, remote, now_us);
+    c->snd.una = c->snd.nxt = c->snd.iss;
+    c->snd.peer_mss = TCP_MSS_DEFAULT;
+    c->snd.mss = TCP_MSS_DEFAULT;
+    c->snd.last_send_us = now_us;
+    cc_init(&c->cc, &cc_reno, TCP_MSS_DEFAULT);
+    c->rcv.wscale = window_scale_for(c->set.rcvbuf_bytes);
+    c->rcv.quickacks = TCP_QUICKACKS;
+    c->rcv.seen_mss = TCP_MSS_DEFAULT;
+    c->stat.last_recv_us = now_us;
+    c->fin_wanted = c->fin_sent = c->fin_received = c->reset_by_peer = c->timing = c->sack_ok = false;
+    c->rd_shut = c->passive = c->cookie = false;
+    c->error = c->soft_error = 0;
+    c->retransmits = c->probes = c->keepalive_probes = c->owes = 0;
+    c->persist_backoff = 0;
+    c->first_unacked_us = c->challenge_us = 0;
+}
+
+static void leave_tables(struct tcp_conn *c) {
+    tcp_table_remove_conn(c->tcp, c);
+    if (list_linked(&c->owed)) {
+        list_remove(&c->owed);
+    }
+    c->owes = 0;
+    tcp_timers_stop(c);
+}
+
+void tcp_conn_free(struct tcp_conn *c) {
+    struct tcp *tcp = c->tcp;
+    leave_tables(c);
+    tcp_listen_forget(c);
+    if (list_linked(&c->orphans)) {
+        list_remove(&c->orphans);
+        tcp->orphan_count--;
+    }
+    tcp_table_unbind(tcp, &c->port);
+    news_drop(&c->news);
+    sndq_clear(&c->snd.queue);
+    reasm_clear(&c->rcv.queue);
+    mem_free(&tcp->core->mem, c, sizeof *c);
+}
+
+void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t now_us) {
+    tcp_state_enter(c, CLOSED, event, now_us);
+    leave_tables(c);
+    c->error = error;
+    sndq_clear(&c->snd.queue);
+    if (error != 0) {
+        /* What came before a reset is lost with it, as on Linux; early data can never become whole. */
+        reasm_clear(&c->rcv.queue);
+    }
+    reasm_prune(&c->rcv.queue);
+    bool unaccepted = c->listener != NULL;
+    news_mark(c->tcp->core, &c->news);
+    if (c->orphan || unaccepted) {
+        tcp_conn_free(c);
+    }
+}
+
+uint64_t tcp_conn_snd_offset(const struct tcp_conn *c, struct seq seq) {
+    uint64_t head = c->snd.queue.head;
+    struct seq at_head = seq_add(c->snd.iss, 1 + (uint32_t)head);
+    return head + (uint64_t)(int64_t)(int32_t)seq_diff(seq, at_head);
+}
+
+struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset) {
+    return seq_add(c->snd.iss, 1 + (uint32_t)offset);
+}
+
+uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq) {
+    uint64_t next = c->rcv.queue.next;
+    struct seq at_next = seq_add(c->rcv.irs, 1 + (uint32_t)next);
+    return next + (uint64_t)(int64_t)(int32_t)seq_diff(seq, at_next);
+}
+
+struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset) {
+    return seq_add(c->rcv.irs, 1 + (uint32_t)offset);
+}
+
+void tcp_conn_owe(struct tcp_conn *c, uint32_t owed) {
+    c->owes |= owed;
+    if (!list_linked(&c->owed)) {
+        unsigned line = c->has_path ? c->path.netif->index : LINK_LOOPBACK;
+        list_push_back(&c->tcp->owed[line], &c->owed);
+    }
+}
+
+bool tcp_conn_fin_acked(const struct tcp_conn *c) {
+    return c->fin_sent && seq_gt(c->snd.una, tcp_conn_snd_seq(c, c->snd.queue.tail));
+}
+
+uint32_t tcp_conn_rcv_space(const struct tcp_conn *c) {
+    const struct mem *mem = &c->tcp->core->mem;
+    uint64_t window = c->set.rcvbuf_bytes / 2;
+    uint64_t ready = min_u64(reasm_ready_bytes(&c->rcv.queue), window);
+    uint64_t held = min_u64(c->rcv.queue.true_bytes, c->set.rcvbuf_bytes);
+    uint64_t space = min_u64(window - ready, c->set.rcvbuf_bytes - held);
+    if (mem->used_bytes > mem->cap_bytes - mem->cap_bytes / 8) {
+        /* Pressure (D10): no connection may grow, each keeps a segment of progress. */
+        space = min_u64(space, ready == 0 ? c->rcv.mss : 0);
+    }
+    return (uint32_t)space;
+}
+
+uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us) { return (uint32_t)(now_us / 1000) + c->ts.offset; }
+
+int tcp_conn_path(struct tcp_conn *c) {
+    if (c->has_path && ip_path_valid(c->tcp->ip, &c->path)) {
+        return 0;
+    }
+    int rc = ip_path_find(c->tcp->ip, &c->remote.addr, &c->local.addr, c->set.netif, &c->path);
+    c->has_path = rc == 0;
+    return rc;
+}
+
+void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us) {
+    uint32_t options = c->ts.ok ? 12 : 0;
+    uint32_t headers = WIRE_IPV4_LEN + WIRE_TCP_LEN;
+    uint32_t mss = max_u32(c->snd.peer_mss, TCP_MSS_MIN); /* T4: never tiny, never 0 */
+    if (c->has_path) {
+        mss = min_u32(mss, ip_path_mtu(c->tcp->ip, &c->path, now_us) - headers);
+    }
+    if (c->set.maxseg_bytes != 0) {
+        mss = min_u32(mss, c->set.maxseg_bytes);
+    }
+    mss -= options;
+    c->snd.mss_checked_us = now_us;
+    if (mss != c->snd.mss) {
+        c->snd.mss = mss;
+        cc_set_mss(&c->cc, mss);
+    }
+}

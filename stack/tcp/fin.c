@@ -1,0 +1,50 @@
+/* The eighth step of 3.10.7.4: the peer's FIN, in order or early; and the end of everything. */
+#include "tcp/arrives.h"
+#include "tcp/timers.h"
+#include "tcp/timewait.h"
+#include "tcp/trace.h"
+
+static const struct tcp_judgement go_on = {TCP_GO_ON, "ok"};
+
+struct tcp_judgement tcp_fin_finished(struct tcp_conn *c, enum tcp_event event, uint64_t now_us) {
+    tcp_state_enter(c, TIME_WAIT, event, now_us);
+    tcp_timewait_start(c, now_us);
+    tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
+    return (struct tcp_judgement){TCP_GONE, "finished"};
+}
+
+/* rcv.nxt is at the FIN: it is consumed and acknowledged, and the application will see the end. */
+static struct tcp_judgement take_fin(struct tcp_conn *c, uint64_t now_us) {
+    c->rcv.nxt = seq_add(c->rcv.nxt, 1);
+    c->rcv.edge = seq_max(c->rcv.edge, c->rcv.nxt);
+    c->fin_received = true;
+    reasm_prune(&c->rcv.queue);
+    sack_forget(&c->rcv.sack);
+    news_mark(c->tcp->core, &c->news);
+    tcp_conn_owe(c, TCP_OWE_ACK);
+    if (tcp_in(c, ESTABLISHED)) {
+        tcp_state_enter(c, CLOSE_WAIT, TCP_EVENT_RCV_FIN, now_us);
+    } else if (tcp_in(c, FIN_WAIT_1)) { /* had it acknowledged ours, the fifth step would have made FIN-WAIT-2 of it */
+        tcp_state_enter(c, CLOSING, TCP_EVENT_RCV_FIN, now_us);
+    } else {
+        return tcp_fin_finished(c, TCP_EVENT_RCV_FIN, now_us);
+    }
+    return go_on;
+}
+
+struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    if (!tcp_in(c, TCP_RECEIVING)) {
+        return go_on;
+    }
+    if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* it may be early: remember where it is */
+        c->rcv.fin = seq_add(seg->seq, seg->len);
+        c->rcv.fin_known = true;
+        if (!seq_eq(c->rcv.fin, c->rcv.nxt)) {
+            tcp_conn_owe(c, TCP_OWE_ACK);
+        }
+    }
+    if (c->rcv.fin_known && seq_ge(c->rcv.nxt, c->rcv.fin)) {
+        return take_fin(c, now_us);
+    }
+    return go_on;
+}

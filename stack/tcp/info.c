@@ -1,0 +1,72 @@
+/* STATUS (RFC 9293 3.10.6): what is known of a connection, for TCP_INFO. */
+#include "tcp/user.h"
+
+static uint32_t segments(uint64_t bytes, uint32_t mss) { return (uint32_t)((bytes + mss - 1) / mss); }
+
+static uint8_t phase_number(const struct recovery *r) {
+    switch (r->phase) {
+    case RECOVERY_FAST:
+        return 3;
+    case RECOVERY_LOSS:
+        return 4;
+    case RECOVERY_OPEN:
+        break;
+    }
+    return r->dupacks > 0 ? 1 : 0;
+}
+
+static uint64_t unsent(const struct tcp_conn *c) {
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    return c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
+}
+
+void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {
+    bool up = tcp_in(c, TCP_SYNCHRONIZED);
+    uint32_t flight = up ? seq_diff(c->snd.nxt, c->snd.una) : 0;
+    bool lost = c->recovery.phase == RECOVERY_LOSS;
+    *info = (struct tapir_tcp_info){
+        .state = tcp_state_number(c->state),
+        .ca_state = phase_number(&c->recovery),
+        .retransmits = (uint8_t)min_u32(c->retransmits, UINT8_MAX),
+        .probes = (uint8_t)min_u32(c->probes + c->keepalive_probes, UINT8_MAX),
+        .backoff = c->rtt.backoff,
+        .timestamps = c->ts.ok,
+        .sack = c->sack_ok,
+        .wscale_ok = c->snd.wscale_ok,
+        .snd_wscale = c->snd.wscale,
+        .rcv_wscale = c->rcv.wscale,
+        .rto_us = rtt_timeout_us(&c->rtt),
+        .ato_us = TCP_DELACK_US,
+        .rtt_us = c->rtt.srtt_us,
+        .rttvar_us = c->rtt.rttvar_us,
+        .min_rtt_us = c->rtt.measured ? c->rtt.min_us : 0,
+        .snd_mss_bytes = c->snd.mss,
+        .rcv_mss_bytes = c->rcv.seen_mss,
+        .advmss_bytes = c->rcv.mss,
+        .pmtu_bytes = c->has_path && !tcp_in(c, CLOSED) ? ip_path_mtu(c->tcp->ip, &c->path, now_us) : 0,
+        .unacked_segs = c->snd.mss == 0 ? 0 : segments(flight, c->snd.mss),
+        .lost_segs =
+            lost ? segments(c->recovery.recover - min_u64(c->recovery.resend, c->recovery.recover), c->snd.mss) : 0,
+        .cwnd_bytes = c->cc.cwnd_bytes,
+        .ssthresh_bytes = c->cc.ssthresh_bytes,
+        .snd_wnd_bytes = c->snd.wnd,
+        .rcv_wnd_bytes = up ? tcp_conn_offered(c) : 0,
+        .rcv_space_bytes = c->set.rcvbuf_bytes / 2,
+        .reordering_segs = RECOVERY_DUPACKS,
+        .total_retrans_segs = c->stat.total_retrans,
+        .bytes_sent = c->stat.bytes_sent,
+        .bytes_acked = c->stat.bytes_acked,
+        .bytes_received = c->stat.bytes_received,
+        .bytes_retrans = c->stat.bytes_retrans,
+        .segs_out = c->stat.segs_out,
+        .segs_in = c->stat.segs_in,
+        .data_segs_out = c->stat.data_segs_out,
+        .data_segs_in = c->stat.data_segs_in,
+        .notsent_bytes = up ? (uint32_t)min_u64(unsent(c), UINT32_MAX) : 0,
+        .last_data_sent_us = c->snd.last_send_us,
+        .last_data_recv_us = c->stat.last_data_recv_us,
+        .last_ack_recv_us = c->stat.last_ack_recv_us,
+        .rcv_ooopack = c->stat.ooo_segs,
+        .delivered_segs = c->stat.delivered_segs,
+    };
+}

@@ -1,0 +1,398 @@
+/* A connection's segments: what to send next, and how it is laid out (RFC 9293 3.8.6, 3.10.2). */
+#include "tcp/output.h"
+
+#include "base/addr.h"
+#include "tcp/timers.h"
+#include "tcp/trace.h"
+#include "tcp/window.h"
+
+#define HEADER_AT 128           /* where the TCP header starts in tapir_out.room: IP and Ethernet go before it */
+#define MSS_CHECK_US 1000000ULL /* how often a learnt path MTU is looked up again */
+
+/* A segment in the making. */
+struct plan {
+    uint64_t offset; /* of the first payload byte; seq follows */
+    uint32_t len;    /* payload bytes */
+    uint8_t flags;
+    struct seq seq;
+    const char *reason;
+    bool again; /* a retransmission */
+};
+
+/* The window to offer with rcv.nxt as it is; moves the right edge (SHLD-14: only to the right). */
+static uint16_t offer_window(struct tcp_conn *c, bool syn) {
+    uint32_t space = tcp_conn_rcv_space(c);
+    if (syn) { /* RFC 7323 2.2: never scaled */
+        uint32_t window = min_u32(space, UINT16_MAX);
+        c->rcv.edge = seq_add(c->rcv.nxt, window);
+        return (uint16_t)window;
+    }
+    uint32_t buffer = c->set.rcvbuf_bytes / 2;
+    uint32_t window = window_to_offer(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
+    c->rcv.edge = seq_max(c->rcv.edge, seq_add(c->rcv.nxt, window));
+    return (uint16_t)(window >> c->rcv.wscale);
+}
+
+static void add_sack(struct tcp_conn *c, struct wire_tcp_options *options) {
+    struct sack_block blocks[SACK_BLOCKS];
+    uint8_t room = c->ts.ok ? 3 : 4; /* 40 bytes of options, 12 for timestamps, 2 + 8n for blocks */
+    uint8_t count = sack_report(&c->rcv.sack, blocks, room);
+    for (uint8_t i = 0; i < count; i++) {
+        options->sack[i].left = tcp_conn_rcv_seq(c, blocks[i].left).v;
+        options->sack[i].right = tcp_conn_rcv_seq(c, blocks[i].right).v;
+    }
+    options->sack_count = count;
+    options->present |= count > 0 ? WIRE_TCPOPT_SACK : 0;
+}
+
+static struct wire_tcp_options syn_options(struct tcp_conn *c, uint64_t now_us) {
+    bool reply = tcp_in(c, SYN_RECEIVED);
+    struct wire_tcp_options options = {
+        .present = WIRE_TCPOPT_MSS, .mss = (uint16_t)c->rcv.mss, .wscale = c->rcv.wscale};
+    options.present |= !reply || c->snd.wscale_ok ? WIRE_TCPOPT_WSCALE : 0;
+    options.present |= !reply || c->sack_ok ? WIRE_TCPOPT_SACK_PERMITTED : 0;
+    if (!reply || c->ts.ok) {
+        options.present |= WIRE_TCPOPT_TIMESTAMPS;
+        options.tsval = tcp_conn_tsval(c, now_us);
+        options.tsecr = reply ? c->ts.recent : 0;
+    }
+    return options;
+}
+
+static struct wire_tcp_options data_options(struct tcp_conn *c, uint64_t now_us) {
+    struct wire_tcp_options options = {0};
+    if (c->ts.ok) { /* RFC 7323 3.2: in every segment but RST */
+        options.present = WIRE_TCPOPT_TIMESTAMPS;
+        options.tsval = tcp_conn_tsval(c, now_us);
+        options.tsecr = c->ts.recent;
+    }
+    if (c->sack_ok && tcp_in(c, TCP_SYNCHRONIZED)) {
+        add_sack(c, &options);
+    }
+    return options;
+}
+
+/* The urgent pointer names the byte after the urgent data (MUST-62). */
+static void add_urgent(const struct tcp_conn *c, struct wire_tcp *wire) {
+    if (c->snd.urgent && seq_gt(c->snd.up, seq_of(wire->seq))) {
+        wire->flags |= WIRE_TCP_URG;
+        wire->urgent = (uint16_t)min_u32(seq_diff(c->snd.up, seq_of(wire->seq)), UINT16_MAX);
+    }
+}
+
+/* Lays the segment out in *out and hands it to IP; the connection's own accounting is the callers'. */
+static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_tcp_options *options,
+                struct tapir_out *out, uint64_t now_us) {
+    struct wire_tcp wire = {.src_port = c->local.port,
+                            .dst_port = c->remote.port,
+                            .seq = plan->seq.v,
+                            .ack = (plan->flags & WIRE_TCP_ACK) != 0 ? c->rcv.nxt.v : 0,
+                            .flags = plan->flags,
+                            .options = *options};
+    wire.window = offer_window(c, (plan->flags & WIRE_TCP_SYN) != 0);
+    add_urgent(c, &wire);
+    size_t header_len = WIRE_TCP_LEN + wire_tcp_options_len(options);
+    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&c->local.addr), addr_ipv4(&c->remote.addr), WIRE_PROTO_TCP,
+                                        (uint16_t)(header_len + plan->len));
+    wire.checksum = checksum_fold(sum);
+    out->header = out->room + HEADER_AT;
+    out->header_len = header_len;
+    out->len = header_len + plan->len;
+    struct writer w = writer_of(out->header, sizeof out->room - HEADER_AT);
+    wire_tcp_emit(&w, &wire);
+    CHECK(!w.failed);
+    uint32_t mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - (uint32_t)header_len;
+    bool super = plan->len > mss;
+    out->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL,
+                                          .csum_offset = 16,
+                                          .gso = super ? TAPIR_GSO_TCP4 : TAPIR_GSO_NONE,
+                                          .gso_size = super ? (uint16_t)mss : 0};
+    tcp_trace_out(c->tcp->core, c, &c->local, &c->remote, &wire, plan->len, out->offload.gso_size, plan->reason,
+                  now_us);
+    COUNT(c->tcp->core, tcp_out);
+    c->stat.segs_out += super ? (plan->len + mss - 1) / mss : 1;
+    c->rcv.wup = c->rcv.nxt;
+    c->owes &= ~(uint32_t)(TCP_OWE_ACK | TCP_OWE_CHALLENGE);
+    tcp_timers_ack_sent(c);
+    struct ip_send send = {.protocol = WIRE_PROTO_TCP,
+                           .ttl = c->set.ttl,
+                           .tos = (uint8_t)(c->set.tos & ~IP_ECN_MASK),
+                           .dont_fragment = c->set.mtu_discover != 0};
+    return ip_send_out(c->tcp->ip, &c->path, &send, out, now_us);
+}
+
+/* How many payload bytes one segment, super or not, may hold with these options. */
+static uint32_t segment_room(const struct tcp_conn *c, size_t options_len, uint32_t *mss) {
+    uint32_t header_len = (uint32_t)(WIRE_TCP_LEN + options_len);
+    *mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - header_len;
+    bool loopback = c->path.netif->index == LINK_LOOPBACK;
+    if (!loopback && (c->path.netif->caps & TAPIR_CAP_TSO4) == 0) {
+        return *mss;
+    }
+    uint32_t most = UINT16_MAX - WIRE_IPV4_LEN - header_len;
+    return max_u32(most - most % *mss, *mss);
+}
+
+/* Karn's rule and RFC 6298 3: one segment at a time is timed, and none that was sent twice. */
+static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq end, uint64_t now_us) {
+    if (plan->again) {
+        c->timing = false;
+    } else if (!c->timing) {
+        c->timing = true;
+        c->timed_seq = end;
+        c->timed_us = now_us;
+    }
+}
+
+static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
+    uint32_t segments = max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
+    c->stat.bytes_sent += plan->len;
+    c->stat.data_segs_out += segments;
+    if (plan->again) {
+        c->stat.bytes_retrans += plan->len;
+        c->stat.total_retrans += segments;
+        c->tcp->core->counters.tcp_retransmits += segments;
+        recovery_resent(&c->recovery, plan->offset, plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0));
+    }
+    if (c->first_unacked_us == 0) {
+        c->first_unacked_us = now_us;
+    }
+    c->snd.last_send_us = now_us;
+}
+
+/* Sends [plan->offset, + len) of the send queue, with FIN when it is the end and wanted. */
+static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tcp_options *options, uint32_t mss,
+                     struct tapir_out *out, uint64_t now_us) {
+    uint64_t tail = c->snd.queue.tail;
+    if (plan->len > 0) {
+        uint32_t covered;
+        out->piece_count = sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
+        if (covered < plan->len) { /* more pieces than one frame takes: cut at a segment's end, and ask again */
+            plan->len = covered > mss ? covered - covered % mss : covered;
+            plan->flags &= (uint8_t)~WIRE_TCP_FIN;
+            out->piece_count =
+                sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
+        }
+    }
+    plan->seq = tcp_conn_snd_seq(c, plan->offset);
+    if (plan->len > 0 && plan->offset + plan->len == tail) {
+        plan->flags |= WIRE_TCP_PSH; /* MUST-61 */
+    }
+    uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
+    struct seq end = seq_add(plan->seq, span);
+    time_segment(c, plan, end, now_us);
+    c->snd.nxt = seq_max(c->snd.nxt, end);
+    c->fin_sent = c->fin_sent || (plan->flags & WIRE_TCP_FIN) != 0;
+    account_data(c, plan, now_us);
+    int rc = emit(c, plan, options, out, now_us);
+    tcp_timers_sent(c, now_us);
+    return rc;
+}
+
+static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    bool reply = tcp_in(c, SYN_RECEIVED);
+    struct plan plan = {.seq = c->snd.iss,
+                        .flags = (uint8_t)(WIRE_TCP_SYN | (reply ? WIRE_TCP_ACK : 0)),
+                        .reason = c->retransmits > 0 ? "SYN again" : "SYN",
+                        .again = seq_gt(c->snd.nxt, c->snd.iss)};
+    struct wire_tcp_options options = syn_options(c, now_us);
+    c->owes &= ~(uint32_t)TCP_OWE_SYN;
+    c->snd.nxt = seq_add(c->snd.iss, 1);
+    time_segment(c, &plan, c->snd.nxt, now_us);
+    if (c->first_unacked_us == 0) {
+        c->first_unacked_us = now_us;
+    }
+    int rc = emit(c, &plan, &options, out, now_us);
+    tcp_timers_sent(c, now_us);
+    return rc;
+}
+
+/* Something known or presumed lost is sent again. -1: there is nothing. */
+static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    uint64_t end;
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint64_t from = recovery_next(&c->recovery, &c->cc, una, nxt, &end);
+    if (from == UINT64_MAX) {
+        return -1;
+    }
+    struct wire_tcp_options options = data_options(c, now_us);
+    uint32_t mss;
+    uint32_t room = segment_room(c, wire_tcp_options_len(&options), &mss);
+    uint64_t tail = c->snd.queue.tail;
+    struct plan plan = {.offset = from, .flags = WIRE_TCP_ACK, .reason = "retransmit", .again = true};
+    plan.len = (uint32_t)min_u64(room, min_u64(end, tail) - min_u64(from, tail));
+    if (end > tail && from + plan.len == tail && c->fin_sent) {
+        plan.flags |= WIRE_TCP_FIN;
+    }
+    return send_data(c, &plan, &options, mss, out, now_us);
+}
+
+/* What the windows leave of the sequence space beyond snd.nxt. */
+static uint32_t usable_window(struct tcp_conn *c, uint64_t una, uint64_t nxt) {
+    uint64_t edge = una + c->snd.wnd;
+    uint64_t peer = edge > nxt ? edge - nxt : 0; /* MUST-34: a shrunk window may leave less than nothing */
+    uint64_t flight = recovery_flight(&c->recovery, una, nxt);
+    uint64_t cwnd = (uint64_t)c->cc.cwnd_bytes + c->recovery.limited_bytes;
+    uint64_t own = cwnd > flight ? cwnd - flight : 0;
+    c->snd.cwnd_limited = own < peer && own < c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
+    return (uint32_t)min_u64(min_u64(peer, own), UINT32_MAX);
+}
+
+/* RFC 5681 4.1: after an idle RTO the window starts anew. */
+static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
+    if (seq_eq(c->snd.una, c->snd.nxt) && now_us - c->snd.last_send_us > rtt_timeout_us(&c->rtt)) {
+        uint32_t before = c->cc.cwnd_bytes;
+        cc_idle(&c->cc);
+        if (c->cc.cwnd_bytes != before) {
+            tcp_trace_cwnd(c, "idle", now_us);
+        }
+    }
+}
+
+/* New data or the FIN, as the windows, Nagle and SWS avoidance allow. -1: nothing now. */
+static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint64_t tail = c->snd.queue.tail;
+    if (nxt > tail || (nxt == tail && !c->fin_wanted)) {
+        tcp_timers_blocked(c, false, now_us);
+        return -1;
+    }
+    restart_if_idle(c, now_us);
+    struct wire_tcp_options options = data_options(c, now_us);
+    uint32_t mss;
+    uint32_t room = segment_room(c, wire_tcp_options_len(&options), &mss);
+    uint32_t usable = usable_window(c, una, nxt);
+    bool blocked = una + c->snd.wnd <= nxt && una == nxt;
+    tcp_timers_blocked(c, blocked, now_us);
+    struct window_send w = {.unsent_bytes = tail - nxt,
+                            .usable_bytes = usable,
+                            .mss_bytes = mss,
+                            .max_wnd_bytes = c->snd.max_wnd,
+                            .unacked = una < nxt,
+                            .nodelay = c->set.nodelay,
+                            .corked = c->set.cork || c->snd.more,
+                            .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
+                                    (c->owes & TCP_OWE_FORCE) != 0};
+    struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
+    plan.len = min_u32(window_may_send(&w), room);
+    bool at_end = nxt + plan.len == tail;
+    if (c->fin_wanted && at_end && usable > plan.len) {
+        plan.flags |= WIRE_TCP_FIN;
+        plan.reason = "FIN";
+    }
+    bool nothing = plan.len == 0 && (plan.flags & WIRE_TCP_FIN) == 0;
+    /* Nagle's hold ends with an ACK; a cork, or SWS avoidance with nothing in flight, needs the override timer. */
+    tcp_timers_held(c, nothing && !blocked && tail > nxt && (una == nxt || w.corked), now_us);
+    if (nothing) {
+        return -1;
+    }
+    return send_data(c, &plan, &options, mss, out, now_us);
+}
+
+/* One octet (or the FIN) beyond a closed window (RFC 9293 3.8.6.1); snd.nxt moves only when it is acknowledged. */
+static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    c->owes &= ~(uint32_t)TCP_OWE_PROBE;
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    struct plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = "window probe"};
+    if (nxt < c->snd.queue.tail) {
+        uint32_t covered;
+        plan.len = 1;
+        out->piece_count = sndq_pieces(&c->snd.queue, nxt, 1, out->pieces, TAPIR_OUT_PIECES, &covered);
+    } else if (c->fin_wanted && nxt == c->snd.queue.tail) {
+        plan.flags |= WIRE_TCP_FIN;
+    } else {
+        return -1;
+    }
+    c->snd.probed = true;
+    COUNT(c->tcp->core, tcp_probes);
+    struct wire_tcp_options options = data_options(c, now_us);
+    return emit(c, &plan, &options, out, now_us);
+}
+
+static int send_ack(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    bool keepalive = (c->owes & TCP_OWE_KEEPALIVE) != 0;
+    bool challenge = (c->owes & TCP_OWE_CHALLENGE) != 0;
+    struct plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = challenge ? "challenge ACK" : "ACK"};
+    if (keepalive) { /* RFC 9293 3.8.4: one below, so that it must be answered; no data (SHLD-12) */
+        c->owes &= ~(uint32_t)TCP_OWE_KEEPALIVE;
+        plan.seq = seq_sub(c->snd.nxt, 1);
+        plan.reason = "keep-alive";
+        COUNT(c->tcp->core, tcp_keepalives);
+    }
+    struct wire_tcp_options options = data_options(c, now_us);
+    return emit(c, &plan, &options, out, now_us);
+}
+
+/* The connection's next segment: 1 or 0 as ip_send_out, -1 when it owes nothing more. */
+static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    out->piece_count = 0;
+    if ((c->owes & TCP_OWE_SYN) != 0) {
+        return send_syn(c, out, now_us);
+    }
+    if (tcp_in(c, TCP_SYNCHRONIZED)) {
+        if (now_us - c->snd.mss_checked_us >= MSS_CHECK_US) {
+            tcp_conn_update_mss(c, now_us);
+        }
+        int rc = send_again(c, out, now_us);
+        if (rc < 0) {
+            rc = send_new(c, out, now_us);
+        }
+        if (rc >= 0) {
+            return rc;
+        }
+        if ((c->owes & TCP_OWE_PROBE) != 0 && (rc = send_probe(c, out, now_us)) >= 0) {
+            return rc;
+        }
+    }
+    c->owes &= ~(uint32_t)(TCP_OWE_TRY | TCP_OWE_FORCE | TCP_OWE_PROBE);
+    if ((c->owes & (TCP_OWE_ACK | TCP_OWE_KEEPALIVE)) != 0 && !tcp_in(c, SYN_SENT)) {
+        return send_ack(c, out, now_us);
+    }
+    c->owes = 0;
+    return -1;
+}
+
+/* The connection's path has moved to another interface, or is gone. */
+static bool path_ready(struct tcp_conn *c, int netif, uint64_t now_us) {
+    bool fresh = c->has_path && ip_path_valid(c->tcp->ip, &c->path);
+    if (!fresh) {
+        int rc = tcp_conn_path(c);
+        if (rc != 0) { /* nothing can be sent: the retransmission timer tries again, R2 gives up */
+            c->soft_error = -rc;
+            list_remove(&c->owed);
+            tcp_timers_sent(c, now_us);
+            return false;
+        }
+        tcp_conn_update_mss(c, now_us);
+    }
+    if (c->path.netif->index != netif) {
+        list_remove(&c->owed);
+        list_push_back(&c->tcp->owed[c->path.netif->index], &c->owed);
+        return false;
+    }
+    return true;
+}
+
+int tcp_output_next(struct tcp *tcp, int netif, struct tapir_out *out, uint64_t now_us) {
+    struct list *line = &tcp->owed[netif];
+    while (!list_empty(line)) {
+        struct tcp_conn *c = LIST_ENTRY(line->next, struct tcp_conn, owed);
+        if (!path_ready(c, netif, now_us)) {
+            continue;
+        }
+        if (netif == LINK_LOOPBACK && c->path.netif->queue.true_bytes > TAPIR_NETIF_QUEUE_BYTES / 2) {
+            return 0; /* what waits there is delivered first */
+        }
+        list_remove(&c->owed); /* to the end of the line, if there is more */
+        int rc = send_next(c, out, now_us);
+        if (rc >= 0) {
+            list_push_back(line, &c->owed);
+        }
+        if (rc > 0) {
+            return 1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,268 @@
+/* Received bytes in order and early, by reference to their frames. */
+#include "tcp/reasm.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/frame.h"
+
+#define COPY_FRAME_BYTES 4096 /* small payloads share a frame of this size */
+
+static struct reasm_piece *piece_of(struct list *node) { return LIST_ENTRY(node, struct reasm_piece, node); }
+
+static struct reasm_range *range_of(struct tree_node *node) {
+    return node == NULL ? NULL : CONTAINER_OF(node, struct reasm_range, node);
+}
+
+void reasm_init(struct reasm *r, struct mem *mem, uint64_t seed) {
+    *r = (struct reasm){.mem = mem};
+    list_init(&r->ready);
+    tree_init(&r->early, seed);
+}
+
+static void free_piece(struct reasm *r, struct reasm_piece *piece) {
+    r->true_bytes -= piece->charged_bytes;
+    frame_release(piece->frame);
+    mem_free(r->mem, piece, sizeof *piece);
+}
+
+static void free_pieces(struct reasm *r, struct list *pieces) {
+    for (struct list *node = list_pop_front(pieces); node != NULL; node = list_pop_front(pieces)) {
+        free_piece(r, piece_of(node));
+    }
+}
+
+static void free_range(struct reasm *r, struct reasm_range *range) {
+    r->early_bytes -= range->right - range->node.key;
+    tree_remove(&r->early, &range->node);
+    free_pieces(r, &range->pieces);
+    r->true_bytes -= sizeof *range;
+    mem_free(r->mem, range, sizeof *range);
+}
+
+void reasm_prune(struct reasm *r) {
+    while (r->early.root != NULL) {
+        free_range(r, range_of(r->early.root));
+    }
+}
+
+void reasm_clear(struct reasm *r) {
+    reasm_prune(r);
+    free_pieces(r, &r->ready);
+    r->head = r->next;
+    r->ready_skip = 0;
+}
+
+/* Appends to the copy frame of the piece before, if it is one and has room. */
+static bool extend(struct reasm_piece *last, const uint8_t *data, uint32_t len) {
+    struct tapir_frame *frame = last->frame;
+    uint8_t *end = frame->data + frame->len;
+    bool ours = frame->mark == 1 && frame->refs == 1 && last->data + last->len == end;
+    if (!ours || (size_t)(frame->storage + frame->capacity - end) < len) {
+        return false;
+    }
+    memcpy(frame_put(frame, len), data, len);
+    last->len += len;
+    return true;
+}
+
+/* A new piece of the data, by reference or copied. */
+static struct reasm_piece *make_piece(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len) {
+    struct reasm_piece *piece = mem_alloc(r->mem, sizeof *piece);
+    if (piece == NULL) {
+        return NULL;
+    }
+    *piece = (struct reasm_piece){.data = data, .len = len, .charged_bytes = (uint32_t)sizeof *piece};
+    /* By reference only if the payload fills a good part of the frame that it would pin. */
+    if (len >= TAPIR_COPYBREAK_BYTES && len >= frame->capacity / 4) {
+        piece->frame = frame_ref(frame);
+    } else {
+        piece->frame = frame_alloc(r->mem, 0, max_u32(len, COPY_FRAME_BYTES));
+        if (piece->frame == NULL) {
+            mem_free(r->mem, piece, sizeof *piece);
+            return NULL;
+        }
+        piece->frame->mark = 1;
+        memcpy(frame_put(piece->frame, len), data, len);
+        piece->data = piece->frame->data;
+    }
+    piece->charged_bytes += frame_true_size(piece->frame);
+    r->true_bytes += piece->charged_bytes;
+    return piece;
+}
+
+static bool append(struct reasm *r, struct list *pieces, struct tapir_frame *frame, const uint8_t *data, uint32_t len) {
+    if (len < TAPIR_COPYBREAK_BYTES && !list_empty(pieces) && extend(piece_of(pieces->prev), data, len)) {
+        return true;
+    }
+    struct reasm_piece *piece = make_piece(r, frame, data, len);
+    if (piece == NULL) {
+        return false;
+    }
+    list_push_back(pieces, &piece->node);
+    return true;
+}
+
+static void splice(struct list *to, struct list *from) {
+    if (!list_empty(from)) {
+        from->next->prev = to->prev;
+        to->prev->next = from->next;
+        from->prev->next = to;
+        to->prev = from->prev;
+        list_init(from);
+    }
+}
+
+/* Moves a range's pieces to the end of `to` and frees the range. */
+static void absorb(struct reasm *r, struct list *to, struct reasm_range *range) {
+    splice(to, &range->pieces);
+    free_range(r, range);
+}
+
+/* Cuts [offset, *end) down to what no early range holds: whole ranges inside are replaced by the new data, a
+ * range across the end keeps its part. Returns false if nothing new is left. */
+static bool trim(struct reasm *r, uint64_t *offset, uint64_t *end, struct reasm_result *result) {
+    struct reasm_range *before = range_of(tree_at_or_before(&r->early, *offset));
+    if (before != NULL && before->right > *offset) {
+        result->dup_left = *offset;
+        result->dup_right = min_u64(before->right, *end);
+        result->left = before->node.key;
+        result->right = before->right;
+        *offset = before->right;
+    }
+    while (*offset < *end) {
+        struct reasm_range *over = range_of(tree_at_or_before(&r->early, *end - 1));
+        if (over == NULL || over->node.key < *offset) {
+            break;
+        }
+        if (result->dup_right <= result->dup_left) {
+            result->dup_left = over->node.key;
+            result->dup_right = min_u64(over->right, *end);
+        }
+        if (over->right > *end) {
+            *end = over->node.key;
+        } else {
+            free_range(r, over);
+        }
+    }
+    return *offset < *end;
+}
+
+/* Joins the range to the one that starts where it ends. */
+static void join_after(struct reasm *r, struct reasm_range *range) {
+    struct reasm_range *after = range_of(tree_at_or_before(&r->early, range->right));
+    if (after != NULL && after != range && after->node.key == range->right) {
+        uint64_t right = after->right;
+        r->early_bytes += right - range->right;
+        absorb(r, &range->pieces, after);
+        range->right = right;
+    }
+}
+
+static struct reasm_range *new_range(struct reasm *r, uint64_t left) {
+    struct reasm_range *range = mem_alloc(r->mem, sizeof *range);
+    if (range != NULL) {
+        range->right = left;
+        list_init(&range->pieces);
+        tree_insert(&r->early, &range->node, left);
+        r->true_bytes += sizeof *range;
+    }
+    return range;
+}
+
+static void insert_early(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len, uint64_t offset,
+                         struct reasm_result *result) {
+    struct reasm_range *before = range_of(tree_at_or_before(&r->early, offset));
+    bool joins = before != NULL && before->right == offset;
+    struct reasm_range *range = joins ? before : new_range(r, offset);
+    if (range == NULL || !append(r, &range->pieces, frame, data, len)) {
+        if (range != NULL && !joins) {
+            free_range(r, range);
+        }
+        result->verdict = REASM_NO_MEMORY;
+        return;
+    }
+    range->right += len;
+    r->early_bytes += len;
+    join_after(r, range);
+    result->verdict = REASM_EARLY;
+    result->left = range->node.key;
+    result->right = range->right;
+}
+
+/* Everything early that has become contiguous goes over. */
+static void advance(struct reasm *r) {
+    for (struct reasm_range *first = range_of(tree_first(&r->early)); first != NULL && first->node.key == r->next;
+         first = range_of(tree_first(&r->early))) {
+        r->next = first->right;
+        absorb(r, &r->ready, first);
+    }
+}
+
+struct reasm_result reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
+                                 uint64_t offset) {
+    struct reasm_result result = {.verdict = REASM_DUPLICATE};
+    uint64_t start = offset;
+    uint64_t end = offset + len;
+    if (start < r->next) { /* RFC 2883 4: the part below rcv.nxt was received before */
+        result.dup_left = start;
+        result.dup_right = min_u64(end, r->next);
+        start = r->next;
+    }
+    if (start >= end || (r->early.root != NULL && !trim(r, &start, &end, &result))) {
+        return result;
+    }
+    const uint8_t *fresh = data + (start - offset);
+    uint32_t fresh_len = (uint32_t)(end - start);
+    if (start > r->next) {
+        insert_early(r, frame, fresh, fresh_len, start, &result);
+        return result;
+    }
+    if (!append(r, &r->ready, frame, fresh, fresh_len)) {
+        result.verdict = REASM_NO_MEMORY;
+        return result;
+    }
+    r->next = end;
+    advance(r);
+    result.verdict = REASM_READY;
+    return result;
+}
+
+size_t reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len) {
+    uint64_t skip = offset - r->head + r->ready_skip;
+    size_t done = 0;
+    for (struct list *node = r->ready.next; node != &r->ready && done < len; node = node->next) {
+        const struct reasm_piece *piece = piece_of(node);
+        if (skip >= piece->len) {
+            skip -= piece->len;
+            continue;
+        }
+        size_t take = min_size(len - done, piece->len - (size_t)skip);
+        if (to != NULL) {
+            memcpy((uint8_t *)to + done, piece->data + skip, take);
+        }
+        done += take;
+        skip = 0;
+    }
+    return done;
+}
+
+size_t reasm_read(struct reasm *r, void *to, size_t len) {
+    size_t done = 0;
+    while (done < len && !list_empty(&r->ready)) {
+        struct reasm_piece *piece = piece_of(r->ready.next);
+        size_t take = min_size(len - done, piece->len - r->ready_skip);
+        if (to != NULL) {
+            memcpy((uint8_t *)to + done, piece->data + r->ready_skip, take);
+        }
+        done += take;
+        r->ready_skip += (uint32_t)take;
+        if (r->ready_skip == piece->len) {
+            list_remove(&piece->node);
+            free_piece(r, piece);
+            r->ready_skip = 0;
+        }
+    }
+    r->head += done;
+    return done;
+}

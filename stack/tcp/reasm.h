@@ -1,0 +1,70 @@
+/* Received bytes: what is in order and waits for the application, and what came early, by stream offset.
+ *
+ * Payload is kept by reference to its frame; small payloads are copied together, so that a byte never pins a
+ * large frame (HAZARDS D12). Early data is a tree of contiguous ranges (O(log holes) an insert, S2), each a list
+ * of pieces; what becomes contiguous is spliced over without copying. Knows no connection.
+ */
+#ifndef TCP_REASM_H
+#define TCP_REASM_H
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/tree.h"
+
+struct reasm_piece {
+    struct list node;
+    struct tapir_frame *frame; /* one reference */
+    const uint8_t *data;
+    uint32_t len;
+    uint32_t charged_bytes; /* true size: this struct and, if this piece was the first of it, the frame */
+};
+
+struct reasm_range {
+    struct tree_node node; /* key: left edge */
+    uint64_t right;
+    struct list pieces;
+};
+
+struct reasm {
+    struct mem *mem;     /* kept */
+    uint64_t next;       /* offset after the last byte in order: rcv.nxt's */
+    uint64_t head;       /* offset of the next byte for the application */
+    struct list ready;   /* pieces of [head, next) */
+    uint32_t ready_skip; /* bytes of the first piece already read */
+    struct tree early;
+    uint64_t early_bytes;
+    uint64_t true_bytes; /* memory held */
+};
+
+void reasm_init(struct reasm *r, struct mem *mem, uint64_t seed);
+
+/* Frees everything held. */
+void reasm_clear(struct reasm *r);
+
+/* Frees what is early (memory pressure: allowed by RFC 2018 8). */
+void reasm_prune(struct reasm *r);
+
+enum reasm_verdict { REASM_READY, REASM_EARLY, REASM_DUPLICATE, REASM_NO_MEMORY };
+
+/* What an insert did: the contiguous range that now holds the data (for SACK), and the part that was held
+ * already (for D-SACK; empty when dup_left == dup_right). */
+struct reasm_result {
+    enum reasm_verdict verdict;
+    uint64_t left, right;
+    uint64_t dup_left, dup_right;
+};
+
+/* Takes in data [offset, offset + len), which lies in frame: a reference is added, or the bytes copied. `next`
+ * moves over all that is contiguous. Borrows frame. */
+struct reasm_result reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
+                                 uint64_t offset);
+
+/* Copies up to len bytes at `offset` (head <= offset) of what is in order; returns how many. to NULL: none. */
+size_t reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len);
+
+/* Copies the next bytes to the application's buffer (NULL: drops them) and frees what held them. */
+size_t reasm_read(struct reasm *r, void *to, size_t len);
+
+static inline uint64_t reasm_ready_bytes(const struct reasm *r) { return r->next - r->head; }
+
+#endif

@@ -1,0 +1,133 @@
+/* The sixth and seventh steps of 3.10.7.4: urgent data and the segment text; when to acknowledge. */
+#include "tcp/arrives.h"
+#include "tcp/output.h"
+#include "tcp/timers.h"
+
+/* MUST-31, MUST-32: the pointer may only move forward; it names the byte after the urgent one (MUST-62). */
+void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg) {
+    if (!tcp_segment_has(seg, WIRE_TCP_URG) || !tcp_in(c, TCP_RECEIVING) || seg->up == 0) {
+        return;
+    }
+    uint64_t at = tcp_conn_rcv_offset(c, seq_add(seg->seq, (uint32_t)seg->up - 1));
+    if (at < c->rcv.queue.head || (c->rcv.urgent && at <= c->rcv.up)) {
+        return;
+    }
+    c->rcv.urgent = true;
+    c->rcv.urgent_read = false;
+    c->rcv.up = at;
+    news_mark(c->tcp->core, &c->news);
+}
+
+static void acknowledge_now(struct tcp_conn *c) { tcp_conn_owe(c, TCP_OWE_ACK); }
+
+/* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
+static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    uint32_t segment_bytes = seg->gso_bytes != 0 ? seg->gso_bytes : seg->len;
+    c->rcv.seen_mss = max_u32(c->rcv.seen_mss, min_u32(segment_bytes, c->rcv.mss));
+    c->rcv.unacked_segs += tcp_segment_count(seg);
+    c->rcv.unacked_bytes += seg->len;
+    bool quick = c->rcv.quickacks > 0 && !c->rcv.pingpong;
+    if (quick) {
+        c->rcv.quickacks--;
+    }
+    if (quick || c->rcv.unacked_bytes >= 2ULL * c->rcv.seen_mss) {
+        acknowledge_now(c);
+    } else {
+        tcp_timers_ack_delayed(c, now_us);
+    }
+}
+
+/* Nobody will read it: the socket is closed (SHLD-3), or shut for reading while we close too, as on Linux. */
+static bool unwanted(const struct tcp_conn *c) {
+    return c->orphan || (c->rd_shut && tcp_in(c, FIN_WAIT_1 | FIN_WAIT_2));
+}
+
+/* Room for this text? In-order data may push early data out; early data never does (S2, D10). */
+static bool make_room(struct tcp_conn *c, bool early) {
+    if (c->rcv.queue.true_bytes <= c->set.rcvbuf_bytes) {
+        return true;
+    }
+    if (early) {
+        COUNT(c->tcp->core, tcp_ooo_full);
+        return false;
+    }
+    reasm_prune(&c->rcv.queue);
+    sack_forget(&c->rcv.sack);
+    return true;
+}
+
+static struct reasm_result insert(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t offset) {
+    struct reasm *queue = &c->rcv.queue;
+    struct reasm_result result = reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
+    if (result.verdict == REASM_NO_MEMORY && offset <= queue->next && queue->early.root != NULL) {
+        reasm_prune(queue); /* what is in order comes first */
+        sack_forget(&c->rcv.sack);
+        result = reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
+    }
+    return result;
+}
+
+static void report(struct tcp_conn *c, const struct reasm_result *result) {
+    struct sack *sack = &c->rcv.sack;
+    if (result->dup_left < result->dup_right) {
+        sack_duplicate(sack, result->dup_left, result->dup_right);
+    }
+    if (result->left < result->right && result->left > c->rcv.queue.next) {
+        sack_received(sack, result->left, result->right);
+    }
+    sack_advance(sack, c->rcv.queue.next);
+}
+
+/* In-order text was added: what follows for acknowledging, and for the application. */
+static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool filled_gap, uint64_t now_us) {
+    c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
+    c->stat.last_data_recv_us = now_us;
+    news_mark(c->tcp->core, &c->news);
+    if (filled_gap) { /* RFC 5681 4.2: at once, while a gap remains or when one was filled */
+        acknowledge_now(c);
+    } else {
+        acknowledge(c, seg, now_us);
+    }
+}
+
+struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
+    static const struct tcp_judgement ok = {TCP_GO_ON, "ok"};
+    if (seg->len == 0 || !tcp_in(c, TCP_RECEIVING)) {
+        return ok;
+    }
+    if (unwanted(c)) {
+        COUNT(c->tcp->core, tcp_after_close);
+        tcp_output_reset_for(c->tcp, seg, now_us);
+        tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
+        return (struct tcp_judgement){TCP_GONE, "data after close"};
+    }
+    uint64_t offset = tcp_conn_rcv_offset(c, seg->seq);
+    bool early = offset > c->rcv.queue.next;
+    bool gap_before = c->rcv.queue.early.root != NULL;
+    uint64_t next_before = c->rcv.queue.next;
+    if (!make_room(c, early)) {
+        return (struct tcp_judgement){TCP_DROP_ACK, "out-of-order queue full"};
+    }
+    struct reasm_result result = insert(c, seg, offset);
+    report(c, &result);
+    switch (result.verdict) {
+    case REASM_READY:
+        c->stat.bytes_received += c->rcv.queue.next - next_before;
+        c->stat.data_segs_in += tcp_segment_count(seg);
+        took_text(c, seg, gap_before, now_us);
+        return ok;
+    case REASM_EARLY:
+        COUNT(c->tcp->core, tcp_ooo);
+        c->stat.ooo_segs++;
+        acknowledge_now(c);
+        return (struct tcp_judgement){TCP_GO_ON, "out of order"};
+    case REASM_DUPLICATE:
+        COUNT(c->tcp->core, tcp_duplicate);
+        acknowledge_now(c);
+        return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
+    case REASM_NO_MEMORY:
+        break;
+    }
+    COUNT(c->tcp->core, tcp_rcv_memory);
+    return (struct tcp_judgement){TCP_DROP_ACK, "memory short"};
+}

@@ -1,0 +1,41 @@
+/* Round-trip time and the retransmission timeout (RFC 6298). Knows no connection. */
+#ifndef TCP_RTT_H
+#define TCP_RTT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TCP_RTO_INITIAL_US 1000000ULL  /* RFC 6298 2.1 */
+#define TCP_RTO_FALLBACK_US 3000000ULL /* RFC 6298 5.7: after a lost SYN */
+#define TCP_RTO_MIN_US 200000ULL       /* RFC 6298 2.4 says 1 s; hosts use 200 ms (docs/deviations.md) */
+#define TCP_RTO_MAX_US 120000000ULL    /* RFC 6298 2.5 allows any maximum >= 60 s */
+#define TCP_RTT_GRANULARITY_US 1000ULL /* G of RFC 6298 2.3 */
+
+struct rtt {
+    bool measured;
+    uint64_t srtt_us, rttvar_us;
+    uint64_t rto_us; /* without backoff */
+    uint64_t min_us; /* smallest sample */
+    uint64_t latest_us;
+    uint8_t backoff; /* the timeout is rto_us << backoff, capped */
+};
+
+void rtt_init(struct rtt *rtt);
+
+/* Takes a sample of a segment that was sent once (Karn: the caller sees to it) and ends the backoff. */
+void rtt_sample(struct rtt *rtt, uint64_t sample_us);
+
+/* The timeout with its backoff. */
+uint64_t rtt_timeout_us(const struct rtt *rtt);
+
+/* The timer expired: doubles the timeout (5.5). */
+void rtt_back_off(struct rtt *rtt);
+
+/* New data was acknowledged: the backoff ends (Karn's algorithm keeps it until a valid sample; RFC 6298 5.7 note
+ * and every host drop it on forward progress). */
+void rtt_progress(struct rtt *rtt);
+
+/* The SYN was lost and nothing was measured: data starts from 3 s (5.7). */
+void rtt_syn_lost(struct rtt *rtt);
+
+#endif

@@ -1,0 +1,51 @@
+/* The TCP of one stack: made and taken apart. */
+#include "tcp/tcp.h"
+
+#include "tcp/listen.h"
+#include "tcp/table.h"
+
+#define TABLE_BUCKETS 256
+
+int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us) {
+    (void)now_us;
+    *tcp = (struct tcp){.core = core, .ip = ip};
+    const struct tapir_env *env = core->mem.env;
+    env->random(env->ctx, &tcp->isn_key, sizeof tcp->isn_key);
+    env->random(env->ctx, &tcp->cookie_key, sizeof tcp->cookie_key);
+    list_init(&tcp->listeners);
+    list_init(&tcp->orphans);
+    list_init(&tcp->waits_fifo);
+    for (size_t i = 0; i < ARRAY_LEN(tcp->owed); i++) {
+        list_init(&tcp->owed[i]);
+    }
+    timer_init(&tcp->waits_timer, tcp_timewait_expire);
+    struct table *tables[] = {&tcp->conns, &tcp->halves, &tcp->waits, &tcp->ports};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        int rc = table_init(tables[i], &core->mem, TABLE_BUCKETS);
+        if (rc != 0) {
+            while (i-- > 0) {
+                table_destroy(tables[i]);
+            }
+            return rc;
+        }
+    }
+    return 0;
+}
+
+void tcp_destroy(struct tcp *tcp) {
+    while (!list_empty(&tcp->waits_fifo)) {
+        tcp_timewait_drop(tcp, LIST_ENTRY(tcp->waits_fifo.next, struct tcp_wait, node));
+    }
+    timer_cancel(&tcp->core->wheel, &tcp->waits_timer);
+    uint32_t cursor = 0;
+    struct table_node *node;
+    while ((node = table_walk(&tcp->conns, &cursor, NULL)) != NULL) {
+        tcp_conn_free(CONTAINER_OF(node, struct tcp_conn, by_tuple));
+        cursor--; /* the same bucket may hold another */
+    }
+    CHECK(list_empty(&tcp->listeners)); /* their sockets went first */
+    table_destroy(&tcp->conns);
+    table_destroy(&tcp->halves);
+    table_destroy(&tcp->waits);
+    table_destroy(&tcp->ports);
+}

@@ -1,0 +1,273 @@
+/* Every TCP timer. No other file arms one.
+ *
+ *   timer       armed when                         cancelled when               when it fires                     RFC
+ *   rto         SYN, data or FIN is sent; snd.una  all is acknowledged          sends again from snd.una, backs   6298 5
+ *               moved and more is outstanding                                   off; R1: suspects the path;
+ *                                                                               R2, user timeout: gives up
+ *   persist     data waits, nothing is in flight,  the window opens             sends one octet beyond the        9293 3.8.6.1
+ *               the window is shut                                              window, backs off to a minute
+ *   delack      an ACK is owed and may wait        any segment is sent          owes the ACK                      9293 3.8.6.3
+ *   hold        a corked or silly segment waits    it was sent                  sends it as it is                 9293 3.8.6.2.1
+ *   keepalive   SO_KEEPALIVE in a synchronized     the connection ends          idle: probes; no answer to        9293 3.8.4
+ *               state; anything was received                                    keepcnt of them: gives up
+ *   fin_wait_2  an orphan waits for the peer's     the connection ends          forgets the connection            9293 3.6 (D6)
+ *               FIN
+ *   half        a SYN-ACK of a SYN-queue record    the record goes              sends it again; after             9293 3.8.1, MUST-22
+ *               was sent                                                        TCP_SYNACK_RETRIES: forgets it
+ *   waits       the oldest TIME-WAIT record        the record goes              forgets expired records           9293 3.4.2
+ */
+#include "tcp/timers.h"
+
+#include <errno.h>
+
+#include "tcp/output.h"
+#include "tcp/trace.h"
+
+static struct timer_wheel *wheel_of(const struct tcp_conn *c) { return &c->tcp->core->wheel; }
+
+static void arm(struct tcp_conn *c, struct timer *timer, const char *name, uint64_t deadline_us, uint64_t now_us) {
+    timer_arm(wheel_of(c), timer, deadline_us);
+    tcp_trace_timer(c, name, TAPIR_TIMER_ARMED, deadline_us, now_us);
+}
+
+static void cancel(struct tcp_conn *c, struct timer *timer, const char *name, uint64_t now_us) {
+    if (timer_armed(timer)) {
+        timer_cancel(wheel_of(c), timer);
+        tcp_trace_timer(c, name, TAPIR_TIMER_CANCELLED, 0, now_us);
+    }
+}
+
+static void give_up(struct tcp_conn *c, uint64_t now_us) {
+    COUNT(c->tcp->core, tcp_timeouts);
+    /* RFC 1122 4.2.3.9: the advice that came meanwhile says more than "timed out". */
+    tcp_conn_end(c, TCP_EVENT_TIMEOUT, c->soft_error != 0 ? c->soft_error : ETIMEDOUT, now_us);
+}
+
+static bool past_user_timeout(const struct tcp_conn *c, uint64_t now_us) {
+    return c->set.user_timeout_us != 0 && c->first_unacked_us != 0 &&
+           now_us - c->first_unacked_us >= c->set.user_timeout_us;
+}
+
+/* When to look next: the timer's own time, or the user timeout if that comes first. */
+static uint64_t within_user_timeout(const struct tcp_conn *c, uint64_t deadline_us) {
+    if (c->set.user_timeout_us == 0 || c->first_unacked_us == 0) {
+        return deadline_us;
+    }
+    return min_u64(deadline_us, c->first_unacked_us + c->set.user_timeout_us);
+}
+
+static void arm_rto(struct tcp_conn *c, uint64_t now_us) {
+    arm(c, &c->timers.rto, "rto", within_user_timeout(c, now_us + rtt_timeout_us(&c->rtt)), now_us);
+}
+
+static uint32_t retries_allowed(const struct tcp_conn *c) {
+    if (tcp_in(c, SYN_SENT)) {
+        return c->set.syncnt;
+    }
+    if (tcp_in(c, SYN_RECEIVED)) {
+        return max_u32(c->set.syncnt, TCP_SYNACK_RETRIES);
+    }
+    return c->orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES_2;
+}
+
+/* RFC 6298 5.4-5.7. */
+static void rto_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.rto);
+    tcp_trace_timer(c, "rto", TAPIR_TIMER_FIRED, now_us, now_us);
+    COUNT(c->tcp->core, tcp_rto);
+    /* SHLD-17: a peer that shut its window over data in flight and keeps answering is not gone. */
+    bool shut = tcp_in(c, TCP_SYNCHRONIZED) && c->snd.wnd == 0 && c->stat.last_ack_recv_us > c->first_unacked_us;
+    if (past_user_timeout(c, now_us) || (c->retransmits >= retries_allowed(c) && !shut)) {
+        give_up(c, now_us);
+        return;
+    }
+    c->retransmits++;
+    if (c->retransmits == TCP_RETRIES_1 && c->has_path) { /* MUST-20: R1 */
+        ip_path_suspect(c->tcp->ip, &c->path, now_us);
+    }
+    c->timing = false;
+    rtt_back_off(&c->rtt);
+    if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
+        tcp_conn_owe(c, TCP_OWE_SYN);
+    } else if (seq_lt(c->snd.una, c->snd.nxt)) {
+        recovery_timeout(&c->recovery, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt));
+        tcp_trace_cwnd(c, "timeout", now_us);
+        tcp_conn_owe(c, TCP_OWE_TRY);
+    } else {
+        tcp_conn_owe(c, TCP_OWE_TRY); /* the way was missing: look again */
+    }
+    arm_rto(c, now_us);
+}
+
+static void arm_persist(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t wait_us = min_u64(c->rtt.rto_us << min_u32(c->persist_backoff, 12), TCP_PROBE_MAX_US);
+    arm(c, &c->timers.persist, "persist", within_user_timeout(c, now_us + wait_us), now_us);
+}
+
+static void persist_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.persist);
+    tcp_trace_timer(c, "persist", TAPIR_TIMER_FIRED, now_us, now_us);
+    /* MUST-37: as long as probes are answered, c->probes stays low and the connection lives. */
+    uint32_t allowed = c->orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES_2;
+    if (past_user_timeout(c, now_us) || c->probes >= allowed) {
+        give_up(c, now_us);
+        return;
+    }
+    c->probes++;
+    c->persist_backoff++;
+    if (c->first_unacked_us == 0) {
+        c->first_unacked_us = now_us;
+    }
+    tcp_conn_owe(c, TCP_OWE_PROBE);
+    arm_persist(c, now_us);
+}
+
+static void delack_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.delack);
+    tcp_trace_timer(c, "delack", TAPIR_TIMER_FIRED, now_us, now_us);
+    tcp_conn_owe(c, TCP_OWE_ACK);
+}
+
+static void hold_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.hold);
+    tcp_trace_timer(c, "hold", TAPIR_TIMER_FIRED, now_us, now_us);
+    tcp_conn_owe(c, TCP_OWE_FORCE | TCP_OWE_TRY);
+}
+
+static bool nothing_to_send(const struct tcp_conn *c) {
+    return seq_eq(c->snd.una, c->snd.nxt) && c->snd.queue.tail <= tcp_conn_snd_offset(c, c->snd.nxt);
+}
+
+static void keepalive_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.keepalive);
+    tcp_trace_timer(c, "keepalive", TAPIR_TIMER_FIRED, now_us, now_us);
+    uint64_t due_us = c->stat.last_recv_us + c->set.keepidle_us;
+    if (!nothing_to_send(c)) { /* MUST-26: the other timers see to a connection that is sending */
+        due_us = now_us + c->set.keepidle_us;
+    }
+    if (now_us < due_us) {
+        arm(c, &c->timers.keepalive, "keepalive", due_us, now_us);
+        return;
+    }
+    bool late = c->set.user_timeout_us != 0 && now_us - c->stat.last_recv_us >= c->set.user_timeout_us;
+    if (c->keepalive_probes >= (c->set.user_timeout_us != 0 ? UINT32_MAX : c->set.keepcnt) ||
+        (late && c->keepalive_probes > 0)) {
+        tcp_output_reset(c, now_us);
+        give_up(c, now_us);
+        return;
+    }
+    c->keepalive_probes++;
+    tcp_conn_owe(c, TCP_OWE_KEEPALIVE);
+    arm(c, &c->timers.keepalive, "keepalive", now_us + c->set.keepintvl_us, now_us);
+}
+
+static void fin_wait_2_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.fin_wait_2);
+    tcp_trace_timer(c, "fin_wait_2", TAPIR_TIMER_FIRED, now_us, now_us);
+    COUNT(c->tcp->core, tcp_linger_timeout);
+    tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
+}
+
+void tcp_timers_init(struct tcp_conn *c) {
+    timer_init(&c->timers.rto, rto_fired);
+    timer_init(&c->timers.persist, persist_fired);
+    timer_init(&c->timers.delack, delack_fired);
+    timer_init(&c->timers.hold, hold_fired);
+    timer_init(&c->timers.keepalive, keepalive_fired);
+    timer_init(&c->timers.fin_wait_2, fin_wait_2_fired);
+}
+
+void tcp_timers_stop(struct tcp_conn *c) {
+    struct timer *all[] = {&c->timers.rto,  &c->timers.persist,   &c->timers.delack,
+                           &c->timers.hold, &c->timers.keepalive, &c->timers.fin_wait_2};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        timer_cancel(wheel_of(c), all[i]);
+    }
+}
+
+void tcp_timers_sent(struct tcp_conn *c, uint64_t now_us) {
+    if (!timer_armed(&c->timers.rto)) { /* 5.1 */
+        arm_rto(c, now_us);
+    }
+}
+
+void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us) {
+    c->retransmits = 0;
+    c->first_unacked_us = seq_eq(c->snd.una, c->snd.nxt) ? 0 : now_us;
+    if (seq_eq(c->snd.una, c->snd.nxt)) { /* 5.2 */
+        cancel(c, &c->timers.rto, "rto", now_us);
+    } else { /* 5.3 */
+        arm_rto(c, now_us);
+    }
+}
+
+void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us) {
+    if (!blocked) {
+        c->persist_backoff = 0;
+        c->probes = 0;
+        cancel(c, &c->timers.persist, "persist", now_us);
+    } else if (!timer_armed(&c->timers.persist)) {
+        arm_persist(c, now_us);
+    }
+}
+
+void tcp_timers_held(struct tcp_conn *c, bool held, uint64_t now_us) {
+    if (!held) {
+        cancel(c, &c->timers.hold, "hold", now_us);
+    } else if (!timer_armed(&c->timers.hold)) {
+        arm(c, &c->timers.hold, "hold", now_us + TCP_HOLD_US, now_us);
+    }
+}
+
+void tcp_timers_ack_delayed(struct tcp_conn *c, uint64_t now_us) {
+    if (!timer_armed(&c->timers.delack)) {
+        arm(c, &c->timers.delack, "delack", now_us + TCP_DELACK_US, now_us);
+    }
+}
+
+void tcp_timers_ack_sent(struct tcp_conn *c) {
+    timer_cancel(wheel_of(c), &c->timers.delack);
+    c->rcv.unacked_segs = 0;
+    c->rcv.unacked_bytes = 0;
+}
+
+void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us) {
+    c->keepalive_probes = 0;
+    if (!c->set.keepalive || !tcp_in(c, TCP_SYNCHRONIZED)) {
+        timer_cancel(wheel_of(c), &c->timers.keepalive);
+    } else if (!timer_armed(&c->timers.keepalive)) {
+        /* Lazily: it looks at last_recv_us when it fires, so that nothing is re-armed a segment. */
+        arm(c, &c->timers.keepalive, "keepalive", now_us + c->set.keepidle_us, now_us);
+    }
+}
+
+void tcp_timers_fin_wait_2(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t life_us = c->set.linger2_us < 0 ? 0 : (uint64_t)c->set.linger2_us;
+    arm(c, &c->timers.fin_wait_2, "fin_wait_2", now_us + life_us, now_us);
+}
+
+static void half_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_half *half = CONTAINER_OF(timer, struct tcp_half, timer);
+    uint32_t allowed = max_u32(TCP_SYNACK_RETRIES, half->listener->set.defer_accept);
+    if (half->retransmits >= allowed) {
+        tcp_listen_half_drop(half);
+        return;
+    }
+    half->retransmits++;
+    COUNT(half->listener->tcp->core, tcp_retransmits);
+    tcp_output_syn_ack(half, now_us);
+}
+
+void tcp_timers_half_sent(struct tcp_half *half, uint64_t now_us) {
+    half->timer.fire = half_fired;
+    timer_arm(&half->listener->tcp->core->wheel, &half->timer,
+              now_us + min_u64(TCP_RTO_INITIAL_US << half->retransmits, TCP_RTO_MAX_US));
+}
+
+void tcp_timers_waits(struct tcp *tcp, uint64_t deadline_us) {
+    if (deadline_us == TAPIR_NEVER) {
+        timer_cancel(&tcp->core->wheel, &tcp->waits_timer);
+    } else {
+        timer_arm(&tcp->core->wheel, &tcp->waits_timer, deadline_us);
+    }
+}

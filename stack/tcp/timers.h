@@ -1,0 +1,39 @@
+/* Every TCP timer: what arms it, what stops it, what it does. */
+#ifndef TCP_TIMERS_H
+#define TCP_TIMERS_H
+
+#include "tcp/tcp.h"
+
+/* Prepares a connection's timers, and stops them all. */
+void tcp_timers_init(struct tcp_conn *c);
+void tcp_timers_stop(struct tcp_conn *c);
+
+/* Facts that the timers follow from; each arms and cancels what the table in timers.c says. */
+
+/* Data, SYN or FIN was sent, for the first time or again. */
+void tcp_timers_sent(struct tcp_conn *c, uint64_t now_us);
+
+/* snd.una moved. */
+void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us);
+
+/* There is data to send and the window forbids it, or not any more; after each look at the send queue. */
+void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us);
+
+/* A partial segment is held back (Nagle does not need a timer: the ACK ends it; cork and SWS do). */
+void tcp_timers_held(struct tcp_conn *c, bool held, uint64_t now_us);
+
+/* An ACK is owed but may wait; and: an ACK went out. */
+void tcp_timers_ack_delayed(struct tcp_conn *c, uint64_t now_us);
+void tcp_timers_ack_sent(struct tcp_conn *c);
+
+/* Something came from the peer, the connection was established, or SO_KEEPALIVE was changed. */
+void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us);
+
+/* FIN-WAIT-2 was entered by an orphan, or a connection in it became one. */
+void tcp_timers_fin_wait_2(struct tcp_conn *c, uint64_t now_us);
+
+/* Half-open records (listen.c): the SYN-ACK went out; TIME-WAIT (timewait.c): the first record's end. */
+void tcp_timers_half_sent(struct tcp_half *half, uint64_t now_us);
+void tcp_timers_waits(struct tcp *tcp, uint64_t deadline_us);
+
+#endif

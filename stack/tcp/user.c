@@ -1,0 +1,192 @@
+/* User calls that open and close: OPEN, CLOSE, ABORT, and readiness (RFC 9293 3.10.1, 3.10.4, 3.10.5). */
+#include "tcp/user.h"
+
+#include <errno.h>
+
+#include "base/addr.h"
+#include "tcp/output.h"
+#include "tcp/table.h"
+#include "tcp/timers.h"
+#include "tcp/window.h"
+
+/* Is the 4-tuple free for a bound socket? A TIME-WAIT record may give way (RFC 6191). */
+static int claim_tuple(struct tcp *tcp, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
+                       struct seq *iss_after, uint64_t now_us) {
+    if (tcp_table_conn(tcp, local, remote) != NULL || tcp_table_half(tcp, local, remote) != NULL) {
+        return -EADDRNOTAVAIL;
+    }
+    struct tcp_wait *w = tcp_table_wait(tcp, local, remote);
+    if (w != NULL) {
+        if (!tcp_timewait_reusable(w, now_us)) {
+            return -EADDRNOTAVAIL;
+        }
+        *iss_after = w->snd_nxt;
+        COUNT(tcp->core, tcp_timewait_reused);
+        tcp_timewait_drop(tcp, w);
+    }
+    return 0;
+}
+
+/* The local end: the bound address or the path's (MUST-44), the claimed port or an ephemeral one. */
+static int choose_local(struct tcp_conn *c, const struct tapir_endpoint *remote, struct tapir_endpoint *local,
+                        uint64_t now_us) {
+    int rc = ip_path_find(c->tcp->ip, &remote->addr, &c->port.local.addr, c->set.netif, &c->path);
+    if (rc != 0) {
+        return rc;
+    }
+    c->has_path = true;
+    *local = (struct tapir_endpoint){.addr = c->path.src, .port = c->port.local.port};
+    if (!list_linked(&c->port.node)) {
+        c->port.netif = c->set.netif;
+        return tcp_table_bind_for(c->tcp, &c->port, local, remote, now_us);
+    }
+    return 0;
+}
+
+int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
+    struct tcp *tcp = c->tcp;
+    struct tapir_endpoint local;
+    struct seq iss_after = seq_of(0);
+    if (remote->port == 0 || ip_cast_of(tcp->ip, &remote->addr) != LINK_UNICAST) { /* MUST-46 */
+        return remote->port == 0 ? -EADDRNOTAVAIL : -ENETUNREACH;
+    }
+    bool bound = list_linked(&c->port.node);
+    int rc = choose_local(c, remote, &local, now_us);
+    if (rc == 0) {
+        rc = claim_tuple(tcp, &local, remote, &iss_after, now_us);
+    }
+    if (rc != 0) {
+        if (!bound) {
+            tcp_table_unbind(tcp, &c->port);
+        }
+        return rc;
+    }
+    tcp_conn_prepare(c, &local, remote, now_us);
+    if (iss_after.v != 0 && seq_le(c->snd.iss, iss_after)) {
+        c->snd.iss = c->snd.una = c->snd.nxt = seq_add(iss_after, 1 + (uint32_t)(core_random(tcp->core) & 0xffff));
+    }
+    c->rcv.mss = tcp_output_mss_offer(c->path.netif, c->set.maxseg_bytes);
+    tcp_table_add_conn(tcp, c);
+    COUNT(tcp->core, tcp_active_open);
+    tcp_state_enter(c, SYN_SENT, TCP_EVENT_ACTIVE_OPEN, now_us);
+    tcp_conn_owe(c, TCP_OWE_SYN);
+    return 0;
+}
+
+/* Our FIN follows what is queued. SYN-RECEIVED: queued until ESTABLISHED (3.10.4). */
+static void close_sending(struct tcp_conn *c, uint64_t now_us) {
+    c->fin_wanted = true;
+    c->snd.more = false;
+    if (tcp_in(c, ESTABLISHED)) {
+        tcp_state_enter(c, FIN_WAIT_1, TCP_EVENT_CLOSE, now_us);
+    } else if (tcp_in(c, CLOSE_WAIT)) {
+        tcp_state_enter(c, LAST_ACK, TCP_EVENT_CLOSE, now_us);
+    }
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us) {
+    if (tcp_in(c, CLOSED)) {
+        return -ENOTCONN;
+    }
+    if ((how & TAPIR_SHUT_RD) != 0) {
+        c->rd_shut = true;
+    }
+    if ((how & TAPIR_SHUT_WR) != 0) {
+        if (tcp_in(c, SYN_SENT)) {
+            tcp_conn_end(c, TCP_EVENT_CLOSE, 0, now_us);
+            return 0;
+        }
+        if (tcp_in(c, SYN_RECEIVED | TCP_SENDING) && !c->fin_wanted) {
+            close_sending(c, now_us);
+        }
+    }
+    news_mark(c->tcp->core, &c->news);
+    return 0;
+}
+
+void tcp_user_abort(struct tcp_conn *c, uint64_t now_us) {
+    if (tcp_in(c, CLOSED)) {
+        return;
+    }
+    if (tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT)) {
+        tcp_output_reset(c, now_us);
+    }
+    tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
+}
+
+/* D6: too many connections that nobody owns; the one that has been alone longest goes. */
+static void limit_orphans(struct tcp *tcp, uint64_t now_us) {
+    if (tcp->orphan_count > TCP_ORPHANS_MAX) {
+        COUNT(tcp->core, tcp_orphan_cap);
+        tcp_user_abort(LIST_ENTRY(tcp->orphans.next, struct tcp_conn, orphans), now_us);
+    }
+}
+
+static void make_orphan(struct tcp_conn *c, uint64_t now_us) {
+    struct tcp *tcp = c->tcp;
+    c->orphan = true;
+    list_push_back(&tcp->orphans, &c->orphans);
+    tcp->orphan_count++;
+    reasm_clear(&c->rcv.queue);
+    if (tcp_in(c, FIN_WAIT_2)) {
+        tcp_timers_fin_wait_2(c, now_us);
+    }
+    limit_orphans(tcp, now_us);
+}
+
+void tcp_user_close(struct tcp_conn *c, uint64_t now_us) {
+    news_drop(&c->news);
+    c->news.owner = 0;
+    bool unread = reasm_ready_bytes(&c->rcv.queue) > 0;
+    bool refuse = c->set.linger_s == 0 || unread || (tcp_in(c, FIN_WAIT_2) && c->set.linger2_us < 0);
+    if (refuse) { /* SHLD-3: the peer must learn that its data was not read (RFC 2525 2.17) */
+        tcp_user_abort(c, now_us);
+    } else if (tcp_in(c, SYN_SENT)) {
+        tcp_conn_end(c, TCP_EVENT_CLOSE, 0, now_us);
+    } else if (tcp_in(c, SYN_RECEIVED | TCP_SENDING) && !c->fin_wanted) {
+        close_sending(c, now_us);
+    }
+    if (tcp_in(c, CLOSED)) {
+        tcp_conn_free(c);
+    } else {
+        make_orphan(c, now_us);
+    }
+}
+
+int tcp_user_take_error(struct tcp_conn *c) {
+    int error = c->error;
+    c->error = 0;
+    return error;
+}
+
+uint64_t tcp_user_readable(const struct tcp_conn *c) {
+    const struct reasm *queue = &c->rcv.queue;
+    bool mark = c->rcv.urgent && !c->set.oobinline && c->rcv.up >= queue->head && c->rcv.up < queue->next;
+    return reasm_ready_bytes(queue) - (mark ? 1 : 0);
+}
+
+static bool writable(const struct tcp_conn *c) {
+    if (!tcp_in(c, TCP_SENDING)) {
+        return !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
+    }
+    /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
+    uint64_t used = sndq_bytes(&c->snd.queue);
+    return used + used / 2 <= c->set.sndbuf_bytes;
+}
+
+uint32_t tcp_user_ready(const struct tcp_conn *c) {
+    bool closed = tcp_in(c, CLOSED);
+    bool read_end = c->fin_received || c->rd_shut || closed;
+    bool write_end = c->fin_wanted || closed;
+    uint32_t ready = 0;
+    uint64_t least = min_u64(max_u32(c->set.rcvlowat_bytes, 1), c->set.rcvbuf_bytes / 2);
+    ready |= read_end || tcp_user_readable(c) >= least ? TAPIR_READY_IN : 0;
+    ready |= writable(c) ? TAPIR_READY_OUT : 0;
+    ready |= read_end ? TAPIR_READY_RDHUP : 0;
+    ready |= read_end && write_end ? TAPIR_READY_HUP : 0;
+    ready |= c->error != 0 ? TAPIR_READY_ERR : 0;
+    bool urgent_here = c->rcv.urgent && !c->rcv.urgent_read && c->rcv.up < c->rcv.queue.next;
+    ready |= urgent_here ? TAPIR_READY_PRI : 0;
+    return ready;
+}

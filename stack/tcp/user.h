@@ -1,0 +1,41 @@
+/* User calls (RFC 9293 3.10.1 to 3.10.6): OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS. */
+#ifndef TCP_USER_H
+#define TCP_USER_H
+
+#include <tapir/sock.h>
+
+#include "tcp/tcp.h"
+
+/* Active OPEN to remote from a connection in CLOSED; uses its port claim or makes one. 0 (SYN-SENT), -ENETUNREACH,
+ * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (remote is no single host), -ENOBUFS. */
+int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
+
+/* SEND: copies out of msg; bytes taken, -EAGAIN, -EPIPE, a pending error, -ENOBUFS. */
+int64_t tcp_user_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+
+/* RECEIVE: copies into msg; bytes, 0 at the end, -EAGAIN, -ENOTCONN, -EINVAL (TAPIR_MSG_OOB and none there), a
+ * pending error. Stops at the urgent mark. */
+int64_t tcp_user_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+
+/* CLOSE of the sending side, or of the receiving side (TAPIR_SHUT_*). -ENOTCONN. */
+int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us);
+
+/* The socket goes away. Takes c: it is freed now or lives on as an orphan. */
+void tcp_user_close(struct tcp_conn *c, uint64_t now_us);
+
+/* ABORT: RST where there is somebody to tell. The connection is in CLOSED afterwards, or freed if an orphan. */
+void tcp_user_abort(struct tcp_conn *c, uint64_t now_us);
+
+/* Takes the pending error: a positive errno or 0. */
+int tcp_user_take_error(struct tcp_conn *c);
+
+/* TAPIR_READY_* bits. */
+uint32_t tcp_user_ready(const struct tcp_conn *c);
+
+/* Bytes that RECEIVE could give now. */
+uint64_t tcp_user_readable(const struct tcp_conn *c);
+
+/* STATUS. */
+void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us);
+
+#endif
