@@ -1,13 +1,7 @@
-/* The timing wheel: placing, cascading and firing timers. */
+/* The timing wheel: placing timers, spreading them over lower levels as their time comes near, firing them. */
 #include "base/timer.h"
 
 #define DIGIT_BITS 6
-
-/* A slot that holds timers, and the first microsecond of its stretch of time. */
-struct place {
-    unsigned level, slot;
-    uint64_t start_us;
-};
 
 static unsigned lowest_bit(uint64_t bits) { return (unsigned)__builtin_ctzll(bits); }
 static unsigned highest_bit(uint64_t bits) { return 63U - (unsigned)__builtin_clzll(bits); }
@@ -15,6 +9,7 @@ static unsigned highest_bit(uint64_t bits) { return 63U - (unsigned)__builtin_cl
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_us) {
     wheel->now_us = now_us;
     wheel->armed = 0;
+    wheel->spreading = false;
     list_init(&wheel->due);
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
         wheel->occupied[level] = 0;
@@ -26,22 +21,35 @@ void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_us) {
 
 void timer_init(struct timer *timer, timer_fire_fn *fire) { *timer = (struct timer){.fire = fire}; }
 
-/* Puts a timer with deadline_us >= now_us where it belongs: the level of the highest digit that differs. */
-static void place_timer(struct timer_wheel *wheel, struct timer *timer) {
-    uint64_t differs = timer->deadline_us ^ wheel->now_us;
-    unsigned level = differs == 0 ? 0 : highest_bit(differs) / DIGIT_BITS;
-    unsigned slot = (timer->deadline_us >> (level * DIGIT_BITS)) & (TIMER_SLOTS - 1);
+static void put(struct timer_wheel *wheel, struct timer *timer, unsigned level, unsigned slot) {
     timer->level = (uint8_t)level;
     timer->slot = (uint8_t)slot;
     wheel->occupied[level] |= 1ULL << slot;
     list_push_back(&wheel->slots[level][slot], &timer->node);
 }
 
+/* Puts a timer with deadline_us >= now_us where it belongs: the level of the highest digit that differs. */
+static void put_by_digit(struct timer_wheel *wheel, struct timer *timer) {
+    uint64_t differs = timer->deadline_us ^ wheel->now_us;
+    unsigned level = differs == 0 ? 0 : highest_bit(differs) / DIGIT_BITS;
+    put(wheel, timer, level, (timer->deadline_us >> (level * DIGIT_BITS)) & (TIMER_SLOTS - 1));
+}
+
+/* Is the deadline in the slot that is half spread? Then the timer queues behind those that were armed before. */
+static bool in_spread(const struct timer_wheel *wheel, uint64_t deadline_us) {
+    unsigned shift = wheel->spread.level * DIGIT_BITS;
+    return wheel->spreading && deadline_us >> shift == wheel->spread.start_us >> shift;
+}
+
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_us) {
     CHECK(timer->fire != NULL);
     timer_cancel(wheel, timer);
     timer->deadline_us = max_u64(deadline_us, wheel->now_us);
-    place_timer(wheel, timer);
+    if (in_spread(wheel, timer->deadline_us)) {
+        put(wheel, timer, wheel->spread.level, wheel->spread.slot);
+    } else {
+        put_by_digit(wheel, timer);
+    }
     wheel->armed++;
 }
 
@@ -59,14 +67,17 @@ void timer_cancel(struct timer_wheel *wheel, struct timer *timer) {
 
 /* The slot whose time comes first; false if the wheel is empty. Slots of passed digits are always empty, so
  * the lowest bit of the lowest level is the one. */
-static bool first_place(const struct timer_wheel *wheel, struct place *place) {
+static bool first_place(const struct timer_wheel *wheel, struct timer_place *place) {
+    if (wheel->spreading) {
+        *place = wheel->spread;
+        return true;
+    }
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
         if (wheel->occupied[level] != 0) {
-            unsigned shift = level * DIGIT_BITS;
+            unsigned shift = level * DIGIT_BITS, slot = lowest_bit(wheel->occupied[level]);
             uint64_t above = level + 1 == TIMER_LEVELS ? 0 : wheel->now_us >> shift >> DIGIT_BITS << DIGIT_BITS;
-            place->level = level;
-            place->slot = lowest_bit(wheel->occupied[level]);
-            place->start_us = (above | place->slot) << shift;
+            *place = (struct timer_place){
+                .start_us = (above | slot) << shift, .level = (uint8_t)level, .slot = (uint8_t)slot};
             return true;
         }
     }
@@ -74,8 +85,8 @@ static bool first_place(const struct timer_wheel *wheel, struct place *place) {
 }
 
 uint64_t timer_wheel_next(const struct timer_wheel *wheel) {
-    struct place place;
-    if (!list_empty(&wheel->due)) {
+    struct timer_place place;
+    if (wheel->spreading || !list_empty(&wheel->due)) {
         return wheel->now_us;
     }
     if (!first_place(wheel, &place)) {
@@ -92,30 +103,39 @@ uint64_t timer_wheel_next(const struct timer_wheel *wheel) {
     return earliest_us;
 }
 
-/* Moves time to the start of a slot and empties it: level 0 is due, any other spreads over the levels below,
- * which are empty by then, so that the order of arming is kept. */
-static void enter(struct timer_wheel *wheel, const struct place *place) {
+/* Moves time to the start of a slot and empties it, as far as the budget allows: level 0 is due, any other spreads
+ * over the levels below, which are empty at first, so that the order of arming is kept. */
+static void enter(struct timer_wheel *wheel, const struct timer_place *place, uint32_t *budget) {
     struct list *slot = &wheel->slots[place->level][place->slot];
     wheel->now_us = place->start_us;
-    wheel->occupied[place->level] &= ~(1ULL << place->slot);
-    for (struct list *node = list_pop_front(slot); node != NULL; node = list_pop_front(slot)) {
-        struct timer *timer = LIST_ENTRY(node, struct timer, node);
+    for (; *budget > 0 && !list_empty(slot); (*budget)--) {
+        struct timer *timer = LIST_ENTRY(list_pop_front(slot), struct timer, node);
         if (place->level == 0) {
-            list_push_back(&wheel->due, node);
+            list_push_back(&wheel->due, &timer->node);
         } else {
-            place_timer(wheel, timer);
+            put_by_digit(wheel, timer);
         }
     }
+    if (list_empty(slot)) {
+        wheel->occupied[place->level] &= ~(1ULL << place->slot);
+    }
+    wheel->spreading = place->level > 0 && !list_empty(slot);
+    wheel->spread = *place;
 }
 
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us) {
-    struct place place;
+    struct timer_place place;
+    uint32_t budget = TIMER_RUN_MAX;
     CHECK(list_empty(&wheel->due));
     now_us = max_u64(now_us, wheel->now_us);
-    while (first_place(wheel, &place) && place.start_us <= now_us) {
-        enter(wheel, &place);
+    bool more = first_place(wheel, &place) && place.start_us <= now_us;
+    while (more && budget > 0) {
+        enter(wheel, &place, &budget);
+        more = first_place(wheel, &place) && place.start_us <= now_us;
     }
-    wheel->now_us = now_us;
+    if (!more) {
+        wheel->now_us = now_us;
+    }
     for (struct list *node = list_pop_front(&wheel->due); node != NULL; node = list_pop_front(&wheel->due)) {
         struct timer *timer = LIST_ENTRY(node, struct timer, node);
         wheel->armed--;

@@ -4,7 +4,7 @@
  * at the level of the highest digit in which its deadline differs from now, in the slot of that digit. So all
  * of one level is due before anything of the next, a bitmap a level finds the next slot in O(levels), and
  * timers of one deadline are always in one list, in the order in which they were armed. As time enters a slot,
- * its timers cascade to the levels below; at level 0 a slot is one microsecond.
+ * its timers are spread over the levels below; at level 0 a slot is one microsecond.
  */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
@@ -20,6 +20,9 @@
 /* Timers of one slot that timer_wheel_next looks at, so that its cost is flat in connections. */
 #define TIMER_SCAN_MAX 16
 
+/* Timers that one timer_wheel_run moves or fires, so that a million of them never stop the stack for long (D9). */
+#define TIMER_RUN_MAX 1024
+
 struct timer;
 
 /* Called once when the timer is due, disarmed already: it may arm itself and others, and free its owner. */
@@ -33,11 +36,19 @@ struct timer {
     uint8_t level, slot; /* where it is, or was before it became due */
 };
 
+/* A slot, and the first microsecond of its stretch of time. */
+struct timer_place {
+    uint64_t start_us;
+    uint8_t level, slot;
+};
+
 struct timer_wheel {
     uint64_t now_us;                 /* everything before this has fired */
     uint64_t occupied[TIMER_LEVELS]; /* bit s: slot s holds timers */
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
     struct list due; /* moved here before they fire, so that re-arming cannot loop */
+    bool spreading;  /* `spread` is half moved to the levels below: now is its start */
+    struct timer_place spread;
     uint32_t armed;
 };
 
@@ -58,11 +69,13 @@ static inline bool timer_armed(const struct timer *timer) { return list_linked(&
 
 /* The earliest deadline; TAPIR_NEVER if nothing is armed. Never late, and exact unless more than
  * TIMER_SCAN_MAX timers share the first slot: then it is the start of that slot, and running the wheel at that
- * time spreads them over lower levels, so that a few such calls come to the exact time. */
+ * time spreads them over the levels below, so that a few such calls come to the exact time. */
 uint64_t timer_wheel_next(const struct timer_wheel *wheel);
 
-/* Fires everything due at now_us, by deadline and then by order of arming. What a callback arms for now_us
- * or earlier fires in the next call. A now_us before the last one is taken as the last one. Not from a callback. */
+/* Fires what is due at now_us, by deadline and then by order of arming. What a callback arms for now_us or
+ * earlier fires in the next call. A now_us before the last one is taken as the last one. Not from a callback.
+ * If more than TIMER_RUN_MAX timers want attention it stops short, in order: timer_wheel_next is then not after
+ * now_us, and the next call goes on. */
 void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us);
 
 #endif

@@ -326,6 +326,93 @@ Test(timer, crowded_slot_converges_D9) {
     cr_assert(calls <= TIMER_LEVELS, "%d calls", calls);
 }
 
+#define CROWD 5000
+
+static struct {
+    struct timer timer;
+    uint64_t order;
+} crowd[CROWD];
+static uint64_t last_deadline_us, last_order;
+static uint32_t crowd_fired;
+
+/* Deadlines never go back, and those of one deadline fire in the order of arming. */
+static void fire_in_crowd(struct timer *timer, uint64_t now_us) {
+    uint64_t order = LIST_ENTRY(timer, __typeof__(crowd[0]), timer)->order;
+    cr_assert(timer->deadline_us <= now_us);
+    cr_assert(timer->deadline_us > last_deadline_us || (timer->deadline_us == last_deadline_us && order > last_order));
+    last_deadline_us = timer->deadline_us;
+    last_order = order;
+    crowd_fired++;
+}
+
+static void arm_in_crowd(int i, uint64_t deadline_us) {
+    crowd[i].order = ++next_order;
+    timer_arm(&wheel, &crowd[i].timer, deadline_us);
+}
+
+static void check_not_late(void) {
+    for (int i = 0; i < CROWD; i++) {
+        cr_assert(!timer_armed(&crowd[i].timer) || crowd[i].timer.deadline_us >= timer_wheel_next(&wheel));
+    }
+}
+
+/* Arms `count` of the crowd within span_us of a far time, runs the wheel there until all have fired, and meanwhile
+ * arms the others for times that the wheel is half way through. */
+static void run_crowd(int count, uint64_t span_us) {
+    const uint64_t far_us = 1ULL << 33;
+    start(12345);
+    last_deadline_us = last_order = crowd_fired = 0;
+    for (int i = 0; i < CROWD; i++) {
+        timer_init(&crowd[i].timer, fire_in_crowd);
+        if (i < count) {
+            /* Late ones first, so that what is spread first is not what is due first. */
+            arm_in_crowd(i, far_us + (i < count / 2 ? span_us - 1 : random_below(span_us)));
+        }
+    }
+    int calls = 0;
+    for (int i = count; timer_wheel_next(&wheel) <= far_us + span_us; i++) {
+        uint32_t before = crowd_fired;
+        timer_wheel_run(&wheel, far_us + span_us);
+        cr_assert(crowd_fired - before <= TIMER_RUN_MAX, "a call is bounded");
+        check_not_late();
+        cr_assert(++calls < TIMER_LEVELS * CROWD, "every call makes progress");
+        if (i < CROWD) {
+            arm_in_crowd(i, last_deadline_us + random_below(3));
+        }
+    }
+    cr_assert(crowd_fired > (uint32_t)count || count == CROWD);
+    cr_assert_eq(wheel.now_us, far_us + span_us);
+    timer_wheel_run(&wheel, far_us + span_us + 2);
+    cr_assert_eq(wheel.armed, 0);
+}
+
+/* D9: however many are due, or to be moved, a call does a bounded part of it, and the order holds throughout. */
+Test(timer, crowd_for_one_moment_D9) { run_crowd(4000, 1); }
+
+Test(timer, crowd_in_one_slot_D9) { run_crowd(4500, 50); }
+
+Test(timer, crowd_over_many_slots_D9) { run_crowd(4900, 3000000); }
+
+/* Cancelling all that waits in a half spread slot leaves a wheel that still works. */
+Test(timer, cancelling_in_a_half_spread_slot) {
+    start(0);
+    for (int i = 0; i < CROWD; i++) {
+        timer_init(&crowd[i].timer, fire_in_crowd);
+        arm_in_crowd(i, 70000);
+    }
+    timer_wheel_run(&wheel, 69999);
+    cr_assert(timer_wheel_next(&wheel) <= 69999, "it stopped short");
+    for (int i = 0; i < CROWD; i++) {
+        timer_cancel(&wheel, &crowd[i].timer);
+    }
+    arm(0, 70000);
+    run(69999);
+    cr_assert_eq(fired_count, 0);
+    run(70000);
+    cr_assert_eq(fired_count, 1);
+    cr_assert_eq(timer_wheel_next(&wheel), TAPIR_NEVER);
+}
+
 static void run_again(struct timer *timer, uint64_t now_us) {
     timer_arm(&wheel, timer, now_us);
     timer_wheel_run(&wheel, now_us);
