@@ -51,26 +51,14 @@ static int connect_raw(struct sock *s, const struct tapir_endpoint *peer, uint64
     return error;
 }
 
-/* Can the application's own header be read? ip fills in the rest. */
-static bool header_sound(const struct tapir_frame *frame) {
-    struct wire_ipv4 header;
-    return wire_ipv4_parse_quote(frame->data, frame->len, &header);
-}
-
+/* ip judges the application's own header and fills in what it left out; such a datagram is never cut. */
 static int send_with_header(struct sock_dgram *d, const struct sock_dgram_send *plan, struct tapir_frame *frame,
                             uint64_t now_us) {
-    int error = 0;
-    if (!header_sound(frame)) {
-        error = -EINVAL;
-    } else if (frame->len > plan->path->netif->mtu_bytes) {
-        ip_errqueue_too_big(&d->inbox.errors, &plan->peer, plan->path->netif->mtu_bytes);
-        error = -EMSGSIZE;
+    int error = ip_send_with_header(d->sock->layer->ip, plan->path, frame, now_us);
+    if (error == -EMSGSIZE && ip_errqueue_too_big(&d->inbox.errors, &plan->peer, plan->path->netif->mtu_bytes)) {
+        news_mark(d->sock->layer->core, &d->inbox.news);
     }
-    if (error != 0) {
-        frame_release(frame);
-        return error;
-    }
-    return ip_send_with_header(d->sock->layer->ip, plan->path, frame, now_us);
+    return error;
 }
 
 static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 
-int sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp) {
+void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp) {
     *layer = (struct sock_layer){.core = core, .ip = ip, .tcp = tcp, .udp = udp};
     pool_init(&layer->sockets, &core->mem, TAPIR_SOCKETS_MAX);
     list_init(&layer->raw);
     list_init(&layer->ping);
-    return 0;
 }
 
 static struct sock *find(const struct sock_layer *layer, tapir_sock handle) {

@@ -55,8 +55,8 @@ struct sock_layer {
 
 extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_ping_ops;
 
-/* Prepares the layer, without sockets; keeps all five. 0 (never fails: tables grow when used). */
-int sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp);
+/* Prepares the layer, without sockets; keeps all five. */
+void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp);
 
 /* Closes every socket and frees the table: before the rooms below go. */
 void sock_destroy(struct sock_layer *layer);
