@@ -1,0 +1,92 @@
+/* The background thread: drives the stack while no caller does, and keeps out of the way of those who do.
+ *
+ * It leads only after a nap in which no caller has led. When a caller takes the lead from it, it naps again; and
+ * if one and the same caller led for a whole nap, it sleeps until that caller leaves. So an application that
+ * comes and goes quickly never meets it, and one that computes for long has its peers answered.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct waiter sockets_background;
+
+static struct pollfd fds[WAIT_RESERVED_FDS];
+static pthread_t thread;
+static bool asleep;   /* until it is nudged */
+static bool stopping; /* set with the lock held */
+
+static void wake_thread(void) {
+    static const uint64_t one = 1;
+    (void)!write(sockets_background.wake_fd, &one, sizeof one);
+}
+
+void sockets_background_nudge(void) {
+    if (asleep) {
+        asleep = false;
+        wake_thread();
+    }
+}
+
+/* Sleeps for a nap, or until nudged. */
+static void nap(bool until_nudged) {
+    fds[0] = (struct pollfd){.fd = -1};
+    fds[1] = (struct pollfd){.fd = sockets_background.wake_fd, .events = POLLIN};
+    asleep = until_nudged;
+    uint64_t until_us = until_nudged ? TAPIR_NEVER : sockets_wait_deadline(TAPIR_DRIVE_NAP_US);
+    if (sockets_wait_poll(&sockets_background, until_us, NULL) > 0) {
+        uint64_t count;
+        (void)!read(sockets_background.wake_fd, &count, sizeof count);
+    }
+    asleep = false;
+}
+
+static void *background_main(void *unused) {
+    (void)unused;
+    sockets_drive_lock();
+    uint64_t seen = sockets_host.sessions - 1; /* nap first: the program is about to call */
+    while (!stopping) {
+        bool quiet = sockets_host.sessions == seen;
+        seen = sockets_host.sessions;
+        if (quiet && sockets_host.leader == NULL) {
+            (void)sockets_drive_lead(&sockets_background, TAPIR_NEVER); /* ends when a caller takes the lead */
+        } else {
+            nap(quiet);
+        }
+    }
+    sockets_drive_unlock();
+    return NULL;
+}
+
+int sockets_background_start(void) {
+    sigset_t all, before;
+    sockets_wait_init(&sockets_background, fds, WAIT_RESERVED_FDS);
+    sockets_background.thread = NULL;
+    sockets_background.restartable = true;
+    sockets_background.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sockets_background.wake_fd < 0) {
+        return -errno;
+    }
+    stopping = asleep = false;
+    sigfillset(&all); /* the application's signals are for its own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, NULL, background_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        close(sockets_background.wake_fd);
+    }
+    return -error;
+}
+
+void sockets_background_stop(void) {
+    stopping = true;
+    sockets_background.woken = true;
+    wake_thread();
+    sockets_drive_unlock();
+    pthread_join(thread, NULL);
+    sockets_drive_lock();
+    close(sockets_background.wake_fd);
+}

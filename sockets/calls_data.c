@@ -1,0 +1,306 @@
+/* Moving data: send, recv, sendto, recvfrom, read, write, readv, writev, and when they block. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE)
+#define RECV_FLAGS \
+    (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
+
+static uint32_t stack_flags(int flags) {
+    return ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) | ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) |
+           ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) | ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) |
+           ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
+}
+
+int sockets_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
+    size_t room = CALL_MAX_BYTES;
+    if (pieces == NULL && count > 0) {
+        return -EFAULT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t len = pieces[i].iov_len;
+        if (len > SSIZE_MAX) {
+            return -EINVAL;
+        }
+        if (pieces[i].iov_base == NULL && len > 0 && !discard) {
+            return -EFAULT;
+        }
+        len = len < room ? len : room;
+        iov[i] = (struct tapir_iovec){.base = pieces[i].iov_base, .len = len};
+        room -= len;
+    }
+    return 0;
+}
+
+static size_t bytes_of(const struct tapir_iovec *iov, size_t count) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += iov[i].len;
+    }
+    return bytes;
+}
+
+/* Moves the message's pieces past what has been copied. Returns the new first piece. */
+static struct tapir_iovec *advance(struct tapir_msg *msg, struct tapir_iovec *iov, size_t bytes) {
+    while (msg->iov_count > 0 && bytes >= iov->len) {
+        bytes -= iov->len;
+        iov++;
+        msg->iov_count--;
+    }
+    if (bytes > 0) {
+        iov->base = iov->base == NULL ? NULL : (char *)iov->base + bytes;
+        iov->len -= bytes;
+    }
+    msg->iov = iov;
+    return iov;
+}
+
+/* --- blocking --- */
+
+/* How long one call is ready to wait. */
+struct patience {
+    bool nonblocking, refreshed;
+    uint64_t timeout_us, deadline_us; /* the deadline counts from the first time that it has to wait */
+};
+
+/* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR or -EBADF. */
+static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events) {
+    if (patience->nonblocking) {
+        bool retry = !patience->refreshed && sockets_drive_refresh();
+        patience->refreshed = true;
+        return retry ? 0 : -EAGAIN;
+    }
+    if (patience->deadline_us == 0) {
+        patience->deadline_us = sockets_wait_deadline(patience->timeout_us);
+    }
+    return sockets_wait_ready(descriptor, events, patience->deadline_us, true);
+}
+
+int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags) {
+    struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
+                                .timeout_us = descriptor->send_timeout_us};
+    bool stream = descriptor->type == SOCK_STREAM;
+    size_t wanted = bytes_of(iov, msg->iov_count), sent = 0;
+    if ((flags & ~SEND_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
+        return -EOPNOTSUPP;
+    }
+    msg->iov = iov;
+    msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
+    for (;;) {
+        int64_t result =
+            tapir_sock_send(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+        if (result >= 0) {
+            sent += (size_t)result;
+            if (!stream || sent >= wanted) {
+                return (int64_t)sent;
+            }
+            iov = advance(msg, iov, (size_t)result);
+        } else if (result != -EAGAIN) {
+            return sent > 0 ? (int64_t)sent : result;
+        }
+        int error = be_patient(&patience, descriptor, TAPIR_READY_OUT);
+        if (error != 0) {
+            return sent > 0 ? (int64_t)sent : error;
+        }
+    }
+}
+
+/* A stream's recv that has some bytes goes on for more unless an error, which is the next call's, or the urgent mark
+ * stands in the way. */
+static bool may_go_on(const struct descriptor *descriptor) {
+    int64_t at_mark = 0;
+    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
+    return at_mark == 0 && (tapir_sock_ready(sockets_host.stack, descriptor->sock) & TAPIR_READY_ERR) == 0;
+}
+
+/* recv of a stream: until `target` bytes are there. */
+static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                           struct patience *patience) {
+    size_t wanted = bytes_of(iov, msg->iov_count), got = 0;
+    size_t low = (size_t)descriptor->recv_low_bytes;
+    size_t target = (flags & MSG_WAITALL) != 0 || wanted < low ? wanted : low;
+    uint32_t events = target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
+    for (;;) {
+        int64_t result =
+            tapir_sock_recv(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+        if (result >= 0) {
+            got = (flags & MSG_PEEK) != 0 ? (size_t)result : got + (size_t)result;
+            if (result == 0 || got >= target || (flags & MSG_OOB) != 0) {
+                return (int64_t)got;
+            }
+            iov = (flags & MSG_PEEK) != 0 ? iov : advance(msg, iov, (size_t)result);
+        } else if (result != -EAGAIN || wanted == 0) {
+            return got > 0 || result == -EAGAIN ? (int64_t)got : result;
+        }
+        if (got > 0 && !may_go_on(descriptor)) {
+            return (int64_t)got;
+        }
+        int error = be_patient(patience, descriptor, events);
+        if (error != 0 || (got > 0 && !may_go_on(descriptor))) {
+            return got > 0 ? (int64_t)got : error;
+        }
+    }
+}
+
+static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags,
+                             struct patience *patience) {
+    for (;;) {
+        int64_t result =
+            tapir_sock_recv(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+        if (result != -EAGAIN) {
+            return result;
+        }
+        int error = be_patient(patience, descriptor, TAPIR_READY_IN);
+        if (error != 0) {
+            return error;
+        }
+    }
+}
+
+int64_t sockets_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags) {
+    bool stream = descriptor->type == SOCK_STREAM;
+    if ((flags & ~RECV_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
+        return -EOPNOTSUPP;
+    }
+    /* Urgent data and error reports are there or not: Linux does not wait for them. */
+    struct patience patience = {.nonblocking =
+                                    descriptor->nonblocking || (flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)) != 0,
+                                .timeout_us = descriptor->recv_timeout_us};
+    msg->iov = iov;
+    return stream && (flags & MSG_ERRQUEUE) == 0 ? recv_stream(descriptor, msg, iov, flags, &patience)
+                                                 : recv_datagram(descriptor, msg, flags, &patience);
+}
+
+ssize_t sockets_data_sent(int64_t result, bool stream, int flags) {
+    if (result == -EPIPE && stream && (flags & MSG_NOSIGNAL) == 0) {
+        raise(SIGPIPE);
+    }
+    return sockets_result(result);
+}
+
+/* --- the calls --- */
+
+static int one_piece(const void *data, size_t size, bool discard, struct tapir_iovec *iov) {
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data,
+                          .iov_len = size < CALL_MAX_BYTES ? size : CALL_MAX_BYTES};
+    return sockets_data_pieces(&piece, 1, discard, iov);
+}
+
+static ssize_t send_one(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
+                        socklen_t address_size) {
+    struct tapir_iovec iov;
+    struct tapir_msg msg = {.iov_count = 1, .has_peer = address != NULL};
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sockets_result(error);
+    }
+    bool stream = descriptor->type == SOCK_STREAM;
+    error = one_piece(data, size, false, &iov);
+    if (error == 0 && address != NULL && !stream) {
+        error = sockets_address_in(address, address_size, &msg.peer);
+    }
+    int64_t result = error != 0 ? error : sockets_data_send(descriptor, &msg, &iov, flags);
+    sockets_descriptors_leave(descriptor);
+    return sockets_data_sent(result, stream, flags);
+}
+
+static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
+    struct tapir_iovec iov;
+    struct tapir_msg msg = {.iov_count = 1};
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sockets_result(error);
+    }
+    bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
+    error = one_piece(data, size, discard, &iov);
+    int64_t result = error != 0 ? error : sockets_data_recv(descriptor, &msg, &iov, flags);
+    if (result >= 0 && msg.has_peer) {
+        error = sockets_address_out(&msg.peer, address, address_size);
+        result = error != 0 ? error : result;
+    } else if (result >= 0 && address != NULL && address_size != NULL) {
+        *address_size = 0; /* a stream has no address to tell */
+    }
+    sockets_descriptors_leave(descriptor);
+    return sockets_result(result);
+}
+
+ssize_t tapir_send(int fd, const void *data, size_t size, int flags) {
+    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0) : send(fd, data, size, flags);
+}
+
+ssize_t tapir_recv(int fd, void *data, size_t size, int flags) {
+    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL) : recv(fd, data, size, flags);
+}
+
+ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
+                     socklen_t address_size) {
+    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, address, address_size)
+                                        : sendto(fd, data, size, flags, address, address_size);
+}
+
+ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
+    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, address, address_size)
+                                        : recvfrom(fd, data, size, flags, address, address_size);
+}
+
+/* read and write refuse what would be negative; recv and send cut it. */
+static bool beyond_ssize(size_t size) { return size > SSIZE_MAX; }
+
+ssize_t tapir_write(int fd, const void *data, size_t size) {
+    if (!sockets_descriptors_ours(fd)) {
+        return write(fd, data, size);
+    }
+    return beyond_ssize(size) ? sockets_result(-EINVAL) : send_one(fd, data, size, 0, NULL, 0);
+}
+
+/* A read of nothing is answered before the socket is asked (unlike recv, which may take an empty datagram). */
+static ssize_t read_nothing(int fd) {
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sockets_result(error);
+    }
+    sockets_descriptors_leave(descriptor);
+    return 0;
+}
+
+ssize_t tapir_read(int fd, void *data, size_t size) {
+    if (!sockets_descriptors_ours(fd)) {
+        return read(fd, data, size);
+    }
+    if (beyond_ssize(size)) {
+        return sockets_result(-EINVAL);
+    }
+    return size == 0 ? read_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL);
+}
+
+ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
+    if (!sockets_descriptors_ours(fd)) {
+        return readv(fd, pieces, count);
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+    if (count < 0 || count > IOV_MAX) {
+        return sockets_result(-EINVAL);
+    }
+    size_t bytes = 0;
+    for (int i = 0; pieces != NULL && i < count; i++) {
+        bytes |= pieces[i].iov_len;
+    }
+    return bytes == 0 && (pieces != NULL || count == 0) ? read_nothing(fd) : tapir_recvmsg(fd, &message, 0);
+}
+
+ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
+    if (!sockets_descriptors_ours(fd)) {
+        return writev(fd, pieces, count);
+    }
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
+    return count < 0 || count > IOV_MAX ? sockets_result(-EINVAL) : tapir_sendmsg(fd, &message, 0);
+}

@@ -1,0 +1,226 @@
+/* sendmsg and recvmsg: several pieces, addresses and control messages. */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/errqueue.h> /* needs struct timespec */
+
+#include "internal.h"
+
+/* --- control messages to send --- */
+
+static int take_pktinfo(const struct cmsghdr *control, struct tapir_msg *msg) {
+    struct in_pktinfo info;
+    if (control->cmsg_len != CMSG_LEN(sizeof info)) {
+        return -EINVAL;
+    }
+    memcpy(&info, CMSG_DATA(control), sizeof info);
+    int netif = info.ipi_ifindex - sockets_ifindex(0);
+    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > sockets_host.netif)) {
+        return -ENODEV; /* the stack cannot send by "lo" alone: local addresses decide that */
+    }
+    msg->netif = info.ipi_ifindex == 0 ? 0 : netif;
+    msg->has_local = info.ipi_spec_dst.s_addr != INADDR_ANY;
+    msg->local = sockets_address_from_ipv4(info.ipi_spec_dst);
+    return 0;
+}
+
+/* An int from `low` to 255, or for IP_TOS also a byte. */
+static int take_byte(const struct cmsghdr *control, bool byte_allowed, int low, uint8_t *byte) {
+    int value;
+    if (control->cmsg_len == CMSG_LEN(sizeof value)) {
+        memcpy(&value, CMSG_DATA(control), sizeof value);
+    } else if (byte_allowed && control->cmsg_len == CMSG_LEN(1)) {
+        value = CMSG_DATA(control)[0];
+    } else {
+        return -EINVAL;
+    }
+    if (value < low || value > UINT8_MAX) {
+        return -EINVAL;
+    }
+    *byte = (uint8_t)value;
+    return 0;
+}
+
+static int take_control(const struct cmsghdr *control, struct tapir_msg *msg) {
+    if (control->cmsg_level != IPPROTO_IP) {
+        return -EINVAL;
+    }
+    switch (control->cmsg_type) {
+    case IP_PKTINFO:
+        return take_pktinfo(control, msg);
+    case IP_TTL:
+        msg->has_ttl = true;
+        return take_byte(control, false, 1, &msg->ttl);
+    case IP_TOS:
+        msg->has_tos = true;
+        return take_byte(control, true, 0, &msg->tos);
+    default:
+        return -EINVAL;
+    }
+}
+
+/* A cmsg_len that does not fit is EINVAL (CMSG_NXTHDR just ends there). */
+static int take_controls(const struct msghdr *message, struct tapir_msg *msg) {
+    if (message->msg_controllen > 0 && message->msg_control == NULL) {
+        return -EFAULT;
+    }
+    struct msghdr *writable = (struct msghdr *)(uintptr_t)message; /* CMSG_NXTHDR wants it so, and only reads */
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(writable, control)) {
+        size_t left = message->msg_controllen - (size_t)((char *)control - (char *)message->msg_control);
+        int error =
+            control->cmsg_len < sizeof *control || control->cmsg_len > left ? -EINVAL : take_control(control, msg);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int64_t send_message(struct descriptor *descriptor, const struct msghdr *message, int flags) {
+    struct tapir_iovec iov[IOV_MAX];
+    bool stream = descriptor->type == SOCK_STREAM;
+    if (message->msg_iovlen > IOV_MAX) {
+        return -EMSGSIZE;
+    }
+    struct tapir_msg msg = {.iov_count = message->msg_iovlen,
+                            .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
+    int error = sockets_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
+    if (error == 0 && msg.has_peer && !stream) {
+        error = sockets_address_in(message->msg_name, message->msg_namelen, &msg.peer);
+    }
+    if (error == 0) {
+        error = take_controls(message, &msg);
+    }
+    return error != 0 ? error : sockets_data_send(descriptor, &msg, iov, flags);
+}
+
+ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
+    if (!sockets_descriptors_ours(fd)) {
+        return sendmsg(fd, message, flags);
+    }
+    if (message == NULL) {
+        return sockets_result(-EFAULT);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sockets_result(error);
+    }
+    bool stream = descriptor->type == SOCK_STREAM;
+    int64_t result = send_message(descriptor, message, flags);
+    sockets_descriptors_leave(descriptor);
+    return sockets_data_sent(result, stream, flags);
+}
+
+/* --- control messages received --- */
+
+/* Where control messages go, as cmsg(3) has it: one that does not fit is cut, and MSG_CTRUNC says so. */
+struct control_room {
+    char *next;
+    size_t left;
+    bool cut;
+};
+
+static void put_control(struct control_room *room, int type, const void *data, size_t bytes) {
+    struct cmsghdr header = {.cmsg_level = IPPROTO_IP, .cmsg_type = type, .cmsg_len = CMSG_LEN(bytes)};
+    if (room->next == NULL || room->left < sizeof header) {
+        room->cut = true;
+        return;
+    }
+    if (room->left < header.cmsg_len) {
+        room->cut = true;
+        header.cmsg_len = room->left;
+    }
+    size_t space = CMSG_SPACE(bytes) < room->left ? CMSG_SPACE(bytes) : room->left;
+    memcpy(room->next, &header, sizeof header);
+    memcpy(room->next + CMSG_LEN(0), data, header.cmsg_len - CMSG_LEN(0));
+    room->next += space;
+    room->left -= space;
+}
+
+static void put_error(struct control_room *room, const struct tapir_sock_error *error) {
+    struct {
+        struct sock_extended_err err;
+        struct sockaddr_in offender;
+    } report = {.err = {.ee_errno = (uint32_t)error->error,
+                        .ee_origin = error->origin,
+                        .ee_type = error->type,
+                        .ee_code = error->code,
+                        .ee_info = error->info}};
+    if (error->origin == SO_EE_ORIGIN_ICMP) {
+        report.offender.sin_family = AF_INET;
+        report.offender.sin_addr = sockets_address_to_ipv4(&error->offender);
+    }
+    put_control(room, IP_RECVERR, &report, sizeof report);
+}
+
+static void put_controls(const struct descriptor *descriptor, const struct tapir_msg *msg, struct control_room *room) {
+    if (descriptor->want_pktinfo && msg->has_local) {
+        struct in_addr local = sockets_address_to_ipv4(&msg->local);
+        bool group = IN_MULTICAST(ntohl(local.s_addr)) || local.s_addr == INADDR_BROADCAST;
+        struct in_pktinfo info = {.ipi_ifindex = sockets_ifindex(msg->netif),
+                                  .ipi_spec_dst = {group ? INADDR_ANY : local.s_addr}, /* for the answer's source */
+                                  .ipi_addr = local};
+        put_control(room, IP_PKTINFO, &info, sizeof info);
+    }
+    if (descriptor->want_ttl && msg->has_ttl) {
+        int ttl = msg->ttl;
+        put_control(room, IP_TTL, &ttl, sizeof ttl);
+    }
+    if (descriptor->want_tos && msg->has_tos) {
+        put_control(room, IP_TOS, &msg->tos, 1);
+    }
+    if ((msg->flags & TAPIR_MSG_ERRQUEUE) != 0 && msg->error.error != 0) {
+        put_error(room, &msg->error);
+    }
+}
+
+static int message_flags(uint32_t flags) {
+    return ((flags & TAPIR_MSG_TRUNC) != 0 ? MSG_TRUNC : 0) | ((flags & TAPIR_MSG_OOB) != 0 ? MSG_OOB : 0) |
+           ((flags & TAPIR_MSG_ERRQUEUE) != 0 ? MSG_ERRQUEUE : 0);
+}
+
+static int64_t receive_message(struct descriptor *descriptor, struct msghdr *message, int flags) {
+    struct tapir_iovec iov[IOV_MAX];
+    if (message->msg_iovlen > IOV_MAX) {
+        return -EMSGSIZE;
+    }
+    bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
+    struct tapir_msg msg = {.iov_count = message->msg_iovlen};
+    struct control_room room = {.next = message->msg_control, .left = message->msg_controllen};
+    int error = sockets_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
+    int64_t result = error != 0 ? error : sockets_data_recv(descriptor, &msg, iov, flags);
+    if (result < 0) {
+        return result;
+    }
+    socklen_t name_size = message->msg_name == NULL ? 0 : message->msg_namelen;
+    if (msg.has_peer && message->msg_name != NULL) {
+        error = sockets_address_out(&msg.peer, message->msg_name, &name_size);
+    } else {
+        name_size = 0;
+    }
+    put_controls(descriptor, &msg, &room);
+    message->msg_namelen = name_size;
+    message->msg_controllen -= room.left;
+    message->msg_flags = message_flags(msg.flags) | (room.cut ? MSG_CTRUNC : 0);
+    return error != 0 ? error : result;
+}
+
+ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
+    if (!sockets_descriptors_ours(fd)) {
+        return recvmsg(fd, message, flags);
+    }
+    if (message == NULL) {
+        return sockets_result(-EFAULT);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sockets_result(error);
+    }
+    int64_t result = receive_message(descriptor, message, flags);
+    sockets_descriptors_leave(descriptor);
+    return sockets_result(result);
+}

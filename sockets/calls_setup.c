@@ -1,0 +1,337 @@
+/* Making sockets and their ends: socket, bind, listen, accept, connect, shutdown, close, and the two names. */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <tapir/trace.h>
+
+#include "internal.h"
+
+/* --- socket --- */
+
+/* What a socket() call asks for: 0, or the errno Linux gives. */
+static int socket_kind(int type, int protocol, enum tapir_sock_type *kind) {
+    if (protocol < 0 || protocol >= IPPROTO_MAX || type < 0 || type >= 11 /* the kernel's SOCK_MAX */) {
+        return -EINVAL;
+    }
+    switch (type) {
+    case SOCK_STREAM:
+        *kind = TAPIR_SOCK_STREAM;
+        return protocol == 0 || protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
+    case SOCK_DGRAM:
+        *kind = protocol == IPPROTO_ICMP ? TAPIR_SOCK_PING : TAPIR_SOCK_DGRAM;
+        return protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP ? 0 : -EPROTONOSUPPORT;
+    case SOCK_RAW:
+        *kind = TAPIR_SOCK_RAW;
+        return protocol > 0 && protocol <= UINT8_MAX ? 0 : -EPROTONOSUPPORT;
+    default:
+        return -ESOCKTNOSUPPORT;
+    }
+}
+
+/* Gives `sock` a number and a descriptor: the number, or -errno and the socket is closed. `flags` are SOCK_*. */
+static int install(int fd, tapir_sock sock, int type, int flags) {
+    struct descriptor *descriptor = sockets_descriptors_add(fd, DESCRIPTOR_SOCKET);
+    if (descriptor == NULL) {
+        close(fd);
+        (void)tapir_sock_close(sockets_host.stack, sock, sockets_drive_now());
+        return -EMFILE;
+    }
+    descriptor->type = type;
+    descriptor->nonblocking = (flags & SOCK_NONBLOCK) != 0;
+    sockets_descriptors_attach(descriptor, sock);
+    return fd;
+}
+
+static int open_socket(enum tapir_sock_type kind, int type, int protocol, int flags) {
+    tapir_sock sock;
+    int fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+    if (fd < 0) {
+        return fd;
+    }
+    int error = tapir_sock_open(sockets_host.stack, kind, (uint8_t)protocol, &sock);
+    if (error != 0) {
+        close(fd);
+        return error;
+    }
+    return install(fd, sock, type, flags);
+}
+
+int tapir_socket(int domain, int type, int protocol) {
+    enum tapir_sock_type kind = TAPIR_SOCK_STREAM;
+    int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (domain == AF_UNIX) {
+        return socket(domain, type, protocol);
+    }
+    int error = domain == AF_INET ? socket_kind(type & ~flags, protocol, &kind) : -EAFNOSUPPORT;
+    if (error != 0) {
+        return (int)sockets_result(error);
+    }
+    error = sockets_config_ensure();
+    if (error != 0) {
+        return (int)sockets_result(error);
+    }
+    if (!sockets_drive_enter()) {
+        return (int)sockets_result(-ENETDOWN);
+    }
+    int fd = open_socket(kind, type & ~flags, protocol, flags);
+    sockets_drive_leave();
+    return (int)sockets_result(fd);
+}
+
+/* --- bind, listen, accept --- */
+
+int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
+    struct tapir_endpoint local;
+    if (!sockets_descriptors_ours(fd)) {
+        return bind(fd, address, size);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    error = sockets_address_in(address, size, &local);
+    if (error == 0) {
+        error = tapir_sock_bind(sockets_host.stack, descriptor->sock, &local);
+    }
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error);
+}
+
+int tapir_listen(int fd, int backlog) {
+    if (!sockets_descriptors_ours(fd)) {
+        return listen(fd, backlog);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    /* Linux compares unsigned: a negative backlog is the largest. */
+    unsigned wanted = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
+    error = tapir_sock_listen(sockets_host.stack, descriptor->sock, wanted);
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error);
+}
+
+/* The next connection under a number of its own, -EAGAIN, or another -errno. The number comes first: for want of one no
+ * connection is lost (EMFILE). */
+static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
+    tapir_sock child;
+    int fd = -1;
+    if ((tapir_sock_ready(sockets_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
+        fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+        if (fd < 0) {
+            return fd;
+        }
+    }
+    int error = tapir_sock_accept(sockets_host.stack, listener->sock, &child, peer, sockets_drive_now());
+    if (error == 0 && fd < 0) {
+        fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+        if (fd < 0) {
+            (void)tapir_sock_close(sockets_host.stack, child, sockets_drive_now());
+            return fd;
+        }
+    }
+    if (error != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error;
+    }
+    return install(fd, child, SOCK_STREAM, flags);
+}
+
+static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
+    uint64_t deadline_us = 0;
+    int result = accept_now(listener, peer, flags);
+    if (result == -EAGAIN && listener->nonblocking && sockets_drive_refresh()) {
+        result = accept_now(listener, peer, flags);
+    }
+    while (result == -EAGAIN && !listener->nonblocking) {
+        if (deadline_us == 0) {
+            deadline_us = sockets_wait_deadline(listener->recv_timeout_us);
+        }
+        result = sockets_wait_ready(listener, TAPIR_READY_IN, deadline_us, true);
+        if (result != 0) {
+            break;
+        }
+        result = accept_now(listener, peer, flags);
+    }
+    return result;
+}
+
+int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
+    struct tapir_endpoint peer;
+    if (!sockets_descriptors_ours(fd)) {
+        return accept4(fd, address, size, flags);
+    }
+    if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) {
+        return (int)sockets_result(-EINVAL);
+    }
+    int error;
+    struct descriptor *listener = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (listener == NULL) {
+        return (int)sockets_result(error);
+    }
+    int child = listener->type == SOCK_STREAM ? accept_blocking(listener, &peer, flags) : -EOPNOTSUPP;
+    error = child < 0 ? child : sockets_address_out(&peer, address, size);
+    if (child >= 0 && error != 0) { /* as Linux: the connection is lost with the call */
+        sockets_descriptors_close(sockets_descriptors_find(child));
+    }
+    sockets_descriptors_leave(listener);
+    return (int)sockets_result(error != 0 ? error : child);
+}
+
+int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tapir_accept4(fd, address, size, 0); }
+
+/* --- connect --- */
+
+/* Waits for the handshake's end: 0, what it failed with, or -EINPROGRESS (timeout), -EINTR, -EBADF. */
+static int await_connection(struct descriptor *descriptor) {
+    uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
+    uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
+    int64_t failure = 0;
+    do {
+        int error = sockets_wait_ready(descriptor, ended, deadline_us, true);
+        if (error != 0) {
+            return error == -EAGAIN ? -EINPROGRESS : error;
+        }
+    } while ((tapir_sock_ready(sockets_host.stack, descriptor->sock) & ended) == 0);
+    descriptor->connecting = false;
+    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
+    return (int)-failure;
+}
+
+/* The first connect() after the handshake's end tells it, also when an earlier call began it; then it is EISCONN. */
+static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
+    bool begun = descriptor->connecting;
+    int result = tapir_sock_connect(sockets_host.stack, descriptor->sock, peer, sockets_drive_now());
+    descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
+    if (result == -EISCONN && begun) {
+        return 0;
+    }
+    if (descriptor->connecting && !descriptor->nonblocking) {
+        return await_connection(descriptor);
+    }
+    return result;
+}
+
+int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
+    struct tapir_endpoint peer;
+    if (!sockets_descriptors_ours(fd)) {
+        return connect(fd, address, size);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    sa_family_t family = AF_INET;
+    if (address != NULL && size >= sizeof family) {
+        memcpy(&family, address, sizeof family);
+    }
+    error = family == AF_UNSPEC ? 0 : sockets_address_in(address, size, &peer);
+    if (error == 0) {
+        error = connect_now(descriptor, family == AF_UNSPEC ? NULL : &peer);
+    }
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error);
+}
+
+/* --- shutdown and close --- */
+
+int tapir_shutdown(int fd, int how) {
+    if (!sockets_descriptors_ours(fd)) {
+        return shutdown(fd, how);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    error = -EINVAL;
+    if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR) {
+        uint32_t ways = (how == SHUT_WR ? 0 : TAPIR_SHUT_RD) | (how == SHUT_RD ? 0 : TAPIR_SHUT_WR);
+        error = tapir_sock_shutdown(sockets_host.stack, descriptor->sock, ways, sockets_drive_now());
+        sockets_wait_notify(descriptor);
+    }
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error);
+}
+
+/* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
+static bool sent_all(const struct descriptor *descriptor) {
+    struct tapir_tcp_info info;
+    if (tapir_sock_tcp_info(sockets_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
+        return true;
+    }
+    return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
+           info.state == TAPIR_TCP_TIME_WAIT;
+}
+
+/* SO_LINGER with a time: close waits that long for the last data to be acknowledged. With unread data it does not: the
+ * connection is about to be reset (RFC 2525 2.17). The FIN's acknowledgement is no news, so it is looked for. */
+static void linger(struct descriptor *descriptor) {
+    int64_t seconds = 0, unread = 0;
+    if (descriptor->type != SOCK_STREAM ||
+        tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
+        (tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
+        tapir_sock_shutdown(sockets_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
+        return;
+    }
+    uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
+    while (!descriptor->closed && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
+        uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
+        if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
+            return;
+        }
+    }
+}
+
+int tapir_close(int fd) {
+    if (!sockets_descriptors_ours(fd)) {
+        return close(fd);
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    if (descriptor->kind == DESCRIPTOR_SOCKET) {
+        linger(descriptor);
+    }
+    if (!descriptor->closed) {
+        sockets_descriptors_close(descriptor);
+    }
+    sockets_descriptors_leave(descriptor);
+    return 0;
+}
+
+/* --- names --- */
+
+static int name_of(int fd, struct sockaddr *address, socklen_t *size,
+                   int (*get)(struct tapir_stack *, tapir_sock, struct tapir_endpoint *)) {
+    struct tapir_endpoint endpoint = {0};
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    error = get(sockets_host.stack, descriptor->sock, &endpoint);
+    if (error == 0) {
+        error = address == NULL ? -EFAULT : sockets_address_out(&endpoint, address, size);
+    }
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error);
+}
+
+int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size) {
+    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local) : getsockname(fd, address, size);
+}
+
+int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size) {
+    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer) : getpeername(fd, address, size);
+}

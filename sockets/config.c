@@ -1,0 +1,416 @@
+/* The stack of the process: brought up from a configuration or the environment, and taken down. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <tapir/trace.h>
+
+#include "internal.h"
+
+#define HOST (&sockets_host)
+
+static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
+
+/* --- what the core needs --- */
+
+static void *env_alloc(void *ctx, size_t bytes) {
+    (void)ctx;
+    return malloc(bytes);
+}
+
+static void env_free(void *ctx, void *block, size_t bytes) {
+    (void)ctx;
+    (void)bytes;
+    free(block);
+}
+
+/* The keys of the stack hang on it: without randomness there is none. */
+static void env_random(void *ctx, void *buf, size_t bytes) {
+    (void)ctx;
+    if (getentropy(buf, bytes) != 0) {
+        tapir_abort_hook("getentropy gives what is asked for", __FILE__, __LINE__);
+    }
+}
+
+struct trace {
+    void (*function)(void *ctx, const struct tapir_event *event);
+    void *ctx;
+};
+static struct trace trace;
+static struct tapir_env env;
+
+static void env_trace(void *ctx, const struct tapir_event *event) {
+    (void)ctx;
+    trace.function(trace.ctx, event);
+}
+
+static void trace_to_stderr(void *ctx, const struct tapir_event *event) {
+    char line[512];
+    (void)ctx;
+    (void)tapir_trace_format(event, line, sizeof line);
+    fprintf(stderr, "%s\n", line);
+}
+
+/* --- reading the configuration --- */
+
+/* What a configuration says, read. */
+struct plan {
+    struct tapir_addr address, gateway;
+    unsigned prefix_len;
+    bool has_address, has_gateway;
+    struct tapir_netif_config netif;
+};
+
+/* Writes the sentence for the caller and gives the error, for `return explain(...)`. */
+static int explain(char *error, size_t size, int result, const char *sentence, const char *about) {
+    if (size > 0) {
+        snprintf(error, size, sentence, about);
+    }
+    return result;
+}
+
+static bool read_address(const char *text, struct tapir_addr *address, unsigned *prefix_len) {
+    char host[INET_ADDRSTRLEN], *end;
+    struct in_addr ipv4;
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || (size_t)(slash - text) >= sizeof host || slash[1] < '0' || slash[1] > '9') {
+        return false;
+    }
+    memcpy(host, text, (size_t)(slash - text));
+    host[slash - text] = '\0';
+    unsigned long bits = strtoul(slash + 1, &end, 10);
+    if (inet_pton(AF_INET, host, &ipv4) != 1 || *end != '\0' || bits > 32) {
+        return false;
+    }
+    *address = sockets_address_from_ipv4(ipv4);
+    *prefix_len = (unsigned)bits;
+    return true;
+}
+
+static bool read_mac(const char *text, uint8_t mac[6]) {
+    unsigned byte[6];
+    int read = 0;
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4], &byte[5], &read) !=
+            6 ||
+        text[read] != '\0' || (byte[0] & 1) != 0) {
+        return false;
+    }
+    for (int i = 0; i < 6; i++) {
+        mac[i] = (uint8_t)byte[i];
+    }
+    return true;
+}
+
+/* A locally administered address that is the same each time, so that the neighbours' caches stay right: a hash (FNV-1a)
+ * of the device's name and our address. */
+static void derive_mac(const char *device, const char *address, uint8_t mac[6]) {
+    const char *texts[] = {device, address};
+    uint64_t hash = 0xcbf29ce484222325U;
+    for (int i = 0; i < 2; i++) {
+        for (const char *c = texts[i]; *c != '\0'; c++) {
+            hash = (hash ^ (uint8_t)*c) * 0x100000001b3U;
+        }
+    }
+    mac[0] = 0x02;
+    for (int i = 1; i < 6; i++) {
+        mac[i] = (uint8_t)(hash >> (8 * i));
+    }
+}
+
+static int make_plan(const struct tapir_device *device, const struct tapir_config *config, struct plan *plan,
+                     char *error, size_t size) {
+    struct in_addr gateway;
+    *plan = (struct plan){.has_address = config->address != NULL, .has_gateway = config->gateway != NULL};
+    if (plan->has_address && !read_address(config->address, &plan->address, &plan->prefix_len)) {
+        return explain(error, size, -EINVAL, "%s is no address with prefix; write it as 10.0.0.2/24", config->address);
+    }
+    if (plan->has_gateway && inet_pton(AF_INET, config->gateway, &gateway) != 1) {
+        return explain(error, size, -EINVAL, "%s is no address for a gateway; write it as 10.0.0.1", config->gateway);
+    }
+    if (plan->has_gateway) {
+        plan->gateway = sockets_address_from_ipv4(gateway);
+    }
+    if (device == NULL) {
+        return plan->has_address || plan->has_gateway
+                   ? explain(error, size, -EINVAL, "an address needs a device%s; the loopback has its own", "")
+                   : 0;
+    }
+    if (!plan->has_address) {
+        return explain(error, size, -EINVAL, "no address for %s; give one such as 10.0.0.2/24", device->name);
+    }
+    if (config->mac == NULL) {
+        derive_mac(device->name, config->address, plan->netif.mac);
+    } else if (!read_mac(config->mac, plan->netif.mac)) {
+        return explain(error, size, -EINVAL, "%s is no MAC address for a host; write it as 02:00:00:00:00:02",
+                       config->mac);
+    }
+    memcpy(plan->netif.name, device->name, sizeof plan->netif.name);
+    plan->netif.mtu_bytes = config->mtu_bytes != 0 ? config->mtu_bytes : device->mtu_bytes;
+    plan->netif.caps = device->caps;
+    return 0;
+}
+
+/* --- up --- */
+
+static void note_fork(void) { atomic_store(&HOST->forked, true); }
+static void register_fork(void) { pthread_atfork(NULL, NULL, note_fork); }
+
+static int add_interface(const struct plan *plan, const struct tapir_config *config, char *error, size_t size) {
+    static const struct tapir_addr everywhere = {.b = {[10] = 0xff, [11] = 0xff}};
+    int netif = tapir_netif_add(HOST->stack, &plan->netif);
+    if (netif < 0) {
+        return explain(error, size, netif, "%s cannot be an interface; is its MTU within 68 and 65521?",
+                       plan->netif.name);
+    }
+    HOST->netif = netif;
+    HOST->address = sockets_address_to_ipv4(&plan->address);
+    int result =
+        tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, sockets_drive_now());
+    if (result != 0) {
+        return explain(error, size, result, "%s is no address for a host", config->address);
+    }
+    if (plan->has_gateway) {
+        result = tapir_route_add(HOST->stack, netif, &everywhere, 0, &plan->gateway, 0);
+    }
+    return result == 0
+               ? 0
+               : explain(error, size, result, "gateway %s is not in the network of our address", config->gateway);
+}
+
+static void undo(void) {
+    sockets_drive_destroy();
+    if (HOST->stack != NULL) {
+        tapir_stack_destroy(HOST->stack);
+    }
+    sockets_descriptors_destroy();
+    HOST->stack = NULL;
+    HOST->device = NULL;
+    HOST->netif = 0;
+    HOST->address.s_addr = INADDR_ANY;
+}
+
+/* Builds everything, with the lock held. */
+static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
+                 size_t size) {
+    env = (struct tapir_env){.alloc = env_alloc, .free = env_free, .random = env_random};
+    trace = (struct trace){config->trace, config->trace_ctx};
+    env.trace = config->trace == NULL ? NULL : env_trace;
+    int result = sockets_descriptors_init();
+    result = result != 0 ? result : sockets_drive_init();
+    if (result != 0) {
+        return explain(error, size, result, "no descriptors left%s; raise the limit (ulimit -n)", "");
+    }
+    HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, sockets_drive_now());
+    if (HOST->stack == NULL) {
+        return explain(error, size, -ENOMEM, "not enough memory for the stack%s", "");
+    }
+    result = device == NULL ? 0 : add_interface(plan, config, error, size);
+    if (result != 0) {
+        return result;
+    }
+    result = sockets_background_start();
+    if (result != 0) {
+        return explain(error, size, result, "the background thread cannot be started%s", "");
+    }
+    HOST->device = device;
+    (void)sockets_drive_flush(); /* the announcement of our address */
+    return 0;
+}
+
+/* With `setup` held. */
+static int up(struct tapir_device *device, const struct tapir_config *config, char *error, size_t size) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct plan plan;
+    pthread_once(&once, register_fork);
+    int result = make_plan(device, config, &plan, error, size);
+    if (result != 0) {
+        return result;
+    }
+    sockets_drive_lock();
+    result = build(device, &plan, config, error, size);
+    if (result != 0) {
+        undo();
+    }
+    sockets_drive_unlock();
+    return result;
+}
+
+/* Whether one may be brought up: 0, -EBADF or -EALREADY. */
+static int check_down(char *error, size_t size) {
+    if (atomic_load(&HOST->forked)) {
+        return explain(error, size, -EBADF, "the stack is the parent's%s; a forked child has none", "");
+    }
+    sockets_drive_lock();
+    bool is_up = HOST->stack != NULL;
+    sockets_drive_unlock();
+    return is_up ? explain(error, size, -EALREADY, "the stack is up already%s", "") : 0;
+}
+
+int tapir_up_device(struct tapir_device *device, const struct tapir_config *config, char *error, size_t size) {
+    static const struct tapir_config nothing = TAPIR_CONFIG_DEFAULT;
+    if (size > 0) {
+        error[0] = '\0';
+    }
+    pthread_mutex_lock(&setup);
+    int result = check_down(error, size);
+    if (result == 0) {
+        result = up(device, config == NULL ? &nothing : config, error, size);
+    }
+    pthread_mutex_unlock(&setup);
+    return (int)sockets_result(result);
+}
+
+/* --- up, over a TAP --- */
+
+static struct tapir_device *open_device(const struct tapir_config *config, char *error, size_t size) {
+    struct tapir_tap_config tap = {.name = config->tap,
+                                   .fd = config->tap_fd,
+                                   .no_offload = config->no_offload,
+                                   .host_address = config->host_address,
+                                   .mtu_bytes = config->mtu_bytes};
+    struct tapir_device *device = tapir_tap_open(&tap, error, size);
+    if (device == NULL || config->pcap == NULL) {
+        return device;
+    }
+    struct tapir_device *recorder = tapir_pcap_open(device, config->pcap, config->filter, error, size);
+    if (recorder == NULL) {
+        int reason = errno;
+        device->ops->close(device);
+        errno = reason;
+    }
+    return recorder;
+}
+
+static int up_tap(const struct tapir_config *config, char *error, size_t size) {
+    int result = check_down(error, size);
+    if (result != 0) {
+        return result;
+    }
+    char remark[256] = "";
+    errno = ENODEV;
+    struct tapir_device *device = open_device(config, remark, sizeof remark);
+    if (size > 0) {
+        snprintf(error, size, "%s", remark);
+    }
+    if (device == NULL) {
+        return errno == 0 ? -ENODEV : -errno;
+    }
+    result = up(device, config, error, size);
+    if (result != 0) {
+        device->ops->close(device);
+    }
+    return result;
+}
+
+int tapir_up(const struct tapir_config *config, char *error, size_t size) {
+    if (size > 0) {
+        error[0] = '\0';
+    }
+    if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
+        return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));
+    }
+    pthread_mutex_lock(&setup);
+    int result = up_tap(config, error, size);
+    pthread_mutex_unlock(&setup);
+    return (int)sockets_result(result);
+}
+
+/* --- up, from the environment --- */
+
+static int up_from_environment(void) {
+    char error[256];
+    const char *mtu = getenv("TAPIR_MTU"), *traced = getenv("TAPIR_TRACE");
+    struct tapir_config config = {.tap = getenv("TAPIR_TAP"),
+                                  .tap_fd = -1,
+                                  .address = getenv("TAPIR_ADDRESS"),
+                                  .gateway = getenv("TAPIR_GATEWAY"),
+                                  .mac = getenv("TAPIR_MAC"),
+                                  .mtu_bytes = mtu == NULL ? 0 : (uint32_t)strtoul(mtu, NULL, 10),
+                                  .host_address = getenv("TAPIR_HOST"),
+                                  .pcap = getenv("TAPIR_PCAP"),
+                                  .filter = getenv("TAPIR_FILTER")};
+    if (traced != NULL && strcmp(traced, "0") != 0) {
+        config.trace = trace_to_stderr;
+    }
+    if (config.tap == NULL || config.address == NULL) {
+        fprintf(stderr, "tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
+        return -ENETDOWN;
+    }
+    if (up_tap(&config, error, sizeof error) != 0) {
+        fprintf(stderr, "tapir: %s\n", error);
+        return -ENETDOWN;
+    }
+    if (error[0] != '\0') {
+        fprintf(stderr, "tapir: %s\n", error);
+    }
+    (void)atexit(tapir_down);
+    return 0;
+}
+
+int sockets_config_ensure(void) {
+    if (atomic_load(&HOST->forked)) {
+        return -EBADF;
+    }
+    sockets_drive_lock();
+    bool is_up = HOST->stack != NULL;
+    sockets_drive_unlock();
+    if (is_up) {
+        return 0;
+    }
+    pthread_mutex_lock(&setup);
+    int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
+    pthread_mutex_unlock(&setup);
+    return result;
+}
+
+/* --- down, and the lock for others --- */
+
+static bool all_finished(void) { return HOST->device == NULL || tapir_stack_unfinished(HOST->stack) == 0; }
+
+static void close_all(void) {
+    struct descriptor *descriptor;
+    int cursor = 0;
+    while ((descriptor = sockets_descriptors_next(&cursor)) != NULL) {
+        sockets_descriptors_close(descriptor);
+    }
+}
+
+/* Nothing is left that a call could find; those inside are waited for, and then only this thread is. */
+static void take_down(void) {
+    HOST->closing = true;
+    close_all();
+    (void)sockets_drive_flush();
+    while (HOST->inside > 0) {
+        pthread_cond_wait(&HOST->all_out, &HOST->lock);
+    }
+    sockets_background_stop();
+    sockets_drive_drain(all_finished, TAPIR_DRIVE_DRAIN_US);
+    struct tapir_device *device = HOST->device;
+    undo();
+    if (device != NULL) {
+        device->ops->close(device);
+    }
+    HOST->closing = false;
+}
+
+void tapir_down(void) {
+    if (atomic_load(&HOST->forked)) {
+        return;
+    }
+    pthread_mutex_lock(&setup);
+    sockets_drive_lock();
+    if (HOST->stack != NULL) {
+        take_down();
+    }
+    sockets_drive_unlock();
+    pthread_mutex_unlock(&setup);
+}
+
+struct tapir_stack *tapir_lock(void) {
+    return sockets_drive_enter() ? HOST->stack : NULL;
+}
+
+void tapir_unlock(void) { sockets_drive_leave(); }

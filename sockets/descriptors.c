@@ -1,0 +1,249 @@
+/* The table from numbers to descriptors, and from the stack's socket handles back to them.
+ *
+ * A number is kept from the kernel by a placeholder: a copy of one O_PATH descriptor, on which the kernel's own
+ * read, write and poll fail at once, so that a call which missed this layer shows itself. The table is in two
+ * levels and read without the lock; its chunks are never freed, since a call on some kernel descriptor may be
+ * looking at one at any time.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CHUNK_SLOTS 1024
+#define CHUNKS 1024 /* 2^20 numbers, the kernel's default fs.nr_open */
+#define BUCKETS_FIRST 256
+
+struct chunk {
+    _Atomic(struct descriptor *) slots[CHUNK_SLOTS];
+};
+
+static _Atomic(struct chunk *) chunks[CHUNKS];
+static int placeholder = -1;
+
+static struct descriptor **buckets; /* by socket handle, chained */
+static size_t bucket_count, attached_count;
+
+static _Atomic(struct descriptor *) *slot_of(int fd) {
+    if (fd < 0 || fd >= CHUNKS * CHUNK_SLOTS) {
+        return NULL;
+    }
+    struct chunk *chunk = atomic_load_explicit(&chunks[fd / CHUNK_SLOTS], memory_order_acquire);
+    return chunk == NULL ? NULL : &chunk->slots[fd % CHUNK_SLOTS];
+}
+
+struct descriptor *sockets_descriptors_find(int fd) {
+    _Atomic(struct descriptor *) *slot = slot_of(fd);
+    return slot == NULL ? NULL : atomic_load_explicit(slot, memory_order_acquire);
+}
+
+bool sockets_descriptors_ours(int fd) { return sockets_descriptors_find(fd) != NULL; }
+
+struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
+    *error = -EBADF;
+    if (!sockets_drive_enter()) {
+        return NULL;
+    }
+    struct descriptor *descriptor = sockets_descriptors_find(fd);
+    if (descriptor != NULL && (kind == DESCRIPTOR_ANY || descriptor->kind == kind)) {
+        descriptor->users++;
+        return descriptor;
+    }
+    if (descriptor != NULL) {
+        *error = kind == DESCRIPTOR_SOCKET ? -ENOTSOCK : -EINVAL;
+    }
+    sockets_drive_leave();
+    return NULL;
+}
+
+void sockets_descriptors_leave(struct descriptor *descriptor) {
+    sockets_pollfd_update(descriptor);
+    sockets_epoll_update(descriptor);
+    sockets_descriptors_release(descriptor);
+    sockets_drive_leave();
+}
+
+int sockets_descriptors_reserve(bool close_on_exec) {
+    int fd = fcntl(placeholder, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The slot for a number, with its chunk made if need be; NULL: beyond the table, or memory short. */
+static _Atomic(struct descriptor *) *slot_make(int fd) {
+    if (slot_of(fd) == NULL && fd < CHUNKS * CHUNK_SLOTS) {
+        struct chunk *chunk = calloc(1, sizeof *chunk);
+        if (chunk != NULL) {
+            atomic_store_explicit(&chunks[fd / CHUNK_SLOTS], chunk, memory_order_release);
+        }
+    }
+    return slot_of(fd);
+}
+
+struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
+    _Atomic(struct descriptor *) *slot = slot_make(fd);
+    struct descriptor *descriptor = slot == NULL ? NULL : calloc(1, sizeof *descriptor);
+    if (descriptor == NULL) {
+        return NULL;
+    }
+    /* Somebody closed the number through the kernel: what stood there can be reached by nobody. */
+    struct descriptor *lost = atomic_load_explicit(slot, memory_order_relaxed);
+    if (lost != NULL) {
+        lost->fd = -1;
+        atomic_store_explicit(slot, NULL, memory_order_relaxed);
+        sockets_descriptors_close(lost);
+    }
+    descriptor->kind = kind;
+    descriptor->fd = fd;
+    descriptor->users = 1;
+    descriptor->pair_fd = -1;
+    descriptor->recv_timeout_us = descriptor->send_timeout_us = TAPIR_NEVER;
+    descriptor->recv_low_bytes = 1;
+    list_init(&descriptor->watches);
+    atomic_store_explicit(slot, descriptor, memory_order_release);
+    return descriptor;
+}
+
+/* --- by handle --- */
+
+/* The multiplier is 2^64 over the golden ratio: it spreads the slot number and the generation alike. */
+static struct descriptor **bucket_of(tapir_sock sock) {
+    return &buckets[((sock * 0x9e3779b97f4a7c15U) >> 32) & (bucket_count - 1)];
+}
+
+static void insert_by_sock(struct descriptor *descriptor) {
+    struct descriptor **bucket = bucket_of(descriptor->sock);
+    descriptor->next_by_sock = *bucket;
+    *bucket = descriptor;
+}
+
+/* Doubles the buckets; when memory is short the chains just get longer. */
+static void grow_buckets(void) {
+    struct descriptor **old = buckets;
+    size_t old_count = bucket_count;
+    struct descriptor **grown = calloc(old_count * 2, sizeof(struct descriptor *));
+    if (grown == NULL) {
+        return;
+    }
+    buckets = grown;
+    bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct descriptor *d = old[i], *next = NULL; d != NULL; d = next) {
+            next = d->next_by_sock;
+            insert_by_sock(d);
+        }
+    }
+    free(old);
+}
+
+void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock) {
+    descriptor->sock = sock;
+    if (++attached_count > bucket_count) {
+        grow_buckets();
+    }
+    insert_by_sock(descriptor);
+}
+
+static void detach(struct descriptor *descriptor) {
+    for (struct descriptor **link = bucket_of(descriptor->sock); *link != NULL; link = &(*link)->next_by_sock) {
+        if (*link == descriptor) {
+            *link = descriptor->next_by_sock;
+            attached_count--;
+            return;
+        }
+    }
+}
+
+struct descriptor *sockets_descriptors_by_sock(tapir_sock sock) {
+    struct descriptor *descriptor = *bucket_of(sock);
+    while (descriptor != NULL && descriptor->sock != sock) {
+        descriptor = descriptor->next_by_sock;
+    }
+    return descriptor;
+}
+
+/* --- the end --- */
+
+static void close_socket(struct descriptor *descriptor) {
+    sockets_epoll_forget(descriptor);
+    sockets_wait_notify(descriptor);
+    if (descriptor->sock != 0) {
+        detach(descriptor);
+        (void)tapir_sock_close(sockets_host.stack, descriptor->sock, sockets_drive_now());
+    }
+    if (descriptor->pair_fd >= 0) {
+        close(descriptor->pair_fd);
+        descriptor->pair_fd = -1;
+    }
+}
+
+/* The slot is emptied before the kernel may give the number away again. */
+void sockets_descriptors_close(struct descriptor *descriptor) {
+    int fd = descriptor->fd;
+    descriptor->closed = true;
+    if (fd >= 0) {
+        atomic_store_explicit(slot_of(fd), NULL, memory_order_release);
+    }
+    if (descriptor->kind == DESCRIPTOR_EPOLL) {
+        sockets_epoll_close(descriptor->epoll);
+    } else {
+        close_socket(descriptor);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    sockets_descriptors_release(descriptor);
+}
+
+void sockets_descriptors_release(struct descriptor *descriptor) {
+    if (--descriptor->users == 0) {
+        free(descriptor->epoll);
+        free(descriptor);
+    }
+}
+
+struct descriptor *sockets_descriptors_next(int *cursor) {
+    while (*cursor < CHUNKS * CHUNK_SLOTS) {
+        int fd = *cursor;
+        if (slot_of(fd) == NULL) {
+            *cursor = (fd / CHUNK_SLOTS + 1) * CHUNK_SLOTS;
+            continue;
+        }
+        (*cursor)++;
+        struct descriptor *descriptor = sockets_descriptors_find(fd);
+        if (descriptor != NULL) {
+            return descriptor;
+        }
+    }
+    return NULL;
+}
+
+int sockets_descriptors_init(void) {
+    placeholder = open("/dev/null", O_PATH | O_CLOEXEC);
+    if (placeholder < 0) { /* a file system without /dev: reads and writes on it would do no harm either */
+        placeholder = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    if (placeholder < 0) {
+        return -errno;
+    }
+    buckets = calloc(BUCKETS_FIRST, sizeof(struct descriptor *));
+    if (buckets == NULL) {
+        close(placeholder);
+        placeholder = -1;
+        return -ENOMEM;
+    }
+    bucket_count = BUCKETS_FIRST;
+    return 0;
+}
+
+void sockets_descriptors_destroy(void) {
+    free(buckets);
+    buckets = NULL;
+    bucket_count = attached_count = 0;
+    if (placeholder >= 0) {
+        close(placeholder);
+        placeholder = -1;
+    }
+}

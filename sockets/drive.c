@@ -1,0 +1,399 @@
+/* The driving loop: device to stack, stack to device, timers, and news to those who wait.
+ *
+ * Whoever leads holds no lock while asleep in ppoll on {device, its wake-up eventfd, the caller's kernel
+ * descriptors}. A blocked call leads if nobody does, and takes the lead from the background thread; from another
+ * blocked call only if that one does nothing but wake this thread again and again (a thread blocked in accept, say,
+ * in the way of one that serves a connection).
+ */
+#define _GNU_SOURCE
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define OUTPUT_FRAMES 256     /* written before timers are looked at again */
+#define BIG_FRAME_BYTES 16384 /* of a super-segment: more of the same flow is probably behind it */
+
+struct host sockets_host = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .gate = PTHREAD_MUTEX_INITIALIZER,
+    .all_out = PTHREAD_COND_INITIALIZER,
+    .wake_fds = {-1, -1},
+};
+
+#define HOST (&sockets_host)
+
+uint64_t sockets_drive_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* --- the lock --- */
+
+/* A mutex alone lets the driver take it again before the thread it has just woken can. So those who find it taken
+ * queue at the gate, and the driver goes through the gate too when it has given way. */
+static void lock_through_gate(void) {
+    pthread_mutex_lock(&HOST->gate);
+    pthread_mutex_lock(&HOST->lock);
+    pthread_mutex_unlock(&HOST->gate);
+}
+
+void sockets_drive_lock(void) {
+    if (pthread_mutex_trylock(&HOST->lock) == 0) {
+        return;
+    }
+    atomic_fetch_add(&HOST->contenders, 1);
+    lock_through_gate();
+    atomic_fetch_sub(&HOST->contenders, 1);
+}
+
+void sockets_drive_unlock(void) { pthread_mutex_unlock(&HOST->lock); }
+
+static void give_way(void) {
+    if (atomic_load_explicit(&HOST->contenders, memory_order_relaxed) > 0) {
+        pthread_mutex_unlock(&HOST->lock);
+        lock_through_gate();
+    }
+}
+
+bool sockets_drive_enter(void) {
+    if (atomic_load_explicit(&HOST->forked, memory_order_relaxed)) {
+        return false;
+    }
+    sockets_drive_lock();
+    if (HOST->stack == NULL || HOST->closing) {
+        sockets_drive_unlock();
+        return false;
+    }
+    HOST->inside++;
+    return true;
+}
+
+void sockets_drive_leave(void) {
+    (void)sockets_drive_flush();
+    if (--HOST->inside == 0 && HOST->closing) {
+        pthread_cond_signal(&HOST->all_out);
+    }
+    sockets_drive_unlock();
+}
+
+/* --- in and out --- */
+
+static void tell_news(void) {
+    tapir_sock sock;
+    while (tapir_sock_news(HOST->stack, &sock)) {
+        struct descriptor *descriptor = sockets_descriptors_by_sock(sock);
+        if (descriptor != NULL) {
+            sockets_wait_notify(descriptor);
+            sockets_pollfd_update(descriptor);
+        }
+    }
+}
+
+/* Connections find out by their timeouts, new calls at once by ENETUNREACH. */
+static void lose_device(void) {
+    HOST->device_lost = true;
+    (void)tapir_netif_set_up(HOST->stack, HOST->netif, false, sockets_drive_now());
+}
+
+/* The frame to read into, as good as new; NULL: memory is short. */
+static struct tapir_frame *empty_frame(void) {
+    if (HOST->frame == NULL) {
+        HOST->frame = tapir_frame_alloc(HOST->stack, TAPIR_FRAME_MAX_BYTES);
+    }
+    if (HOST->frame != NULL) {
+        HOST->frame->data = HOST->frame->storage + TAPIR_FRAME_HEADROOM_BYTES;
+        HOST->frame->len = 0;
+    }
+    return HOST->frame;
+}
+
+/* Reads one frame and gives it to the stack. Its length; 0: the device is empty, or gone. */
+static uint32_t take_frame(uint64_t now_us) {
+    struct tapir_frame *frame = HOST->device_lost ? NULL : empty_frame();
+    if (frame == NULL) {
+        return 0;
+    }
+    int result = HOST->device->ops->read(HOST->device, frame);
+    if (result < 0) {
+        lose_device();
+    }
+    if (result <= 0) {
+        return 0;
+    }
+    uint32_t len = frame->len;
+    tapir_stack_input(HOST->stack, HOST->netif, frame, now_us);
+    if (frame->refs > 1) { /* some of it is kept: it goes with the last reference */
+        tapir_frame_release(frame);
+        HOST->frame = NULL;
+    }
+    return len;
+}
+
+/* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants. True: there may be
+ * more. `waiter` may be NULL. */
+static bool take_frames(const struct waiter *waiter) {
+    uint64_t now_us = sockets_drive_now();
+    HOST->read_us = now_us;
+    for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
+        uint32_t len = take_frame(now_us);
+        if (len == 0) {
+            return false;
+        }
+        tell_news();
+        bool enough = len < BIG_FRAME_BYTES || i + 1 >= TAPIR_DRIVE_PROMPT_FRAMES;
+        if (waiter != NULL && waiter->prompt && waiter->woken && enough) {
+            return true;
+        }
+        give_way();
+    }
+    return HOST->device != NULL;
+}
+
+/* True: there is more. What the device does not take is lost, as on any wire; TCP sends it again (V4). */
+static bool write_frames(uint64_t now_us) {
+    for (unsigned written = 0; HOST->device != NULL && written < OUTPUT_FRAMES; written++) {
+        if (tapir_stack_output(HOST->stack, HOST->netif, &HOST->out, now_us) == 0) {
+            return false;
+        }
+        if (!HOST->device_lost) {
+            (void)HOST->device->ops->write(HOST->device, &HOST->out);
+        }
+    }
+    return HOST->device != NULL;
+}
+
+static void run_due(uint64_t now_us) {
+    if (tapir_stack_deadline(HOST->stack) <= now_us) {
+        tapir_stack_tick(HOST->stack, now_us);
+    }
+    tell_news();
+}
+
+static void kick(struct waiter *leader) {
+    static const uint64_t one = 1;
+    if (leader->place == WAIT_LEADING) {
+        (void)!write(leader->wake_fd, &one, sizeof one);
+    }
+    HOST->sleeping_until_us = 0;
+}
+
+bool sockets_drive_flush(void) {
+    bool more = true;
+    for (unsigned round = 0; more && round < TAPIR_DRIVE_ROUNDS; round++) {
+        uint64_t now_us = sockets_drive_now();
+        more = write_frames(now_us);
+        run_due(now_us);
+        more = more || tapir_stack_deadline(HOST->stack) <= now_us;
+    }
+    if (HOST->leader != NULL && (more || tapir_stack_deadline(HOST->stack) < HOST->sleeping_until_us)) {
+        kick(HOST->leader);
+    }
+    return more;
+}
+
+bool sockets_drive_refresh(void) {
+    uint64_t now_us = sockets_drive_now();
+    if (HOST->device == NULL || now_us - HOST->read_us < TAPIR_DRIVE_REFRESH_US) {
+        return false;
+    }
+    (void)take_frames(NULL);
+    run_due(now_us);
+    return true;
+}
+
+/* --- leading --- */
+
+bool sockets_drive_should_lead(const void *thread) {
+    const struct waiter *leader = HOST->leader;
+    if (leader == NULL || leader == &sockets_background) {
+        return true;
+    }
+    return leader->place == WAIT_LEADING && !HOST->evicting && HOST->relay_thread == thread &&
+           HOST->relay_count >= TAPIR_DRIVE_RELAYS_MAX;
+}
+
+void sockets_drive_relayed(const void *thread) {
+    HOST->relay_count = HOST->relay_thread == thread ? HOST->relay_count + 1 : 1;
+    HOST->relay_thread = thread;
+}
+
+static void take_lead(struct waiter *waiter) {
+    struct waiter *before = HOST->leader;
+    if (before != NULL) {
+        before->evicted = true;
+        kick(before);
+        if (before != &sockets_background) {
+            HOST->evicting = true;
+            HOST->wake_turn ^= 1;
+        }
+    }
+    HOST->leader = waiter;
+    HOST->sleeping_until_us = 0;
+    waiter->evicted = false;
+    if (waiter != &sockets_background) {
+        waiter->wake_fd = HOST->wake_fds[HOST->wake_turn];
+        HOST->sessions++;
+    }
+}
+
+static void end_lead(struct waiter *waiter) {
+    if (!waiter->evicted) {
+        HOST->leader = NULL;
+        HOST->sleeping_until_us = 0;
+    }
+    if (waiter != &sockets_background) {
+        if (waiter->evicted) {
+            HOST->evicting = false;
+        }
+        sockets_background_nudge();
+    }
+}
+
+static void drain_event(int fd) {
+    uint64_t count;
+    (void)!read(fd, &count, sizeof count);
+}
+
+/* Sleeps as the leader. 0, or -EINTR or another -errno of ppoll. */
+static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask) {
+    uint64_t until_us = tapir_stack_deadline(HOST->stack);
+    bool readable = HOST->device != NULL && !HOST->device_lost;
+    until_us = deadline_us < until_us ? deadline_us : until_us;
+    if (readable && empty_frame() == NULL) { /* no memory to read into: others may give some back */
+        readable = false;
+        uint64_t retry_us = sockets_drive_now() + TAPIR_DRIVE_NAP_US;
+        until_us = retry_us < until_us ? retry_us : until_us;
+    }
+    waiter->fds[0] = (struct pollfd){.fd = readable ? HOST->device->fd : -1, .events = POLLIN};
+    waiter->fds[1] = (struct pollfd){.fd = waiter->wake_fd, .events = POLLIN};
+    waiter->place = WAIT_LEADING;
+    HOST->sleeping_until_us = until_us;
+    int result = sockets_wait_poll(waiter, until_us, mask);
+    if (!waiter->evicted) {
+        HOST->sleeping_until_us = 0;
+    }
+    if (result > 0 && waiter->fds[1].revents != 0) {
+        drain_event(waiter->wake_fd);
+    }
+    if (result > 0 && (waiter->fds[0].revents & (POLLERR | POLLNVAL)) != 0 && !HOST->device_lost) {
+        lose_device(); /* the interface was deleted: it would be "ready" for ever */
+    }
+    if (result == -EINTR) {
+        result = sockets_wait_interrupted(waiter);
+    }
+    return result < 0 ? result : 0;
+}
+
+/* One look around: takes what came, runs what is due, sends what is owed. 0, or -EAGAIN: the deadline has passed.
+ * *more: it is too early to sleep. */
+static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
+    *more = take_frames(waiter);
+    run_due(sockets_drive_now());
+    if (waiter->woken || waiter->evicted) { /* the call's end sends what is owed, with what the call adds to it */
+        return 0;
+    }
+    *more = sockets_drive_flush() || *more;
+    give_way();
+    return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
+}
+
+/* Looks and sleeps in turn. The signal mask on return is the one on entry, unless the waiter was evicted: then *mask has
+ * the caller's, and all signals are blocked. */
+static int lead_until(struct waiter *waiter, uint64_t deadline_us, sigset_t *mask) {
+    bool more, masked = false;
+    int result = look(waiter, deadline_us, &more);
+    while (result == 0 && !waiter->woken && !waiter->evicted) {
+        if (!masked) { /* mostly the first look finds what is wanted, and saves two system calls */
+            sigset_t all;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, mask);
+            masked = true;
+        }
+        result = more ? 0 : sleep_as_leader(waiter, deadline_us, mask);
+        if (result == 0 && !waiter->evicted) {
+            result = look(waiter, deadline_us, &more);
+        }
+    }
+    bool evicted = result == 0 && !waiter->woken;
+    if (masked && !evicted) {
+        pthread_sigmask(SIG_SETMASK, mask, NULL);
+    } else if (!masked && evicted) {
+        pthread_sigmask(SIG_SETMASK, NULL, mask);
+    }
+    return result;
+}
+
+int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
+    sigset_t mask;
+    take_lead(waiter);
+    int result = lead_until(waiter, deadline_us, &mask);
+    end_lead(waiter);
+    if (result == 0 && !waiter->woken && waiter != &sockets_background) {
+        result = sockets_wait_on_event(waiter, deadline_us, &mask);
+        pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    }
+    return waiter->woken ? 0 : result;
+}
+
+void sockets_drive_drain(bool (*done)(void), uint64_t limit_us) {
+    struct pollfd fds[WAIT_RESERVED_FDS];
+    uint64_t end_us = sockets_wait_deadline(limit_us);
+    while (!done() && sockets_drive_now() < end_us) {
+        struct waiter waiter;
+        sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS);
+        (void)sockets_drive_lead(&waiter, sockets_wait_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
+    }
+}
+
+/* --- descriptors of the loop --- */
+
+int sockets_drive_event_get(void) {
+    if (HOST->spare_event_count > 0) {
+        return HOST->spare_events[--HOST->spare_event_count];
+    }
+    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void sockets_drive_event_put(int fd) {
+    if (fd < 0) {
+        return;
+    }
+    drain_event(fd);
+    if (HOST->spare_event_count < COUNT_OF(HOST->spare_events)) {
+        HOST->spare_events[HOST->spare_event_count++] = fd;
+    } else {
+        close(fd);
+    }
+}
+
+int sockets_drive_init(void) {
+    HOST->wake_fds[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    HOST->wake_fds[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (HOST->wake_fds[0] < 0 || HOST->wake_fds[1] < 0) {
+        int error = errno;
+        sockets_drive_destroy();
+        return -error;
+    }
+    HOST->device_lost = HOST->evicting = false;
+    HOST->leader = NULL;
+    HOST->read_us = 0;
+    HOST->relay_thread = NULL;
+    return 0;
+}
+
+void sockets_drive_destroy(void) {
+    tapir_frame_release(HOST->frame);
+    HOST->frame = NULL;
+    for (int i = 0; i < 2; i++) {
+        if (HOST->wake_fds[i] >= 0) {
+            close(HOST->wake_fds[i]);
+        }
+        HOST->wake_fds[i] = -1;
+    }
+    while (HOST->spare_event_count > 0) {
+        close(HOST->spare_events[--HOST->spare_event_count]);
+    }
+}

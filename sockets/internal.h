@@ -1,0 +1,343 @@
+/* What the files of this layer share: the one stack of the process, its descriptors, watches and waiting threads.
+ *
+ * One lock (sockets_host.lock) guards everything here and the stack. Who holds it may touch all; it is given back before
+ * a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a `struct
+ * waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
+ * wake their waiters.
+ *
+ * Results are 0 or more, or a negative errno; only the public functions turn that into errno and -1.
+ */
+#ifndef SOCKETS_INTERNAL_H
+#define SOCKETS_INTERNAL_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include <tapir/limits.h>
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+#include <tapir/tap.h>
+
+#include "list.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- descriptors.c --- */
+
+enum descriptor_kind { DESCRIPTOR_SOCKET, DESCRIPTOR_EPOLL, DESCRIPTOR_ANY /* to look one up */ };
+
+struct watch;
+
+/* What a number of the process's descriptor table means to us. */
+struct descriptor {
+    enum descriptor_kind kind;
+    int fd;
+    unsigned users;      /* the table, and each call inside */
+    bool closed;         /* out of the table; calls inside end with EBADF */
+    bool nonblocking;    /* O_NONBLOCK */
+    struct list watches; /* of struct watch */
+
+    /* SOCKET */
+    tapir_sock sock;
+    int type;                                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
+    bool connecting;                           /* a connect was begun and its end not yet told */
+    uint64_t recv_timeout_us, send_timeout_us; /* TAPIR_NEVER: none */
+    int recv_low_bytes;                        /* SO_RCVLOWAT */
+    bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
+    struct descriptor *next_by_sock;           /* in the chain of its handle */
+
+    /* pollfd.c: the other end of the pair whose one end `fd` is, -1: fd is a placeholder */
+    int pair_fd;
+    bool pair_readable, pair_writable;
+
+    struct epoll *epoll; /* EPOLL: owned */
+};
+
+/* Something wants to know when a socket becomes ready. */
+struct watch {
+    struct list node; /* in descriptor.watches */
+    struct descriptor *descriptor;
+    uint32_t events; /* TAPIR_READY_*: which ones matter; 0: any news */
+    void (*notify)(struct watch *watch, uint32_t ready);
+};
+
+/* Whether fd is a descriptor of ours; takes no lock, so that calls for the kernel pass by quickly. */
+bool sockets_descriptors_ours(int fd);
+
+/* Locks, and gives the descriptor with one more user; or NULL, not locked, with *error -EBADF. A kind other than
+ * the wanted one is -ENOTSOCK (SOCKET wanted) or -EINVAL (EPOLL wanted). */
+struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error);
+
+/* Sends what the call has caused, drops the user and unlocks. */
+void sockets_descriptors_leave(struct descriptor *descriptor);
+
+/* With the lock held: the descriptor, or NULL. */
+struct descriptor *sockets_descriptors_find(int fd);
+
+/* The descriptor of a socket, or NULL. */
+struct descriptor *sockets_descriptors_by_sock(tapir_sock sock);
+
+/* Gives a new number that stands for nothing yet, or -EMFILE, -ENFILE. Takes no lock. */
+int sockets_descriptors_reserve(bool close_on_exec);
+
+/* Makes a descriptor of a reserved number, with one user: the table. Takes fd on success. NULL: memory short, or the
+ * number is beyond the table. */
+struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind);
+
+/* Keeps a socket's handle in the descriptor: news finds it from now on. */
+void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock);
+
+/* Takes the descriptor out of the table, closes the socket and the number, and ends the calls inside. */
+void sockets_descriptors_close(struct descriptor *descriptor);
+
+/* Drops one user; the last frees it. */
+void sockets_descriptors_release(struct descriptor *descriptor);
+
+/* Any descriptor that is open with a number of at least *cursor, which is moved past it; NULL: no more. */
+struct descriptor *sockets_descriptors_next(int *cursor);
+
+/* Opens what the numbers are made of, once a process; frees the tables. 0 or -errno. */
+int sockets_descriptors_init(void);
+void sockets_descriptors_destroy(void);
+
+/* --- wait.c --- */
+
+#define WAIT_RESERVED_FDS 2 /* at the head of waiter.fds: the device, and what wakes the thread */
+
+enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_FUTEX, WAIT_EVENT };
+
+/* One blocked call; and, as the driver, the background thread. */
+struct waiter {
+    bool woken;             /* what it waits for may have come */
+    bool prompt;            /* it waits for one socket: leave at the first small frame that makes it ready */
+    bool restartable;       /* a handler with SA_RESTART does not end the call (signal(7)) */
+    bool evicted;           /* it was the leader, and another thread leads now */
+    enum wait_place place;  /* where its thread sleeps */
+    int wake_fd;            /* LEADING, EVENT: the eventfd that ends the sleep */
+    _Atomic uint32_t futex; /* FUTEX: 0 until woken */
+    struct pollfd *fds;     /* WAIT_RESERVED_FDS for this layer, then kernel descriptors of the caller's */
+    nfds_t fd_count;
+    const void *thread; /* tells threads apart */
+};
+
+/* Waits for news that the socket has one of `events` (TAPIR_READY_*; 0: for any news), deadline_us or a signal: 0,
+ * -EAGAIN, -EINTR, or -EBADF if it was closed meanwhile. Called with the lock, which is released while asleep, and
+ * after an attempt that would have blocked: what is ready already is no news. */
+int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
+
+/* A watch that wakes a waiter. Ends with list_remove of watch.node. */
+struct call_watch {
+    struct watch watch; /* first: the notifier finds the rest by it */
+    struct waiter *waiter;
+};
+void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events, struct waiter *waiter);
+
+/* Prepares a waiter. Borrows fds: fd_count with the WAIT_RESERVED_FDS. */
+void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count);
+
+/* The same for any waiter: until it is woken, or one of its kernel descriptors is ready. */
+int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us);
+
+/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive; signals are as in *mask (NULL: as they
+ * are) while asleep. As sockets_wait_run. */
+int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask);
+
+/* Ends a waiter's sleep. */
+void sockets_wait_wake(struct waiter *waiter);
+
+/* Tells the watches of a descriptor what it is ready for. */
+void sockets_wait_notify(struct descriptor *descriptor);
+
+/* ppoll, with the lock released, until until_us. Its result, or -errno. */
+int sockets_wait_poll(struct waiter *waiter, uint64_t until_us, const sigset_t *mask);
+
+/* What an interrupted sleep means for the call: 0 (go on) or -EINTR. */
+int sockets_wait_interrupted(const struct waiter *waiter);
+
+/* now + a relative time; TAPIR_NEVER stays. */
+uint64_t sockets_wait_deadline(uint64_t timeout_us);
+
+/* --- drive.c --- */
+
+/* The one stack of the process. */
+struct host {
+    pthread_mutex_t lock;
+    pthread_mutex_t gate;        /* held by the one thread that is next: see sockets_drive_lock */
+    _Atomic uint32_t contenders; /* threads that found the lock taken */
+    atomic_bool forked;          /* this process is a child: hands off */
+    struct tapir_stack *stack;   /* NULL: down */
+    struct tapir_device *device; /* NULL: loopback only */
+    bool device_lost;            /* it failed for good: neither read nor polled again */
+    int netif;                   /* the device's, 0: none */
+    struct in_addr address;      /* its own */
+    struct tapir_frame *frame;   /* what the next frame is read into; NULL: to be allocated */
+    uint64_t read_us;            /* when the device was last found empty, or read enough */
+    struct tapir_out out;        /* the frame being written */
+
+    bool closing;           /* tapir_down has begun: no new calls */
+    unsigned inside;        /* calls in progress, for tapir_down */
+    pthread_cond_t all_out; /* inside has become 0 */
+
+    struct waiter *leader;      /* whose thread drives: a blocked call's, or the background's; NULL: none now */
+    uint64_t sleeping_until_us; /* the leader sleeps until then; 0: it is awake or about to be */
+    uint64_t sessions;          /* times a caller has led; tells the background that callers are about */
+    int wake_fds[2];            /* the leading caller's, and of one just evicted who has not woken up yet */
+    unsigned wake_turn;         /* which of the two is the leader's */
+    bool evicting;              /* the other one is in use */
+    const void *relay_thread;   /* whom the leader woke last... */
+    unsigned relay_count;       /* ...and how many times running */
+
+    int spare_events[16]; /* eventfds not in use */
+    unsigned spare_event_count;
+};
+extern struct host sockets_host;
+
+/* Microseconds of CLOCK_MONOTONIC: the stack's time. */
+uint64_t sockets_drive_now(void);
+
+/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork). */
+bool sockets_drive_enter(void);
+
+/* Ends it: sends what it has caused, unlocks. */
+void sockets_drive_leave(void);
+
+/* The lock alone. Fair in one respect: a driver at work gives way to a caller who waits. */
+void sockets_drive_lock(void);
+void sockets_drive_unlock(void);
+
+/* Writes what the stack has to send, runs what is due, tells the news, and wakes the leader if it would sleep too
+ * long. True: there is more to do. */
+bool sockets_drive_flush(void);
+
+/* Takes frames from the device unless that was done a moment ago: a non-blocking call that found nothing looks
+ * once more, in case no one else has. True: it did. */
+bool sockets_drive_refresh(void);
+
+/* Drives the stack until the waiter is woken, deadline_us or a signal: as sockets_wait_run. */
+int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us);
+
+/* Whether the calling thread had better drive than sleep while another does. */
+bool sockets_drive_should_lead(const void *thread);
+
+/* Counts a wake-up of another thread by the leader. */
+void sockets_drive_relayed(const void *thread);
+
+/* Opens the driver's descriptors, adds the device's frame. 0 or -errno. */
+int sockets_drive_init(void);
+
+/* Drives until `done` says so or limit_us from now. */
+void sockets_drive_drain(bool (*done)(void), uint64_t limit_us);
+
+/* Closes and frees what sockets_drive_init made. */
+void sockets_drive_destroy(void);
+
+/* An eventfd for a thread that has to sleep on descriptors; -1: none to be had. Given back with _put. */
+int sockets_drive_event_get(void);
+void sockets_drive_event_put(int fd);
+
+/* --- background.c --- */
+
+/* The background thread's waiter, so that the others know it when it leads. */
+extern struct waiter sockets_background;
+
+/* A caller stops leading: the thread may have to take over. */
+void sockets_background_nudge(void);
+
+/* Starts and ends the thread. _stop is called with the lock. 0 or -errno. */
+int sockets_background_start(void);
+void sockets_background_stop(void);
+
+/* --- address.c --- */
+
+/* Reads a struct sockaddr_in: 0, -EFAULT, -EINVAL (size) or -EAFNOSUPPORT. */
+int sockets_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
+
+/* Writes a struct sockaddr_in, cut to *size, which becomes the true size. NULL address: nothing. 0, -EFAULT, -EINVAL. */
+int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size);
+
+/* Between struct in_addr and the stack's form. */
+struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4);
+struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
+
+/* --- calls_data.c --- */
+
+/* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
+ * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, -EOPNOTSUPP (flags). */
+int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags);
+int64_t sockets_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags);
+
+/* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
+ * SSIZE_MAX). With `discard` the bases do not matter. */
+int sockets_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
+
+/* The result of a public send call: raises SIGPIPE where it is due, sets errno. */
+ssize_t sockets_data_sent(int64_t result, bool stream, int flags);
+
+/* --- options.c, options_ip.c, options_tcp_info.c --- */
+
+/* getsockopt and setsockopt of IPPROTO_IP; and the contents of TCP_INFO. Size is that of value. */
+int sockets_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size);
+int sockets_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size);
+int sockets_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size);
+
+/* Copies `bytes` of `from` into value, cut to *size, which becomes what was copied. 0. */
+int sockets_options_copy(const void *from, size_t bytes, void *value, socklen_t *size);
+
+/* --- poll.c --- */
+
+/* The readiness bits that answer poll's `events`, with those reported unasked; and back. */
+uint32_t sockets_poll_wanted(uint32_t events);
+uint32_t sockets_poll_events(uint32_t ready);
+
+/* poll with a deadline, sockets and kernel descriptors alike. The number of fds with revents, or -errno. */
+int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us);
+
+/* The deadline of a timeout in poll's terms: milliseconds, negative never. */
+uint64_t sockets_poll_deadline(int timeout_ms);
+
+/* --- epoll.c --- */
+
+/* Forgets the items of a set that is closed, and ends the calls that wait on it. The set is freed with its
+ * descriptor. */
+void sockets_epoll_close(struct epoll *epoll);
+
+/* Forgets whatever sets hold of a socket that is closed. */
+void sockets_epoll_forget(struct descriptor *descriptor);
+
+/* The descriptor, or what it is ready for, may have changed: corrects exposed sets that hold it. */
+void sockets_epoll_update(struct descriptor *descriptor);
+
+/* Makes the set's own number readable for the kernel exactly while it has events, from now on. 0 or -errno. */
+int sockets_epoll_expose(struct epoll *epoll);
+
+/* --- pollfd.c --- */
+
+/* Sets the pair's state to the socket's readiness, if it has a pair. */
+void sockets_pollfd_update(struct descriptor *descriptor);
+
+/* --- interfaces: number 1 is "lo", 2 the device's, as on a Linux host with one card --- */
+
+static inline int sockets_ifindex(int netif) { return netif + 1; }
+
+/* --- config.c --- */
+
+/* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */
+int sockets_config_ensure(void);
+
+/* --- here --- */
+
+/* A negative errno becomes -1 and errno. */
+static inline ssize_t sockets_result(int64_t result) {
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return (ssize_t)result;
+}
+
+#endif

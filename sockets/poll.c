@@ -1,0 +1,151 @@
+/* poll over sockets of the stack and kernel descriptors together. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define DESCRIPTORS_MAX (1U << 20)
+#define ON_STACK 32 /* descriptors of a call that need no allocation */
+
+uint32_t sockets_poll_wanted(uint32_t events) {
+    uint32_t wanted = TAPIR_READY_ERR | TAPIR_READY_HUP;
+    wanted |= (events & (POLLIN | POLLRDNORM)) != 0 ? TAPIR_READY_IN : 0;
+    wanted |= (events & (POLLOUT | POLLWRNORM)) != 0 ? TAPIR_READY_OUT : 0;
+    wanted |= (events & POLLPRI) != 0 ? TAPIR_READY_PRI : 0;
+    wanted |= (events & POLLRDHUP) != 0 ? TAPIR_READY_RDHUP : 0;
+    return wanted;
+}
+
+uint32_t sockets_poll_events(uint32_t ready) {
+    uint32_t events = 0;
+    events |= (ready & TAPIR_READY_IN) != 0 ? POLLIN | POLLRDNORM : 0;
+    events |= (ready & TAPIR_READY_OUT) != 0 ? POLLOUT | POLLWRNORM : 0;
+    events |= (ready & TAPIR_READY_PRI) != 0 ? POLLPRI : 0;
+    events |= (ready & TAPIR_READY_ERR) != 0 ? POLLERR : 0;
+    events |= (ready & TAPIR_READY_HUP) != 0 ? POLLHUP : 0;
+    events |= (ready & TAPIR_READY_RDHUP) != 0 ? POLLRDHUP : 0;
+    return events;
+}
+
+uint64_t sockets_poll_deadline(int timeout_ms) {
+    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : sockets_wait_deadline((uint64_t)timeout_ms * 1000);
+}
+
+/* One call's view of its descriptors. kernel[i] and watches[i] go with fds[i]; kernel[i].fd is -1 for a socket. */
+struct view {
+    struct pollfd *fds, *kernel;
+    struct call_watch *watches; /* watch.descriptor is NULL for a kernel descriptor */
+    nfds_t count;
+    bool has_kernel;
+    struct waiter waiter;
+};
+
+/* Registers with each socket, with a user so that it outlives the call. */
+static void watch_all(struct view *view) {
+    for (nfds_t i = 0; i < view->count; i++) {
+        struct descriptor *descriptor = sockets_descriptors_find(view->fds[i].fd);
+        bool ours = descriptor != NULL && descriptor->kind == DESCRIPTOR_SOCKET;
+        view->watches[i].watch.descriptor = NULL;
+        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : view->fds[i].fd, .events = view->fds[i].events};
+        if (ours) {
+            descriptor->users++;
+            sockets_wait_watch(&view->watches[i], descriptor, sockets_poll_wanted((uint16_t)view->fds[i].events),
+                               &view->waiter);
+        } else if (view->fds[i].fd >= 0) {
+            view->has_kernel = true;
+            if (descriptor != NULL) {
+                (void)sockets_epoll_expose(descriptor->epoll);
+            }
+        }
+    }
+}
+
+static void unwatch_all(struct view *view) {
+    for (nfds_t i = 0; i < view->count; i++) {
+        struct descriptor *descriptor = view->watches[i].watch.descriptor;
+        if (descriptor != NULL) {
+            list_remove(&view->watches[i].watch.node);
+            sockets_descriptors_release(descriptor);
+        }
+    }
+}
+
+static short socket_events(const struct descriptor *descriptor, short wanted) {
+    if (descriptor->closed) {
+        return POLLNVAL;
+    }
+    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_host.stack, descriptor->sock));
+    return (short)(events & ((uint16_t)wanted | POLLERR | POLLHUP));
+}
+
+/* Fills in revents. How many have some, or -errno of the kernel's poll. */
+static int collect(struct view *view) {
+    int ready = 0;
+    if (view->has_kernel && poll(view->kernel, view->count, 0) < 0) {
+        return -errno;
+    }
+    for (nfds_t i = 0; i < view->count; i++) {
+        const struct descriptor *descriptor = view->watches[i].watch.descriptor;
+        view->fds[i].revents = descriptor != NULL        ? socket_events(descriptor, view->fds[i].events)
+                               : view->kernel[i].fd >= 0 ? view->kernel[i].revents
+                                                         : 0;
+        ready += view->fds[i].revents != 0;
+    }
+    return ready;
+}
+
+static int wait_and_collect(struct view *view, uint64_t deadline_us) {
+    (void)sockets_drive_refresh();
+    for (;;) {
+        int ready = collect(view);
+        if (ready != 0) {
+            return ready;
+        }
+        view->waiter.woken = false;
+        int error = sockets_wait_run(&view->waiter, deadline_us);
+        if (error != 0) {
+            ready = collect(view);
+            return ready != 0 || error == -EAGAIN ? ready : error;
+        }
+    }
+}
+
+int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
+    struct pollfd few_kernel[WAIT_RESERVED_FDS + ON_STACK];
+    struct call_watch few_watches[ON_STACK];
+    struct pollfd *kernel = few_kernel;
+    struct view view = {.fds = fds, .watches = few_watches, .count = count};
+    if (count > ON_STACK) {
+        kernel = malloc((WAIT_RESERVED_FDS + count) * sizeof *kernel);
+        view.watches = malloc(count * sizeof *view.watches);
+    }
+    int result = -ENOMEM;
+    if (kernel != NULL && view.watches != NULL) {
+        view.kernel = kernel + WAIT_RESERVED_FDS;
+        sockets_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS);
+        watch_all(&view);
+        view.waiter.fd_count += view.has_kernel ? count : 0;
+        result = wait_and_collect(&view, deadline_us);
+        unwatch_all(&view);
+    }
+    if (count > ON_STACK) {
+        free(kernel);
+        free(view.watches);
+    }
+    return result;
+}
+
+int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+    bool ours = false;
+    for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
+        ours = sockets_descriptors_ours(fds[i].fd);
+    }
+    /* After fork, or down: the kernel calls our numbers invalid. */
+    if (!ours || !sockets_drive_enter()) {
+        return poll(fds, count, timeout_ms);
+    }
+    int result = sockets_poll_until(fds, count, sockets_poll_deadline(timeout_ms));
+    sockets_drive_leave();
+    return (int)sockets_result(result);
+}

@@ -1,0 +1,92 @@
+/* tapir_pollfd: a socket's readiness as the readiness of a kernel descriptor, for foreign event loops.
+ *
+ * The socket's number becomes one end of a socket pair and this layer keeps the other. A byte waiting in the number's
+ * end makes it readable; its send buffer filled makes it not writable. So all four combinations can be shown, each
+ * change at the cost of one or two system calls.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define SEND_BUFFER_BYTES \
+    1 /* the kernel makes it its minimum: about 4.6 KB, less in use than a quarter is "writable" */
+#define FILL_BYTES 4096
+#define FILL_WRITES 8
+
+static void show_readable(struct descriptor *descriptor, bool readable) {
+    char byte = 0;
+    if (readable) {
+        (void)!write(descriptor->pair_fd, &byte, 1);
+    } else {
+        (void)!read(descriptor->fd, &byte, 1);
+    }
+    descriptor->pair_readable = readable;
+}
+
+static void show_writable(struct descriptor *descriptor, bool writable) {
+    static const char filling[FILL_BYTES];
+    char drained[FILL_BYTES];
+    ssize_t moved = 1;
+    for (int i = 0; i < FILL_WRITES && moved > 0; i++) {
+        moved = writable ? read(descriptor->pair_fd, drained, sizeof drained)
+                         : write(descriptor->fd, filling, sizeof filling);
+    }
+    descriptor->pair_writable = writable;
+}
+
+void sockets_pollfd_update(struct descriptor *descriptor) {
+    if (descriptor->pair_fd < 0 || descriptor->closed) {
+        return;
+    }
+    uint32_t ready = tapir_sock_ready(sockets_host.stack, descriptor->sock);
+    uint32_t both = TAPIR_READY_ERR | TAPIR_READY_HUP;
+    bool readable = (ready & (TAPIR_READY_IN | TAPIR_READY_RDHUP | both)) != 0;
+    bool writable = (ready & (TAPIR_READY_OUT | both)) != 0;
+    if (readable != descriptor->pair_readable) {
+        show_readable(descriptor, readable);
+    }
+    if (writable != descriptor->pair_writable) {
+        show_writable(descriptor, writable);
+    }
+}
+
+/* The number keeps its close-on-exec flag; the other end never goes over exec. */
+static int make_pair(struct descriptor *descriptor) {
+    int ends[2], size = SEND_BUFFER_BYTES;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+        return -errno;
+    }
+    int flags = fcntl(descriptor->fd, F_GETFD);
+    bool made = setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
+                dup3(ends[0], descriptor->fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) >= 0;
+    int error = made ? 0 : -errno;
+    close(ends[0]);
+    if (!made) {
+        close(ends[1]);
+        return error;
+    }
+    descriptor->pair_fd = ends[1];
+    descriptor->pair_readable = false;
+    descriptor->pair_writable = true;
+    return 0;
+}
+
+int tapir_pollfd(int fd) {
+    if (!sockets_descriptors_ours(fd)) {
+        return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
+    }
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    if (descriptor->kind == DESCRIPTOR_EPOLL) {
+        error = sockets_epoll_expose(descriptor->epoll);
+    } else {
+        error = descriptor->pair_fd < 0 ? make_pair(descriptor) : 0;
+    }
+    sockets_descriptors_leave(descriptor);
+    return (int)sockets_result(error != 0 ? error : fd);
+}

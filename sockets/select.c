@@ -1,0 +1,98 @@
+/* select, in terms of poll. Descriptors are those below FD_SETSIZE. */
+#define _GNU_SOURCE
+#include <sys/time.h>
+
+#include "internal.h"
+
+#define READABLE (POLLIN | POLLHUP | POLLERR) /* what select(2) counts as readable, and so on */
+#define WRITABLE (POLLOUT | POLLERR)
+#define EXCEPTIONAL POLLPRI
+
+struct sets {
+    fd_set *readable, *writable, *exceptional;
+};
+
+static bool has(const fd_set *set, int fd) { return set != NULL && FD_ISSET(fd, set); }
+
+static short wanted(const struct sets *sets, int fd) {
+    return (short)((has(sets->readable, fd) ? POLLIN : 0) | (has(sets->writable, fd) ? POLLOUT : 0) |
+                   (has(sets->exceptional, fd) ? POLLPRI : 0));
+}
+
+/* The descriptors of the sets, in order; *ours: one is a socket of the stack. */
+static nfds_t list_fds(const struct sets *sets, int count, struct pollfd *fds, bool *ours) {
+    nfds_t listed = 0;
+    for (int fd = 0; fd < count; fd++) {
+        short events = wanted(sets, fd);
+        if (events != 0) {
+            fds[listed++] = (struct pollfd){.fd = fd, .events = events};
+            *ours = *ours || sockets_descriptors_ours(fd);
+        }
+    }
+    return listed;
+}
+
+/* Leaves fd in the set if it was there and is ready. 1: it is. */
+static int keep(fd_set *set, int fd, bool ready) {
+    if (!has(set, fd)) {
+        return 0;
+    }
+    if (!ready) {
+        FD_CLR(fd, set);
+    }
+    return ready;
+}
+
+static int keep_ready(const struct sets *sets, const struct pollfd *fds, nfds_t count) {
+    int ready = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        ready += keep(sets->readable, fds[i].fd, (fds[i].revents & READABLE) != 0);
+        ready += keep(sets->writable, fds[i].fd, (fds[i].revents & WRITABLE) != 0);
+        ready += keep(sets->exceptional, fds[i].fd, (fds[i].revents & EXCEPTIONAL) != 0);
+    }
+    return ready;
+}
+
+static int select_until(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
+    int result = sockets_poll_until(fds, count, deadline_us);
+    for (nfds_t i = 0; result >= 0 && i < count; i++) {
+        if ((fds[i].revents & POLLNVAL) != 0) {
+            return -EBADF;
+        }
+    }
+    return result < 0 ? result : keep_ready(sets, fds, count);
+}
+
+/* Linux leaves the time that was left in *timeout. */
+static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
+    uint64_t now_us = sockets_drive_now();
+    uint64_t rest_us = deadline_us > now_us ? deadline_us - now_us : 0;
+    timeout->tv_sec = (time_t)(rest_us / 1000000);
+    timeout->tv_usec = (suseconds_t)(rest_us % 1000000);
+}
+
+int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout) {
+    struct sets sets = {readable, writable, exceptional};
+    struct pollfd fds[FD_SETSIZE];
+    bool ours = false;
+    nfds_t listed = list_fds(&sets, count < FD_SETSIZE ? count : FD_SETSIZE, fds, &ours);
+    if (timeout != NULL && (timeout->tv_sec < 0 || timeout->tv_usec < 0)) {
+        return (int)sockets_result(-EINVAL);
+    }
+    if (!ours) {
+        return select(count, readable, writable, exceptional, timeout);
+    }
+    if (!sockets_drive_enter()) {
+        return (int)sockets_result(-EBADF);
+    }
+    uint64_t deadline_us = TAPIR_NEVER;
+    if (timeout != NULL) {
+        deadline_us = sockets_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
+    }
+    int result = select_until(&sets, fds, listed, deadline_us);
+    if (timeout != NULL) {
+        leave_rest(timeout, deadline_us);
+    }
+    sockets_drive_leave();
+    return (int)sockets_result(result);
+}

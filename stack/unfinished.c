@@ -1,0 +1,12 @@
+/* Counts the connections that a polite end has to wait for. */
+#include "stack.h"
+
+/* What closed sockets leave behind: once the peer has acknowledged the FIN (FIN-WAIT-2, TIME-WAIT) nothing is owed. */
+size_t tapir_stack_unfinished(const struct tapir_stack *stack) {
+    size_t count = 0;
+    LIST_FOR_EACH(node, &stack->tcp.orphans) {
+        const struct tcp_conn *c = LIST_ENTRY(node, struct tcp_conn, orphans);
+        count += c->state != FIN_WAIT_2;
+    }
+    return count;
+}
