@@ -106,3 +106,14 @@ Test(tcp, emit_without_room_writes_nothing) {
     cr_assert(w.failed && w.at == room);
     exact_free(room);
 }
+
+Test(tcp, C4_quote_of_every_length) {
+    for (size_t len = 0; len <= sizeof fixed; len++) {
+        uint8_t *segment = exact_copy(fixed, len);
+        struct wire_tcp_quote quote;
+        bool ok = wire_tcp_parse_quote(segment, len, &quote);
+        cr_assert_eq(ok, len >= 8, "%zu bytes", len);
+        cr_assert(!ok || (quote.src_port == 43210 && quote.dst_port == 80 && quote.seq == 0x01020304U));
+        exact_free(segment);
+    }
+}
