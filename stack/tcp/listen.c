@@ -204,8 +204,8 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     struct core *core = tcp->core;
     struct seq rcv_nxt = seq_add(half->irs, 1);
     bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
-    bool syn_again = syn && !tcp_segment_has(seg, WIRE_TCP_ACK | WIRE_TCP_RST) && seq_eq(seg->seq, half->irs);
-    if (syn_again) { /* the SYN-ACK was lost, or is late */
+    if (syn && !tcp_segment_has(seg, WIRE_TCP_ACK | WIRE_TCP_RST)) {
+        /* The SYN-ACK was lost, or is late. A peer that has started anew will reset what it does not know. */
         tcp_trace_in(core, NULL, seg, true, "SYN again", now_us);
         tcp_output_syn_ack(half, now_us);
         return NULL;
