@@ -251,7 +251,9 @@ static void add_timer(struct line *line, const struct tapir_event *event) {
         add(line, " +");
         add_ms(line, timer->deadline_us > event->now_us ? timer->deadline_us - event->now_us : 0);
     }
-    add_reason(line, event, "");
+    if (strcmp(timer->name, event->reason) != 0) {
+        add_reason(line, event, "");
+    }
 }
 
 static void add_cwnd(struct line *line, const struct tapir_event *event) {

@@ -143,7 +143,9 @@ void peer_tcp(struct peer *peer, struct draft *draft, struct reader *input) {
     struct wire_tcp tcp = {.src_port = flow->peer_port, .dst_port = flow->stack_port, .flags = reader_u8(input)};
     uint8_t seq_code = reader_u8(input);
     tcp.seq = pick_near(input, seq_code, (seq_code & 0x40) != 0 ? flow->acked : flow->next);
-    tcp.ack = pick_near(input, reader_u8(input), flow->stack_next);
+    uint8_t ack_code = reader_u8(input);
+    tcp.ack = pick_near(input, ack_code, (ack_code & 0x40) != 0 ? flow->said : flow->stack_next);
+    flow->said = tcp.ack;
     tcp.window = pick_window(reader_u8(input));
     uint8_t options_code = reader_u8(input);
     pick_options(peer, flow, input, options_code, &tcp.options);

@@ -13,6 +13,7 @@ struct peer_flow {
     uint32_t next;                  /* what the peer sends next */
     uint32_t acked;                 /* what the stack last acknowledged */
     uint32_t stack_next;            /* what the stack sends next, as seen */
+    uint32_t said;                  /* what the peer last acknowledged */
     uint32_t tsval;                 /* the stack's last timestamp */
 };
 

@@ -133,7 +133,10 @@ Test(trace_format, timer) {
     event.timer.action = TAPIR_TIMER_CANCELLED;
     expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 timer rto cancelled");
     event.timer.action = TAPIR_TIMER_FIRED;
+    event.reason = "rto"; /* says nothing more than the name */
     expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 timer rto fired");
+    event.reason = "no answer";
+    expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 timer rto fired (no answer)");
 }
 
 Test(trace_format, cwnd) {
