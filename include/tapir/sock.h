@@ -24,20 +24,20 @@ enum tapir_sock_type {
 };
 
 /* Readiness bits. */
-#define TAPIR_READY_IN 1U    /* recv or accept would not block */
-#define TAPIR_READY_OUT 2U   /* send would not block; connect has ended */
-#define TAPIR_READY_PRI 4U   /* urgent data to be had with TAPIR_MSG_OOB */
-#define TAPIR_READY_ERR 8U   /* an error waits in TAPIR_OPT_ERROR or the error queue */
-#define TAPIR_READY_HUP 16U  /* both directions are shut */
+#define TAPIR_READY_IN 1U     /* recv or accept would not block */
+#define TAPIR_READY_OUT 2U    /* send would not block; connect has ended */
+#define TAPIR_READY_PRI 4U    /* urgent data to be had with TAPIR_MSG_OOB */
+#define TAPIR_READY_ERR 8U    /* an error waits in TAPIR_OPT_ERROR or the error queue */
+#define TAPIR_READY_HUP 16U   /* both directions are shut */
 #define TAPIR_READY_RDHUP 32U /* the peer sent FIN, or reading was shut */
 
 /* Message flags. */
-#define TAPIR_MSG_OOB 1U      /* urgent data */
-#define TAPIR_MSG_PEEK 2U     /* leave the data in the queue */
-#define TAPIR_MSG_TRUNC 4U    /* recv: return the datagram's true length (stream: discard); result: it was cut */
-#define TAPIR_MSG_MORE 8U     /* send: more follows, hold a partial segment */
+#define TAPIR_MSG_OOB 1U       /* urgent data */
+#define TAPIR_MSG_PEEK 2U      /* leave the data in the queue */
+#define TAPIR_MSG_TRUNC 4U     /* recv: return the datagram's true length (stream: discard); result: it was cut */
+#define TAPIR_MSG_MORE 8U      /* stream send: more follows, hold a partial segment */
 #define TAPIR_MSG_ERRQUEUE 16U /* recv: take a report of the error queue */
-#define TAPIR_MSG_CTRUNC 32U  /* result only, for the layer above */
+#define TAPIR_MSG_CTRUNC 32U   /* result only, for the layer above */
 
 #define TAPIR_SHUT_RD 1U
 #define TAPIR_SHUT_WR 2U
@@ -49,11 +49,11 @@ struct tapir_iovec {
 
 /* A report of the error queue (IP_RECVERR). */
 struct tapir_sock_error {
-    int error;                      /* errno; 0: no report */
-    uint8_t origin;                 /* 1 local, 2 ICMP: as SO_EE_ORIGIN_* */
-    uint8_t type, code;             /* ICMP */
-    uint32_t info;                  /* the MTU for EMSGSIZE */
-    struct tapir_addr offender;     /* who sent the ICMP message */
+    int error;                  /* errno; 0: no report */
+    uint8_t origin;             /* 1 local, 2 ICMP: as SO_EE_ORIGIN_* */
+    uint8_t type, code;         /* ICMP */
+    uint32_t info;              /* the MTU for EMSGSIZE */
+    struct tapir_addr offender; /* who sent the ICMP message */
 };
 
 /* A message. send: iov, and peer when has_peer, and the overrides marked as present. recv fills the rest. */
@@ -77,49 +77,50 @@ struct tapir_msg {
 
 /* Options with integer values. The comment names the option of the BSD layer. "get" alone: cannot be set. */
 enum tapir_sock_opt {
-    TAPIR_OPT_REUSEADDR,      /* SO_REUSEADDR */
-    TAPIR_OPT_REUSEPORT,      /* SO_REUSEPORT */
-    TAPIR_OPT_KEEPALIVE,      /* SO_KEEPALIVE; stream (others keep the value, as Linux) */
-    TAPIR_OPT_LINGER,         /* SO_LINGER: seconds, -1 off */
-    TAPIR_OPT_RCVBUF,         /* SO_RCVBUF, doubled as Linux does */
-    TAPIR_OPT_SNDBUF,         /* SO_SNDBUF, doubled as Linux does */
-    TAPIR_OPT_RCVLOWAT,       /* SO_RCVLOWAT */
-    TAPIR_OPT_ERROR,          /* SO_ERROR: get, and it clears; positive errno */
-    TAPIR_OPT_TYPE,           /* get: enum tapir_sock_type */
-    TAPIR_OPT_PROTOCOL,       /* get: IP protocol number */
-    TAPIR_OPT_ACCEPTCONN,     /* SO_ACCEPTCONN: get */
-    TAPIR_OPT_BROADCAST,      /* SO_BROADCAST */
-    TAPIR_OPT_OOBINLINE,      /* SO_OOBINLINE */
-    TAPIR_OPT_NETIF,          /* SO_BINDTODEVICE: netif index, 0 any */
-    TAPIR_OPT_NODELAY,        /* TCP_NODELAY */
-    TAPIR_OPT_CORK,           /* TCP_CORK */
-    TAPIR_OPT_MAXSEG,         /* TCP_MAXSEG */
-    TAPIR_OPT_KEEPIDLE_US,    /* TCP_KEEPIDLE */
-    TAPIR_OPT_KEEPINTVL_US,   /* TCP_KEEPINTVL */
-    TAPIR_OPT_KEEPCNT,        /* TCP_KEEPCNT */
+    TAPIR_OPT_REUSEADDR,       /* SO_REUSEADDR */
+    TAPIR_OPT_REUSEPORT,       /* SO_REUSEPORT */
+    TAPIR_OPT_KEEPALIVE,       /* SO_KEEPALIVE; stream (others keep the value, as Linux) */
+    TAPIR_OPT_LINGER,          /* SO_LINGER: seconds, -1 off */
+    TAPIR_OPT_RCVBUF,          /* SO_RCVBUF, doubled as Linux does */
+    TAPIR_OPT_SNDBUF,          /* SO_SNDBUF, doubled as Linux does */
+    TAPIR_OPT_RCVLOWAT,        /* SO_RCVLOWAT; stream (others keep the value, as Linux) */
+    TAPIR_OPT_ERROR,           /* SO_ERROR: get, and it clears; positive errno */
+    TAPIR_OPT_TYPE,            /* get: enum tapir_sock_type */
+    TAPIR_OPT_PROTOCOL,        /* get: IP protocol number */
+    TAPIR_OPT_ACCEPTCONN,      /* SO_ACCEPTCONN: get */
+    TAPIR_OPT_BROADCAST,       /* SO_BROADCAST */
+    TAPIR_OPT_OOBINLINE,       /* SO_OOBINLINE */
+    TAPIR_OPT_NETIF,           /* SO_BINDTODEVICE: netif index, 0 any */
+    TAPIR_OPT_NODELAY,         /* TCP_NODELAY */
+    TAPIR_OPT_CORK,            /* TCP_CORK */
+    TAPIR_OPT_MAXSEG,          /* TCP_MAXSEG */
+    TAPIR_OPT_KEEPIDLE_US,     /* TCP_KEEPIDLE */
+    TAPIR_OPT_KEEPINTVL_US,    /* TCP_KEEPINTVL */
+    TAPIR_OPT_KEEPCNT,         /* TCP_KEEPCNT */
     TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
-    TAPIR_OPT_QUICKACK,       /* TCP_QUICKACK */
-    TAPIR_OPT_SYNCNT,         /* TCP_SYNCNT */
-    TAPIR_OPT_LINGER2_US,     /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
-    TAPIR_OPT_DEFER_ACCEPT,   /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
-    TAPIR_OPT_TTL,            /* IP_TTL; -1: the default */
-    TAPIR_OPT_TOS,            /* IP_TOS */
-    TAPIR_OPT_MTU_DISCOVER,   /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
-    TAPIR_OPT_MTU,            /* IP_MTU: get, connected only */
-    TAPIR_OPT_RECVERR,        /* IP_RECVERR */
-    TAPIR_OPT_HDRINCL,        /* IP_HDRINCL; raw */
-    TAPIR_OPT_MULTICAST_TTL,  /* IP_MULTICAST_TTL; not stream */
-    TAPIR_OPT_MULTICAST_LOOP, /* IP_MULTICAST_LOOP; not stream */
+    TAPIR_OPT_QUICKACK,        /* TCP_QUICKACK */
+    TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */
+    TAPIR_OPT_LINGER2_US,      /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
+    TAPIR_OPT_DEFER_ACCEPT,    /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
+    TAPIR_OPT_TTL,             /* IP_TTL; -1: the default */
+    TAPIR_OPT_TOS,             /* IP_TOS */
+    TAPIR_OPT_MTU_DISCOVER,    /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
+    TAPIR_OPT_MTU,             /* IP_MTU: get, connected only */
+    TAPIR_OPT_RECVERR,         /* IP_RECVERR */
+    TAPIR_OPT_HDRINCL,         /* IP_HDRINCL; raw */
+    TAPIR_OPT_MULTICAST_TTL,   /* IP_MULTICAST_TTL, 1 to 255, -1: 1; not stream */
+    TAPIR_OPT_MULTICAST_LOOP,  /* IP_MULTICAST_LOOP; not stream */
     TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
-    TAPIR_OPT_CHECKSUM_OFF,   /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
-    TAPIR_OPT_IN_BYTES,       /* FIONREAD: get; bytes readable (datagram: of the next one) */
-    TAPIR_OPT_OUT_BYTES,      /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent */
-    TAPIR_OPT_AT_MARK,        /* SIOCATMARK: get */
+    TAPIR_OPT_CHECKSUM_OFF,    /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
+    TAPIR_OPT_IN_BYTES,        /* FIONREAD: get; bytes readable (datagram: of the next one) */
+    TAPIR_OPT_OUT_BYTES,       /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent (datagram: all that
+                                 waits at the device it last sent by) */
+    TAPIR_OPT_AT_MARK,         /* SIOCATMARK: get */
 };
 
 /* TCP_INFO, in our own units; the BSD layer fills struct tcp_info from it. */
 struct tapir_tcp_info {
-    uint8_t state; /* enum tapir_tcp_state */
+    uint8_t state;    /* enum tapir_tcp_state */
     uint8_t ca_state; /* 0 open, 1 disorder, 3 recovery, 4 loss: as Linux */
     uint8_t retransmits, probes, backoff;
     bool timestamps, sack, wscale_ok;
@@ -162,8 +163,10 @@ TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapi
                                 struct tapir_endpoint *peer, uint64_t now_us);
 
 /* Sends: copies out of msg->iov. Returns bytes taken (a stream may take some), or -EAGAIN, -EPIPE,
- * -ENOTCONN, -EDESTADDRREQ, -EISCONN, -EMSGSIZE, -EACCES, -ENETUNREACH, -EHOSTUNREACH, -ECONNRESET, a
- * pending error, -ENOBUFS. */
+ * -ENOTCONN, -EDESTADDRREQ, -EISCONN, -EMSGSIZE, -EACCES, -EINVAL, -ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
+ * -ENODEV, -ENETDOWN, -ECONNRESET, a pending error, -ENOBUFS; -EOPNOTSUPP (OOB, MORE on a datagram socket).
+ * A datagram is taken whole or not at all: -EAGAIN while SO_SNDBUF bytes wait at the device, which passes with
+ * tapir_stack_output (or, on lo, _tick): such a socket counts as writable all the time. */
 TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, const struct tapir_msg *msg,
                                   uint32_t flags, uint64_t now_us);
 
@@ -184,7 +187,7 @@ TAPIR_API int tapir_sock_set(struct tapir_stack *stack, tapir_sock sock, enum ta
                              uint64_t now_us);
 TAPIR_API int tapir_sock_get(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t *value);
 
-/* Joins or leaves a group on an interface (0: the route to the group decides).
+/* Joins or leaves a group on an interface (0: the route to the group decides; to leave: the first joined).
  * -EINVAL, -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), -ENODEV, -ENOBUFS, -ENOPROTOOPT. */
 TAPIR_API int tapir_sock_join(struct tapir_stack *stack, tapir_sock sock, const struct tapir_addr *group, int netif,
                               uint64_t now_us);

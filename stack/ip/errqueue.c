@@ -1,4 +1,4 @@
-/* The pending error and the error reports of datagram sockets. */
+/* The pending error and the error reports of datagram sockets (RFC 1122 4.1.3.3; IP_RECVERR of Linux's ip(7)). */
 #include "ip/errqueue.h"
 
 #include <errno.h>
@@ -57,6 +57,7 @@ static bool is_passing(uint8_t code) {
            code == NET_FOR_TOS || code == HOST_FOR_TOS;
 }
 
+/* Time exceeded may be a routing loop of a moment, and a missing neighbour (local) may come back: both pass. */
 static bool is_fatal(const struct ip_errqueue *errors, const struct ip_error *error) {
     switch (error->kind) {
     case IP_ERROR_UNREACHABLE:
@@ -79,6 +80,7 @@ bool ip_errqueue_icmp(struct ip_errqueue *errors, const struct ip_error *error, 
     if (!errors->wanted && !(connected && is_fatal(errors, error))) {
         return false;
     }
+    /* The report may be lost to cap or memory; that something went wrong is told in any case. */
     if (errors->wanted) {
         struct ip_errreport report = {.error = error->error,
                                       .origin = error->local ? IP_ERRQUEUE_LOCAL : IP_ERRQUEUE_ICMP,
@@ -98,6 +100,7 @@ bool ip_errqueue_too_big(struct ip_errqueue *errors, const struct tapir_endpoint
     return errors->wanted && append(errors, &report, NULL, 0);
 }
 
+/* Local reports were answered to the call that caused them: they are never pending. */
 void ip_errqueue_drop_first(struct ip_errqueue *errors) {
     if (errors->first == NULL) {
         return;

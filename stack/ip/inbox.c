@@ -13,6 +13,7 @@ void ip_inbox_clear(struct ip_inbox *inbox) {
     news_drop(&inbox->news);
 }
 
+/* Bound and connected names only narrow what is heard; an interface narrows it further. */
 bool ip_inbox_match(const struct ip_inbox *inbox, const struct tapir_addr *src, const struct tapir_addr *dst,
                     uint8_t netif) {
     return (!inbox->connected || addr_equal(&inbox->peer.addr, src)) &&

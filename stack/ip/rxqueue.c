@@ -1,4 +1,8 @@
-/* The receive queue of datagram sockets: items by reference or by copy, charged by true size. */
+/* The receive queue of datagram sockets: items by reference or by copy, charged by true size.
+ *
+ * The charge of a queue is the memory that it keeps from being freed, to the byte: struct, copy and whole frame,
+ * so that the sum of all caps is a bound of memory (HAZARDS U5, D12) and not of what senders call a length.
+ */
 #include "ip/rxqueue.h"
 
 /* A reference may cost at most this many times the datagram's own bytes; beyond it a copy is cheaper to hold. */
@@ -19,6 +23,7 @@ static bool worth_a_reference(const struct ip_rx *rx) {
     return rx->len >= TAPIR_COPYBREAK_BYTES && (uint64_t)rx->len * WASTE_MAX >= rx->frame->capacity;
 }
 
+/* An empty queue takes anything: a buffer set small must not make a socket deaf to large datagrams. */
 static bool has_room(const struct ip_rxqueue *queue, uint64_t more_bytes) {
     return queue->count == 0 || queue->charged_bytes + more_bytes <= queue->cap_bytes;
 }
@@ -36,6 +41,7 @@ static struct ip_rxitem *item_alloc(const struct ip_rxqueue *queue, uint32_t cop
     return item;
 }
 
+/* Pieces of one super-segment come one after the other: only the last item can share the frame. */
 static struct ip_rxitem *item_of_reference(struct ip_rxqueue *queue, const struct ip_rx *rx, const uint8_t *data) {
     struct ip_rxitem *last = queue->last;
     uint32_t frame_bytes = frame_true_size(rx->frame);
@@ -55,6 +61,7 @@ static struct ip_rxitem *item_of_reference(struct ip_rxqueue *queue, const struc
     return item;
 }
 
+/* Header and data, which may lie apart, side by side behind the item: one allocation. */
 static struct ip_rxitem *item_of_copy(struct ip_rxqueue *queue, const struct ip_rx *rx, const uint8_t *data,
                                       uint32_t len, uint32_t header_len) {
     struct ip_rxitem *item = item_alloc(queue, header_len + len, 0);

@@ -1,4 +1,8 @@
-/* Datagram sockets: life, names and readiness. */
+/* Datagram sockets: life, names and readiness.
+ *
+ * One object serves the three types: they differ in what they put before the payload and in how a datagram finds
+ * them, not in how it waits, is read, fails or is asked about.
+ */
 #include "sock/dgram.h"
 
 #include <errno.h>
@@ -11,13 +15,14 @@ int sock_dgram_open(struct sock *s) {
     }
     d->sock = s;
     ip_inbox_init(&d->inbox, core);
-    d->inbox.news.owner = s->handle;
+    d->inbox.news.owner = s->handle; /* from now on arrivals are told */
     list_init(&d->memberships);
     sock_dgram_options_init(d);
     s->impl = d;
     return 0;
 }
 
+/* The groups go first: a leave may have to be sent (RFC 2236 3), for which the interface is still known. */
 void sock_dgram_close(struct sock *s, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     sock_multicast_leave_all(d, now_us);
@@ -26,6 +31,8 @@ void sock_dgram_close(struct sock *s, uint64_t now_us) {
     s->impl = NULL;
 }
 
+/* RFC 1122 4.1.3.6: nobody may send from an address that is not the host's own. Groups and broadcasts are names to
+ * receive by; a send from such a socket chooses its source as if it were not bound. */
 int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast) {
     const struct ip *ip = d->sock->layer->ip;
     if (addr_is_any(addr)) {
@@ -42,6 +49,7 @@ struct tapir_addr sock_dgram_home(const struct sock_dgram *d) {
     return d->addr_chosen ? d->inbox.local.addr : (struct tapir_addr){0};
 }
 
+/* Connecting fixes the own address too (RFC 1122 4.1.3.5: the application can learn it): getsockname shows it. */
 void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port) {
     d->inbox.peer = (struct tapir_endpoint){.addr = path->dst, .port = port};
     if (!d->addr_chosen) {

@@ -1,4 +1,8 @@
-/* Options of datagram sockets: Linux's ranges, and ENOPROTOOPT for what they do not have. */
+/* Options of datagram sockets: Linux's ranges, and ENOPROTOOPT for what they do not have.
+ *
+ * Values come from outside as 64 bits and are judged before they are narrowed (HAZARDS A3). Each switch asks its
+ * own level and hands what it does not know to the next, the last of which refuses.
+ */
 #include <errno.h>
 
 #include "ip/state.h"
@@ -29,6 +33,7 @@ static struct link_netif *netif_of(const struct sock_dgram *d, int64_t index) {
     return within(index, 0, TAPIR_NETIFS_MAX - 1) ? link_netif_get(d->sock->layer->ip->link, (int)index) : NULL;
 }
 
+/* A socket that is bound already goes on with its names: from now on it hears, and leaves by, this interface. */
 static int set_netif(struct sock_dgram *d, int64_t value) {
     if (netif_of(d, value) == NULL) {
         return -ENODEV;
@@ -37,6 +42,7 @@ static int set_netif(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* As Linux: an interface that the socket is bound to cannot be overruled for groups alone. */
 static int set_multicast_netif(struct sock_dgram *d, int64_t value) {
     if (netif_of(d, value) == NULL) {
         return -EADDRNOTAVAIL;
@@ -48,6 +54,7 @@ static int set_multicast_netif(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* RFC 1122 3.2.1.7: no datagram is sent with a TTL of zero, and the default can be had back. */
 static int set_ttl(struct sock_dgram *d, int64_t value) {
     if (value != -1 && !within(value, 1, UINT8_MAX)) {
         return -EINVAL;
@@ -65,6 +72,7 @@ static int set_multicast_ttl(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* Without discovery a router's "fragmentation needed" is no error of ours: it will fragment. */
 static int set_mtu_discover(struct sock_dgram *d, int64_t value) {
     if (!within(value, SOCK_PMTU_DONT, SOCK_PMTU_PROBE)) {
         return -EINVAL;
@@ -74,6 +82,7 @@ static int set_mtu_discover(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* Reports nobody wants any more would only hold memory. */
 static void set_recverr(struct sock_dgram *d, bool wanted) {
     d->inbox.errors.wanted = wanted;
     if (!wanted) {
@@ -89,6 +98,7 @@ static int set_header_included(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* Lingering is about a stream's unsent data; here it is a number to be given back. */
 static int set_linger(struct sock_dgram *d, int64_t value) {
     if (value < -1) {
         return -EINVAL;
@@ -97,6 +107,7 @@ static int set_linger(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
+/* Readiness of datagrams does not ask for it, but a program that sets it finds what Linux would give. */
 static void set_rcvlowat(struct sock_dgram *d, int64_t value) {
     bool huge = value < 0 || value > INT32_MAX;
     d->opt.rcvlowat_bytes = huge ? INT32_MAX : (int32_t)value;
@@ -178,6 +189,8 @@ static int64_t next_len(const struct sock_dgram *d) {
     return first == NULL ? 0 : (int64_t)first->header_len + first->len;
 }
 
+/* IP_MTU: only the path to a peer has one. get knows no time; that of the last timers is close enough for a cache
+ * whose entries live ten minutes. */
 static int get_mtu(struct sock_dgram *d, int64_t *value) {
     const struct ip_path *path;
     if (!d->inbox.connected) {
@@ -227,7 +240,7 @@ static int get_ip(struct sock_dgram *d, enum tapir_sock_opt opt, int64_t *value)
 /* What describes the socket and cannot be set. */
 static int get_state(struct sock_dgram *d, enum tapir_sock_opt opt, int64_t *value) {
     switch (opt) {
-    case TAPIR_OPT_ERROR:
+    case TAPIR_OPT_ERROR: /* reading it clears it */
         *value = ip_errqueue_take(&d->inbox.errors);
         return 0;
     case TAPIR_OPT_TYPE:
@@ -242,7 +255,7 @@ static int get_state(struct sock_dgram *d, enum tapir_sock_opt opt, int64_t *val
     case TAPIR_OPT_IN_BYTES:
         *value = next_len(d);
         return 0;
-    case TAPIR_OPT_OUT_BYTES:
+    case TAPIR_OPT_OUT_BYTES: /* at the device last sent by: an upper bound of what is this socket's */
         *value = d->path_known ? (int64_t)d->path.netif->queue.true_bytes : 0;
         return 0;
     default:

@@ -1,4 +1,9 @@
-/* Receiving on a datagram socket: datagrams and error reports, whole or cut. */
+/* Receiving on a datagram socket: datagrams and error reports, whole or cut.
+ *
+ * One datagram answers one call, however small the buffers: what is cut off is gone (POSIX recvmsg). With it go
+ * its circumstances, which RFC 1122 4.1.3.5, 4.1.4 and 3.4 want the application to be able to learn: source,
+ * destination, TTL and TOS. Whether anyone asked for them is the business of the layer above.
+ */
 #include <errno.h>
 
 #include "sock/dgram.h"
@@ -55,6 +60,7 @@ static int64_t recv_report(struct sock_dgram *d, struct tapir_msg *msg, uint32_t
     return bytes;
 }
 
+/* Raw sockets have a header in front of the data, kept apart: the two are one datagram to the reader. */
 static int64_t recv_item(struct sock_dgram *d, struct tapir_msg *msg, uint32_t flags) {
     const struct ip_rxitem *item = d->inbox.rx.first;
     msg->has_peer = true;
@@ -80,12 +86,14 @@ int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, u
     struct sock_dgram *d = s->impl;
     (void)now_us;
     clear_answer(msg);
+    /* Urgent data is a thing of streams. */
     if ((flags & TAPIR_MSG_OOB) != 0) {
         return -EOPNOTSUPP;
     }
     if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
         return recv_report(d, msg, flags);
     }
+    /* The error first, as on Linux: datagrams that wait are not lost by it. */
     int error = ip_errqueue_take(&d->inbox.errors);
     if (error != 0) {
         return -error;

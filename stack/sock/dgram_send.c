@@ -1,4 +1,8 @@
-/* Deciding how a datagram socket sends: to whom, from where, by which way, fragmented or not. */
+/* Deciding how a datagram socket sends: to whom, from where, by which way, fragmented or not.
+ *
+ * What decides, from the strongest: the message (IP_PKTINFO, IP_TTL, IP_TOS for one datagram), the socket (bind,
+ * connect, its options), the routes. RFC 1122 4.1.3.5 and 4.1.4 ask for all of this to be the application's.
+ */
 #include <errno.h>
 
 #include "sock/dgram.h"
@@ -33,6 +37,7 @@ static struct tapir_addr real_destination(const struct sock_dgram *d, const stru
     return addr_is_any(&own) ? addr_of_ipv4(IPV4_LOOPBACK) : own;
 }
 
+/* Looking up routes costs more than all the rest of a send: the last answer is kept while it holds. */
 static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif) {
     struct ip *ip = d->sock->layer->ip;
     bool kept = d->path_known && ip_path_valid(ip, &d->path) && addr_equal(&d->path.dst, dst) &&
@@ -50,6 +55,7 @@ static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const s
 int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                          const struct ip_path **path) {
     struct tapir_addr to = real_destination(d, dst);
+    /* A message may not leave by another interface than the one the socket is bound to (SO_BINDTODEVICE). */
     if (!addr_is_ipv4(&to) || (netif != 0 && d->inbox.netif != 0 && netif != d->inbox.netif)) {
         return -EINVAL;
     }
@@ -63,7 +69,7 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
     if (error != 0) {
         return error;
     }
-    /* RFC 1122 3.3.6 leaves broadcasts to those who ask for them; BSD's way is SO_BROADCAST. */
+    /* A slip of the address must not reach every host of a link: BSD's SO_BROADCAST. */
     if (d->path.cast == LINK_BROADCAST && !d->opt.broadcast) {
         return -EACCES;
     }
@@ -76,10 +82,10 @@ int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoi
     return sock_dgram_send_path(d, &peer->addr, &src, 0, path);
 }
 
-/* TTL, TOS and loop, from the options and the message's overrides. */
+/* TTL (RFC 1122 4.1.4; 1 for groups, RFC 1112 6.1), TOS and loop, from the options and the message's overrides. */
 static int choose_fields(const struct sock_dgram *d, const struct tapir_msg *msg, struct sock_dgram_send *plan) {
     bool multicast = plan->path->cast == LINK_MULTICAST;
-    int16_t ttl = d->opt.ttl < 0 ? IP_TTL_DEFAULT : d->opt.ttl;
+    int ttl = d->opt.ttl < 0 ? IP_TTL_DEFAULT : d->opt.ttl;
     if (multicast) {
         ttl = d->opt.multicast_ttl;
     }
@@ -104,11 +110,13 @@ static int check_state(struct sock_dgram *d) {
     return (d->shut & TAPIR_SHUT_WR) != 0 ? -EPIPE : 0;
 }
 
+/* Sockets have no queue of their own below them: what they send waits at the device. */
 static bool queue_full(const struct sock_dgram *d, const struct link_netif *netif) {
     return netif->queue.count >= TAPIR_NETIF_QUEUE_FRAMES || netif->queue.true_bytes >= TAPIR_NETIF_QUEUE_BYTES ||
            netif->queue.true_bytes >= d->opt.sndbuf_bytes;
 }
 
+/* The order of Linux's answers: what is wrong with the call, then with the socket, then with the way. */
 int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
                          struct sock_dgram_send *plan) {
     *plan = (struct sock_dgram_send){0};
@@ -139,6 +147,9 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
     return error;
 }
 
+/* The four ways of IP_MTU_DISCOVER. DONT: fragments, ours or a router's. WANT: DF while it fits, else fragments of
+ * ours (RFC 1191 6.5). DO: DF, and the application has to send less. PROBE: the same, but
+ * measured by the interface, for those who search the path MTU themselves (RFC 4821). */
 int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us) {
     uint8_t way = d->opt.mtu_discover;
     uint32_t ip_len = WIRE_IPV4_LEN + header_len + plan->len;

@@ -1,9 +1,14 @@
-/* Group membership of datagram sockets: each join is undone by a leave or by close. */
+/* Group membership of datagram sockets: each join is undone by a leave or by close.
+ *
+ * RFC 1112 6.1 and RFC 3376 3.2: an interface is in a group while any socket is. ip counts the sockets; this file
+ * knows which of them said what, so that one cannot leave for another, and a dead one does not stay.
+ */
 #include <errno.h>
 
 #include "ip/state.h"
 #include "sock/dgram.h"
 
+/* Interfaces are never taken away, so the pointer lasts. */
 struct membership {
     struct list node;
     struct tapir_addr group;
@@ -55,6 +60,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
     return 0;
 }
 
+/* ip must know of the membership, or the two counts have come apart: our own bug. */
 static void end(struct sock_dgram *d, struct membership *m, uint64_t now_us) {
     struct sock_layer *layer = d->sock->layer;
     int error = ip_igmp_leave(layer->ip, m->netif, &m->group, now_us);

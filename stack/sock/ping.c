@@ -1,4 +1,8 @@
-/* Ping sockets: echo requests out, their replies back, without the rights of a raw socket (Linux 3.0). */
+/* Ping sockets: echo requests out, their replies back, without the rights of a raw socket (Linux 3.0).
+ *
+ * The identifier of the echo message is the socket's port: the stack writes it into each request, so that a reply
+ * finds the socket that asked and no socket can pose as another. Data read and written is the whole ICMP message.
+ */
 #include <errno.h>
 
 #include "sock/dgram.h"
@@ -6,6 +10,7 @@
 /* Random draws for an identifier; even with nine of ten taken, 256 in a row fail once in 10^12. */
 #define ID_TRIES 256
 
+/* In front: among sockets that share an identifier the newest one answers. */
 static int open_ping(struct sock *s) {
     int error = sock_dgram_open(s);
     if (error == 0) {
@@ -66,6 +71,7 @@ static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
     return 0;
 }
 
+/* Sending and connecting need an identifier; as for UDP ports, none free is EAGAIN. */
 static int bind_any(struct sock_dgram *d) {
     struct tapir_endpoint any = {0};
     return d->inbox.local.port != 0 || bind_ping(d->sock, &any) == 0 ? 0 : -EAGAIN;
@@ -174,6 +180,8 @@ static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const stru
     return NULL;
 }
 
+/* ip has checked the sum and answered requests. A reply is passed to the user that asked for it (RFC 1122 3.2.2.6);
+ * one that nobody asked for ends here in silence (HAZARDS C2). */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct wire_icmp icmp;
@@ -188,6 +196,8 @@ enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_
     return IP_DONE;
 }
 
+/* Only a request can be ours: quotes of anything else are not believed (RFC 5927 4), but for raw sockets, which may
+ * have sent any message. */
 bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct tapir_endpoint remote = {.addr = error->dst};

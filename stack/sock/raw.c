@@ -1,10 +1,15 @@
-/* Raw sockets: a copy of every datagram of a protocol, and datagrams built by the application. */
+/* Raw sockets: a copy of every datagram of a protocol, and datagrams built by the application.
+ *
+ * They see what ip has validated and reassembled, header included, beside whoever handles the protocol; they are
+ * also how an application implements a protocol of its own, so that no "protocol unreachable" is sent then.
+ */
 #include <errno.h>
 
 #include "sock/dgram.h"
 
 #define PROTOCOL_RAW 255 /* IPPROTO_RAW: for sending alone */
 
+/* The protocol stands in the place of the port, where getsockname shows it, as on Linux. */
 static int open_raw(struct sock *s) {
     int error = sock_dgram_open(s);
     if (error == 0) {
@@ -61,6 +66,7 @@ static int send_with_header(struct sock_dgram *d, const struct sock_dgram_send *
     return error;
 }
 
+/* Without HDRINCL the payload is everything after the IP header, checksums of the protocol included. */
 static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     struct sock_dgram_send plan;
@@ -88,6 +94,7 @@ static bool concerns(const struct sock_dgram *d, uint8_t protocol, const struct 
     return d->sock->protocol == protocol && protocol != PROTOCOL_RAW && ip_inbox_match(&d->inbox, remote, local, netif);
 }
 
+/* Each has its own copy, or reference: the reader of one does not take from another. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     bool wanted = false;
@@ -104,6 +111,7 @@ bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     return wanted;
 }
 
+/* The quote holds the first bytes after our IP header: for the report that is the payload. */
 bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct tapir_endpoint remote = {.addr = error->dst};

@@ -1,4 +1,8 @@
-/* The table of sockets: opens, closes and dispatches to each type's operations. */
+/* The table of sockets: opens, closes and dispatches to each type's operations.
+ *
+ * A call names its socket by a handle, which outlives the socket harmlessly: a stale one finds nothing, and never
+ * the socket that has its place now (HAZARDS A1: what is closed may still be named by somebody).
+ */
 #include "sock/sock.h"
 
 #include <errno.h>
@@ -36,12 +40,14 @@ static struct sock *sock_new(struct sock_layer *layer, const struct sock_ops *op
     return s;
 }
 
+/* The type's own object is gone already, or (a stream's) lives on without a socket. */
 static void sock_free(struct sock *s) {
     struct sock_layer *layer = s->layer;
     pool_remove(&layer->sockets, s->handle);
     mem_free(&layer->core->mem, s, sizeof *s);
 }
 
+/* The time is the last one the timers saw: a destroyed stack sends nothing, so no later one is needed. */
 void sock_destroy(struct sock_layer *layer) {
     uint32_t cursor = 0;
     pool_handle handle;
@@ -65,6 +71,7 @@ int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t proto
                                                  [TAPIR_SOCK_DGRAM] = &sock_udp_ops,
                                                  [TAPIR_SOCK_PING] = &sock_ping_ops,
                                                  [TAPIR_SOCK_RAW] = &sock_raw_ops};
+    /* A number from outside the enum is the caller's error, not a way past the end of the tables. */
     if ((unsigned)type >= ARRAY_LEN(ops)) {
         return -EINVAL;
     }
@@ -106,6 +113,7 @@ int sock_connect(struct sock_layer *layer, tapir_sock handle, const struct tapir
     return s == NULL ? -EBADF : s->ops->connect(s, peer, now_us);
 }
 
+/* From here on: what a type does not have is answered here, as Linux answers it for UDP. */
 int sock_listen(struct sock_layer *layer, tapir_sock handle, unsigned backlog) {
     struct sock *s = find(layer, handle);
     if (s == NULL) {
@@ -191,11 +199,13 @@ int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_
     return s->ops->tcp_info == NULL ? -ENOPROTOOPT : s->ops->tcp_info(s, info, now_us);
 }
 
+/* poll(2) calls a descriptor that is gone ready for everything that ends a wait. */
 uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle) {
     struct sock *s = find(layer, handle);
     return s == NULL ? TAPIR_READY_ERR | TAPIR_READY_HUP : s->ops->ready(s);
 }
 
+/* A closed socket has dropped its mark, so that each name given here is of a socket that lives. */
 bool sock_news(struct sock_layer *layer, tapir_sock *handle) {
     struct list *node = list_pop_front(&layer->core->news);
     if (node == NULL) {

@@ -18,8 +18,6 @@ struct sock_ops {
     void (*close)(struct sock *s, uint64_t now_us); /* the struct sock is freed by sock.c afterwards */
     int (*bind)(struct sock *s, const struct tapir_endpoint *local);
     int (*connect)(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us);
-    int (*listen)(struct sock *s, unsigned backlog);                                       /* may be NULL */
-    int (*accept)(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us); /* may be NULL */
     int64_t (*send)(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
     int64_t (*recv)(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
     int (*shutdown)(struct sock *s, uint32_t how, uint64_t now_us);
@@ -27,9 +25,13 @@ struct sock_ops {
     int (*peer)(struct sock *s, struct tapir_endpoint *peer);
     int (*set)(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
     int (*get)(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
-    int (*join)(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us); /* may be NULL */
-    int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);         /* may be NULL */
     uint32_t (*ready)(struct sock *s);
+
+    /* These may be NULL. */
+    int (*listen)(struct sock *s, unsigned backlog);
+    int (*accept)(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us);
+    int (*join)(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us);
+    int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
 };
 
 struct sock {
@@ -71,8 +73,7 @@ int sock_accept(struct sock_layer *layer, tapir_sock handle, tapir_sock *child, 
                 uint64_t now_us);
 int64_t sock_send(struct sock_layer *layer, tapir_sock handle, const struct tapir_msg *msg, uint32_t flags,
                   uint64_t now_us);
-int64_t sock_recv(struct sock_layer *layer, tapir_sock handle, struct tapir_msg *msg, uint32_t flags,
-                  uint64_t now_us);
+int64_t sock_recv(struct sock_layer *layer, tapir_sock handle, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 int sock_shutdown(struct sock_layer *layer, tapir_sock handle, uint32_t how, uint64_t now_us);
 int sock_local(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *local);
 int sock_peer(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *peer);

@@ -1,4 +1,4 @@
-/* UDP sockets. */
+/* UDP sockets (RFC 768): the datagram object with a port in the tables of udp/. */
 #include <errno.h>
 
 #include "sock/dgram.h"
@@ -24,6 +24,7 @@ static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
     if (error == 0) {
         error = udp_bind(&d->udp, local);
     }
+    /* Whatever connect will add, a disconnect takes away again: but not this. */
     if (error == 0) {
         d->addr_chosen = !addr_is_any(&local->addr);
         d->port_chosen = local->port != 0;
@@ -49,6 +50,8 @@ static void disconnect(struct sock_dgram *d) {
     }
 }
 
+/* No datagram is exchanged. The destination is taken from the path, as 0.0.0.0 means this host; port 0 is allowed,
+ * because programs connect so to ask which source address a route gives. */
 static int connect_udp(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     const struct ip_path *path;
@@ -69,6 +72,7 @@ static int connect_udp(struct sock *s, const struct tapir_endpoint *peer, uint64
     return 0;
 }
 
+/* The port is taken last, when the send is sure to be tried: a failed one leaves the socket as it was. */
 static int64_t send_udp(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     struct sock_dgram_send plan;

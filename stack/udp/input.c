@@ -1,4 +1,4 @@
-/* UDP datagrams that came in: judged, cut out of super-segments, given to their sockets. */
+/* UDP datagrams that came in: judged, cut out of super-segments, given to their sockets (RFC 1122 4.1.3). */
 #include "udp/table.h"
 
 /* A datagram on its way to the sockets. */
@@ -21,6 +21,7 @@ static bool checksum_good(const struct ip_rx *rx, const struct wire_udp *header)
     return checksum_fold(checksum_add(sum, rx->data, header->len)) == 0xffff;
 }
 
+/* The device glued datagrams of one flow together, each gso_size long but the last (V1: link checked the sizes). */
 static bool is_super_segment(const struct ip_rx *rx) {
     return rx->offload->gso == TAPIR_GSO_UDP4 && rx->offload->gso_size > 0;
 }
@@ -96,6 +97,7 @@ static bool deliver_to_all(struct udp *udp, const struct incoming *in, uint64_t 
     return found;
 }
 
+/* A unicast has one owner. */
 static bool deliver_to_one(struct udp *udp, const struct incoming *in, uint64_t now_us) {
     struct udp_pcb *pcb = udp_table_lookup(udp, &in->dst, &in->src, in->rx->netif->index);
     if (pcb != NULL) {

@@ -1,4 +1,4 @@
-/* The only builder of UDP datagrams. */
+/* The only builder of UDP datagrams (RFC 768): one copy of the payload, summed on the way where nobody else does. */
 #include <errno.h>
 
 #include "udp/udp.h"
@@ -37,7 +37,8 @@ static bool device_sums(const struct ip_path *path, const struct udp_datagram *d
     return able && datagram->fits && !datagram->no_checksum;
 }
 
-/* Fills the header's place at the front of the frame. */
+/* The receiver of a partial sum finishes it over header and payload, so the field holds the pseudo-header's alone,
+ * not complemented. Fills the header's place at the front of the frame. */
 static void put_header(struct tapir_frame *frame, const struct ip_path *path, const struct udp_datagram *datagram,
                        checksum_sum payload_sum) {
     struct wire_udp header = {.src_port = datagram->src_port,
@@ -63,6 +64,7 @@ int udp_output(struct udp *udp, const struct ip_path *path, const struct ip_send
     if (frame == NULL) {
         return -ENOBUFS;
     }
+    /* The header comes last: its checksum covers the payload. */
     frame_put(frame, WIRE_UDP_LEN);
     bool summed = !datagram->no_checksum && !device_sums(path, datagram);
     put_header(frame, path, datagram, put_payload(frame, datagram, summed));

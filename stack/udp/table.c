@@ -1,4 +1,8 @@
-/* The tables of UDP ports: who may bind, which port is free, whose a datagram is. */
+/* The tables of UDP ports: who may bind, which port is free, whose a datagram is.
+ *
+ * Hashes are keyed (HAZARDS D13): a peer that chooses ports and addresses cannot choose chains. Only sockets that
+ * share a port share a chain, and connected ones are found without walking it.
+ */
 #include "udp/table.h"
 
 /* Random draws for an ephemeral port before a linear search; with the range half full 16 fail once in 65,536. */
@@ -6,6 +10,7 @@
 
 static uint64_t port_hash(const struct udp *udp, uint16_t port) { return siphash(&udp->core->key, &port, sizeof port); }
 
+/* Written field by field: the padding of a struct must not count. */
 static uint64_t flow_hash(const struct udp *udp, const struct tapir_endpoint *local,
                           const struct tapir_endpoint *peer) {
     uint8_t key[2 * (sizeof local->addr.b + sizeof local->port)];
@@ -41,6 +46,7 @@ struct udp_pcb *udp_table_next(const struct udp *udp, uint16_t port, const struc
     return NULL;
 }
 
+/* Could one datagram be for both? A socket bound to an interface does not collide with one bound to another. */
 static bool overlaps(const struct ip_inbox *a, const struct ip_inbox *b, const struct tapir_addr *addr_of_a) {
     bool same_netif = a->netif == 0 || b->netif == 0 || a->netif == b->netif;
     bool same_addr = addr_is_any(addr_of_a) || addr_is_any(&b->local.addr) || addr_equal(addr_of_a, &b->local.addr);
@@ -59,7 +65,7 @@ bool udp_table_taken(const struct udp_pcb *pcb, const struct tapir_endpoint *loc
     return false;
 }
 
-/* Pure random choice (RFC 6056 3.3.1, HAZARDS N2): one port tells nothing about the next. */
+/* Pure random choice (RFC 6056 3.3.2, HAZARDS N2): one port tells nothing about the next. */
 uint16_t udp_table_free_port(const struct udp_pcb *pcb, const struct tapir_addr *addr) {
     const uint32_t count = TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1;
     uint32_t offset = 0;
@@ -81,6 +87,7 @@ struct best {
     uint64_t weight;
 };
 
+/* A finaliser in the manner of splitmix64; the secret is in the flow's keyed hash. */
 static uint64_t mix(uint64_t a, uint64_t b) {
     uint64_t x = (a ^ b) * 0x9e3779b97f4a7c15ULL;
     x = (x ^ x >> 32) * 0xd6e8feb86659fd93ULL;
@@ -99,6 +106,7 @@ static void consider(struct best *best, struct udp_pcb *pcb, unsigned rank, uint
     }
 }
 
+/* Several sockets may be connected alike (SO_REUSEPORT): the same choice is made among them. */
 static struct udp_pcb *lookup_flow(const struct udp *udp, const struct tapir_endpoint *dst,
                                    const struct tapir_endpoint *src, uint8_t netif, uint64_t hash) {
     struct best best = {0};
@@ -124,6 +132,7 @@ struct udp_pcb *udp_table_lookup(const struct udp *udp, const struct tapir_endpo
     struct udp_pcb *pcb = NULL;
     while ((pcb = udp_table_next(udp, dst->port, pcb)) != NULL) {
         const struct ip_inbox *inbox = pcb->inbox;
+        /* A connected socket that is not the flow's hears nothing here. */
         if (!inbox->connected && ip_inbox_match(inbox, &src->addr, &dst->addr, netif)) {
             consider(&best, pcb, (addr_is_any(&inbox->local.addr) ? 0U : 2U) + (inbox->netif != 0), hash);
         }

@@ -1,4 +1,8 @@
-/* UDP sockets' life: opened, bound, connected, closed; and their trace. */
+/* UDP sockets' life: opened, bound, connected, closed; and their trace.
+ *
+ * A bound pcb is in by_port and stays there; while connected it is in by_flow, too. Every change of a name that a
+ * table hashes goes through this file, which takes the pcb out first.
+ */
 #include "udp/udp.h"
 
 #include <errno.h>
@@ -31,6 +35,7 @@ void udp_open(struct udp *udp, struct udp_pcb *pcb, struct ip_inbox *inbox) {
 
 void udp_close(struct udp_pcb *pcb) { udp_unbind(pcb); }
 
+/* Who was bound when decides between equals later on (udp_table_lookup), so each binding has its date. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local) {
     if (pcb->bound) {
         return -EINVAL;
@@ -70,6 +75,7 @@ void udp_unbind(struct udp_pcb *pcb) {
     pcb->bound = false;
 }
 
+/* The address may change with the connection, the port never: by_port's place remains right. */
 void udp_connect(struct udp_pcb *pcb, const struct tapir_addr *local, const struct tapir_endpoint *peer) {
     CHECK(pcb->bound);
     leave_flow(pcb);

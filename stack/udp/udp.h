@@ -46,7 +46,7 @@ void udp_open(struct udp *udp, struct udp_pcb *pcb, struct ip_inbox *inbox);
 void udp_close(struct udp_pcb *pcb);
 
 /* Binds to `local`, whose address the caller has judged; port 0: a random one that no other socket has there
- * (RFC 6056 3.3.1). Borrows local. 0, -EINVAL (bound already), -EADDRINUSE. */
+ * (RFC 6056 3.3.2). Borrows local. 0, -EINVAL (bound already), -EADDRINUSE. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local);
 
 /* Takes the names of a pcb away; nothing if it is not bound. */
