@@ -101,7 +101,9 @@ int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, 
                 return (int64_t)sent;
             }
             iov = advance(msg, iov, (size_t)result);
-        } else if (result != -EAGAIN) {
+            continue;
+        }
+        if (result != -EAGAIN) {
             return sent > 0 ? (int64_t)sent : result;
         }
         int error = be_patient(&patience, descriptor, TAPIR_READY_OUT);
@@ -112,11 +114,12 @@ int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, 
 }
 
 /* A stream's recv that has some bytes goes on for more unless an error, which is the next call's, or the urgent mark
- * stands in the way. */
-static bool may_go_on(const struct descriptor *descriptor) {
+ * stands in the way; a look (MSG_PEEK) would not come to the end of the stream either. */
+static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
+    uint32_t ends = TAPIR_READY_ERR | ((flags & MSG_PEEK) != 0 ? TAPIR_READY_RDHUP : 0);
     (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
-    return at_mark == 0 && (tapir_sock_ready(sockets_host.stack, descriptor->sock) & TAPIR_READY_ERR) == 0;
+    return at_mark == 0 && (tapir_sock_ready(sockets_host.stack, descriptor->sock) & ends) == 0;
 }
 
 /* recv of a stream: until `target` bytes are there. */
@@ -126,24 +129,24 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
     size_t low = (size_t)descriptor->recv_low_bytes;
     size_t target = (flags & MSG_WAITALL) != 0 || wanted < low ? wanted : low;
     uint32_t events = target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
+    bool peek = (flags & MSG_PEEK) != 0;
     for (;;) {
         int64_t result =
             tapir_sock_recv(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
         if (result >= 0) {
-            got = (flags & MSG_PEEK) != 0 ? (size_t)result : got + (size_t)result;
-            if (result == 0 || got >= target || (flags & MSG_OOB) != 0) {
+            got = peek ? (size_t)result : got + (size_t)result;
+            if (result == 0 || got >= target || (flags & MSG_OOB) != 0 || !may_go_on(descriptor, flags)) {
                 return (int64_t)got;
             }
-            iov = (flags & MSG_PEEK) != 0 ? iov : advance(msg, iov, (size_t)result);
+            iov = peek ? iov : advance(msg, iov, (size_t)result);
         } else if (result != -EAGAIN || wanted == 0) {
             return got > 0 || result == -EAGAIN ? (int64_t)got : result;
         }
-        if (got > 0 && !may_go_on(descriptor)) {
-            return (int64_t)got;
-        }
-        int error = be_patient(patience, descriptor, events);
-        if (error != 0 || (got > 0 && !may_go_on(descriptor))) {
-            return got > 0 ? (int64_t)got : error;
+        if (result < 0 || peek) { /* there is no more now */
+            int error = be_patient(patience, descriptor, events);
+            if (error != 0 || (got > 0 && !may_go_on(descriptor, flags))) {
+                return got > 0 ? (int64_t)got : error;
+            }
         }
     }
 }

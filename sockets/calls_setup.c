@@ -189,6 +189,13 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* --- connect --- */
 
+/* The handshake failed: as Linux, the socket may try again, and is not connected till then. */
+static int give_up_connecting(struct descriptor *descriptor, int error) {
+    (void)tapir_sock_connect(sockets_host.stack, descriptor->sock, NULL, sockets_drive_now());
+    descriptor->connecting = false;
+    return error;
+}
+
 /* Waits for the handshake's end: 0, what it failed with, or -EINPROGRESS (timeout), -EINTR, -EBADF. */
 static int await_connection(struct descriptor *descriptor) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
@@ -200,9 +207,12 @@ static int await_connection(struct descriptor *descriptor) {
             return error == -EAGAIN ? -EINPROGRESS : error;
         }
     } while ((tapir_sock_ready(sockets_host.stack, descriptor->sock) & ended) == 0);
-    descriptor->connecting = false;
     (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
-    return (int)-failure;
+    if (failure != 0) {
+        return give_up_connecting(descriptor, (int)-failure);
+    }
+    descriptor->connecting = false;
+    return 0;
 }
 
 /* The first connect() after the handshake's end tells it, also when an earlier call began it; then it is EISCONN. */
@@ -210,13 +220,13 @@ static int connect_now(struct descriptor *descriptor, const struct tapir_endpoin
     bool begun = descriptor->connecting;
     int result = tapir_sock_connect(sockets_host.stack, descriptor->sock, peer, sockets_drive_now());
     descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
-    if (result == -EISCONN && begun) {
+    if (descriptor->connecting) {
+        return descriptor->nonblocking ? result : await_connection(descriptor);
+    }
+    if (begun && result == -EISCONN) {
         return 0;
     }
-    if (descriptor->connecting && !descriptor->nonblocking) {
-        return await_connection(descriptor);
-    }
-    return result;
+    return begun && result != 0 && peer != NULL ? give_up_connecting(descriptor, result) : result;
 }
 
 int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {

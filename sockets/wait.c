@@ -77,13 +77,19 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us, const sigset_t *
     return result < 0 ? -error : result;
 }
 
+/* Raised by a fault of the thread itself, and so not while it sleeps; crash reporters install handlers for them. */
+static bool is_fault(int number) {
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP ||
+           number == SIGSYS || number == SIGABRT;
+}
+
 /* signal(7): SA_RESTART restarts the call. Which handler ran cannot be seen; but if every one installed has the flag, it
  * was one of those. */
 static bool handlers_restart(void) {
     for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
-            (action.sa_flags & SA_RESTART) == 0) {
+        if (!is_fault(number) && sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            action.sa_handler != SIG_IGN && (action.sa_flags & SA_RESTART) == 0) {
             return false;
         }
     }
