@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 
+#include "base/check.h"
 #include "wire/wire.h"
 
 /* cr_assert reports each success too; loops of millions report failures alone. */
@@ -21,9 +22,7 @@
 /* Gives len poisoned bytes of heap with nothing after them, so that AddressSanitizer sees one byte of overread. */
 static inline uint8_t *exact_alloc(size_t len) {
     uint8_t *block = malloc(len + 1);
-    if (block == NULL) {
-        abort();
-    }
+    CHECK(block != NULL);
     memset(block, 0xa5, len + 1);
     return block + 1;
 }
