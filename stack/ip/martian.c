@@ -9,11 +9,11 @@ static bool martian_source(const struct ip *ip, const struct wire_ipv4 *header, 
     if (header->src == IPV4_ANY && header->protocol == WIRE_PROTO_IGMP) {
         return false;
     }
-    if (is_this_network(header->src) || is_reserved(header->src) || (outside && ipv4_is_loopback(header->src))) {
+    if (is_this_network(header->src) || is_reserved(header->src)) {
         return true;
     }
     switch (ip_cast_kind(ip, header->src)) {
-    case IP_KIND_OWN:
+    case IP_KIND_OWN: /* 127/8 too */
         return outside;
     case IP_KIND_BROADCAST:
     case IP_KIND_MULTICAST:

@@ -41,11 +41,9 @@ void ip_send_prepend(struct tapir_frame *frame, const struct wire_ipv4 *header) 
     shift_checksum(&frame->offload, header->header_len);
 }
 
-static bool is_loopback(const struct ip_path *path) { return path->netif->index == LINK_LOOPBACK; }
-
-/* On lo the receiver trusts what the sender did not finish: both are us. */
+/* lo has the cap: the receiver trusts what the sender did not finish, as both are us. */
 static bool must_finish(const struct ip_path *path, const struct tapir_offload *offload) {
-    return offload->csum == TAPIR_CSUM_PARTIAL && !is_loopback(path) && (path->netif->caps & TAPIR_CAP_CSUM) == 0;
+    return offload->csum == TAPIR_CSUM_PARTIAL && (path->netif->caps & TAPIR_CAP_CSUM) == 0;
 }
 
 /* Puts the sum into its field. RFC 768: a UDP checksum that comes out 0 goes as all ones (U2). */
@@ -192,7 +190,7 @@ int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send 
     uint32_t header_len = header_len_of(send);
     size_t total_len = out->len + header_len;
     bool fits = out->offload.gso != TAPIR_GSO_NONE || total_len <= ip_path_mtu(ip, path, now_us);
-    if (is_loopback(path) || !fits) {
+    if (path->netif->index == LINK_LOOPBACK || !fits) {
         return send_copied(ip, path, send, out, now_us);
     }
     if (must_finish(path, &out->offload)) {

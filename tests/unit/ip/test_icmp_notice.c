@@ -147,8 +147,11 @@ Test(ip_icmp_notice, C4_errors_to_a_broadcast_address) {
     uint32_t len = make_quote(quote, &quoted, 30);
     header.dst = IPV4(10, 0, 0, 255);
     rig_datagram(rig, &header, message, rig_icmp(message, WIRE_ICMP_UNREACHABLE, 1, 0, quote, len));
+    quoted.src = header.dst;
+    len = make_quote(quote, &quoted, 30);
+    rig_datagram(rig, &header, message, rig_icmp(message, WIRE_ICMP_UNREACHABLE, 1, 0, quote, len));
     cr_assert_eq(rig->errors, 0);
-    cr_assert_eq(COUNTED(rig, icmp_badquote), 1);
+    cr_assert_eq(COUNTED(rig, icmp_badquote), 2);
     rig_stop(rig);
 }
 

@@ -291,7 +291,7 @@ Test(ip_igmp, version_3_does_not_care_what_others_report) {
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 5 * SECOND_US);
     rig_drain(rig);
-    query(rig, 3, 0, 10);
+    query(rig, 3, GROUP_IP, 10);
     report_of_another(rig, WIRE_IGMP_V2_REPORT, GROUP_IP);
     rig_wait(rig, 2 * SECOND_US);
     cr_assert_eq(rig_drain(rig), 1);

@@ -430,6 +430,23 @@ Test(ip_reasm, F7_memory_fails_at_every_step) {
     }
 }
 
+/* A datagram for which there was no memory may come again. */
+Test(ip_reasm, F7_no_memory_leaves_no_tombstone) {
+    for (uint64_t k = 1; k <= 3; k++) {
+        struct rig *rig = start();
+        rig->env.fail_at = rig->env.allocations + 1 + k; /* the first is the test's own frame */
+        fragment(rig, 0, 800);
+        cr_assert_eq(COUNTED(rig, ip_no_memory), k <= 2);
+        cr_assert_eq(rig->ip.reassembly_count, k > 2);
+        rig->env.fail_at = 0;
+        for (uint32_t at = 0; at < WHOLE; at += 800) {
+            fragment(rig, at, 800);
+        }
+        cr_assert_eq(rig->inputs, 1);
+        rig_stop(rig);
+    }
+}
+
 /* Later fragments do not put the timeout off (RFC 1122 3.3.2). */
 Test(ip_reasm, the_timeout_is_fixed) {
     struct rig *rig = start();

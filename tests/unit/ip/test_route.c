@@ -63,6 +63,8 @@ Test(ip_route, longest_prefix_then_metric) {
     cr_assert_eq(add(rig, FAR_IP, 32, 0, 50), 0);
     cr_assert_eq(hop_to(rig, FAR_IP), FAR_IP, "on-link");
     cr_assert_eq(hop_to(rig, PEER_IP), PEER_IP, "our own prefix");
+    cr_assert_eq(add(rig, IPV4(10, 0, 0, 0), 24, GATEWAY_IP, 0), 0);
+    cr_assert_eq(hop_to(rig, PEER_IP), PEER_IP, "as long, and on-link");
     cr_assert_eq(add(rig, PEER_IP, 32, GATEWAY_IP, 0), 0);
     cr_assert_eq(hop_to(rig, PEER_IP), GATEWAY_IP, "a longer one than our own");
     cr_assert_eq(del(rig, FAR_IP, 32, 0), 0);
@@ -193,8 +195,15 @@ Test(ip_route, dead_gateways) {
     ip_path_suspect(&rig->ip, &second, rig->now_us);
     cr_assert_eq(hop_to(rig, FAR_IP), GATEWAY_IP, "its turn again");
     path = rig_path(rig, FAR_IP);
+    ip_path_suspect(&rig->ip, &path, rig->now_us);
+    cr_assert_eq(hop_to(rig, FAR_IP), OTHER_GATEWAY, "and so on");
     ip_path_confirm(&rig->ip, &path, rig->now_us);
     ip_path_confirm(&rig->ip, &second, rig->now_us);
+    cr_assert_eq(rig->ip.dead_routes, 0);
+    cr_assert_eq(hop_to(rig, FAR_IP), GATEWAY_IP, "the better one lives again");
+    ip_path_suspect(&rig->ip, &path, rig->now_us);
+    cr_assert_eq(rig->ip.dead_routes, 1);
+    cr_assert_eq(del(rig, 0, 0, GATEWAY_IP), 0);
     cr_assert_eq(rig->ip.dead_routes, 0);
     path = rig_path(rig, PEER_IP);
     ip_path_suspect(&rig->ip, &path, rig->now_us);
