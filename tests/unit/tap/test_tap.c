@@ -1,4 +1,7 @@
 /* The frame reader and writer over socket pairs, and a real TAP where the machine has one to give. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* unshare, pipe2 */
+#endif
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>

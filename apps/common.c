@@ -1,0 +1,313 @@
+/* What every sample program shares: the stack's options, start and end, addresses, threads, messages. */
+#include "common.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tapir/trace.h>
+
+#define OPTIONS_MAX 64
+
+enum {
+    OPTION_TAP = COMMON_FIRST_VALUE,
+    OPTION_TAP_FD,
+    OPTION_ADDRESS,
+    OPTION_GATEWAY,
+    OPTION_MAC,
+    OPTION_MTU,
+    OPTION_HOST,
+    OPTION_PCAP,
+    OPTION_FILTER,
+    OPTION_TRACE,
+    OPTION_NO_OFFLOAD,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option common_longs[] = {
+    {"tap", required_argument, NULL, OPTION_TAP},         {"tap-fd", required_argument, NULL, OPTION_TAP_FD},
+    {"address", required_argument, NULL, OPTION_ADDRESS}, {"gateway", required_argument, NULL, OPTION_GATEWAY},
+    {"mac", required_argument, NULL, OPTION_MAC},         {"mtu", required_argument, NULL, OPTION_MTU},
+    {"host", required_argument, NULL, OPTION_HOST},       {"pcap", required_argument, NULL, OPTION_PCAP},
+    {"filter", required_argument, NULL, OPTION_FILTER},   {"trace", no_argument, NULL, OPTION_TRACE},
+    {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD}, {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+};
+
+static const char common_help[] = "The stack:\n"
+                                  "  --tap NAME        TAP device to attach to, created if we may (tap0)\n"
+                                  "  --tap-fd N        an open TAP descriptor to use instead\n"
+                                  "  --address A/N     the stack's address (10.0.0.2/24)\n"
+                                  "  --gateway A       next hop for everything beyond\n"
+                                  "  --mac M           hardware address (derived from the others)\n"
+                                  "  --mtu BYTES       IP bytes in a frame (the device's)\n"
+                                  "  --host A/N        bring up the host's side of the TAP with this address\n"
+                                  "  --no-offload      plain frames, checksums in software\n"
+                                  "  --pcap FILE       write what passes to FILE (- is standard output)\n"
+                                  "  --filter EXPR     only what this libpcap expression chooses\n"
+                                  "  --trace           a line on standard error for each event in the stack\n"
+                                  "  --help, --version\n";
+
+static const struct common_program *program;
+static volatile sig_atomic_t stopped;
+
+static void say(const char *format, va_list arguments) {
+    char text[1024];
+    vsnprintf(text, sizeof text, format, arguments);
+    fprintf(stderr, "%s: %s\n", program == NULL ? "tapir" : program->name, text);
+}
+
+void common_say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+}
+
+void common_usage(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "Try '%s --help'.\n", program->name);
+    exit(COMMON_USAGE);
+}
+
+static void print_event(void *ctx, const struct tapir_event *event) {
+    (void)ctx;
+    char line[512];
+    tapir_trace_format(event, line, sizeof line);
+    fprintf(stderr, "%s\n", line);
+}
+
+__attribute__((noreturn)) static void print_help(void) {
+    printf("Usage: %s %s\n\n%s%s%s", program->name, program->synopsis, program->help == NULL ? "" : program->help,
+           program->help == NULL ? "" : "\n", common_help);
+    exit(COMMON_OK);
+}
+
+/* An option of the stack's own. false: the value makes no sense. */
+static bool take_common(struct tapir_config *config, int c, const char *value) {
+    uint64_t number = 0;
+    switch (c) {
+    case OPTION_TAP:
+        config->tap = value;
+        return true;
+    case OPTION_TAP_FD:
+        if (!common_number(value, 0, INT32_MAX, &number)) {
+            return false;
+        }
+        config->tap_fd = (int)number;
+        return true;
+    case OPTION_ADDRESS:
+        config->address = value;
+        return true;
+    case OPTION_GATEWAY:
+        config->gateway = value;
+        return true;
+    case OPTION_MAC:
+        config->mac = value;
+        return true;
+    case OPTION_MTU:
+        if (!common_number(value, TAPIR_MTU_MIN, TAPIR_MTU_MAX, &number)) {
+            return false;
+        }
+        config->mtu_bytes = (uint32_t)number;
+        return true;
+    case OPTION_HOST:
+        config->host_address = value;
+        return true;
+    case OPTION_PCAP:
+        config->pcap = value;
+        return true;
+    case OPTION_FILTER:
+        config->filter = value;
+        return true;
+    case OPTION_TRACE:
+        config->trace = print_event;
+        return true;
+    default:
+        config->no_offload = true;
+        return true;
+    }
+}
+
+/* The program's own long options and the common ones in one table, as getopt_long wants it. */
+static void merge_options(struct option *merged) {
+    size_t count = 0;
+    for (const struct option *own = program->longs; own != NULL && own->name != NULL; own++) {
+        merged[count++] = *own;
+    }
+    memcpy(merged + count, common_longs, sizeof common_longs);
+    merged[count + sizeof common_longs / sizeof common_longs[0]] = (struct option){0};
+}
+
+int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv) {
+    struct option merged[OPTIONS_MAX];
+    program = which;
+    *config = (struct tapir_config)TAPIR_CONFIG_DEFAULT;
+    config->tap = "tap0";
+    config->address = "10.0.0.2/24";
+    merge_options(merged);
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int index = -1;
+        const int here = optind;
+        const int c = getopt_long(argc, argv, program->short_options, merged, &index);
+        if (c == -1) {
+            break;
+        }
+        if (c == '?' || c == ':') {
+            common_usage("%s is unknown, or its value is missing or not wanted", argv[here]);
+        } else if (c == OPTION_HELP) {
+            print_help();
+        } else if (c == OPTION_VERSION) {
+            printf("%s %s\n", program->name, TAPIR_VERSION);
+            exit(COMMON_OK);
+        } else if (!(c >= COMMON_FIRST_VALUE ? take_common(config, c, optarg) : program->option(ctx, c, optarg))) {
+            common_usage("%s makes no sense for %s", optarg, argv[here]);
+        }
+    }
+    if (config->filter != NULL && config->pcap == NULL) {
+        common_usage("--filter chooses what --pcap writes: give both");
+    }
+    return optind;
+}
+
+/* A signal just before a call blocks would be missed by that call: ring again until the program has ended. */
+static void on_signal(int number) {
+    if (number != SIGALRM) {
+        stopped = 1;
+    }
+    alarm(1);
+}
+
+int common_start(const struct tapir_config *config) {
+    char error[512] = "";
+    if (tapir_up(config, error, sizeof error) != 0) {
+        common_say("%s", error);
+        return -1;
+    }
+    if (error[0] != '\0') {
+        common_say("%s", error);
+    }
+    /* Without SA_RESTART: a blocked call ends with EINTR. */
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    action.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C ends the program at once */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+bool common_stopped(void) {
+    return stopped != 0;
+}
+
+bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
+    uint64_t number = 0;
+    if (*text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        const unsigned digit = (unsigned)*text - '0';
+        if (digit > 9 || number > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        number = number * 10 + digit;
+    }
+    *value = number;
+    return number >= min && number <= max;
+}
+
+bool common_port(const char *text, uint16_t *port) {
+    uint64_t number = 0;
+    if (!common_number(text, 1, UINT16_MAX, &number)) {
+        return false;
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+bool common_seconds(const char *text, uint64_t *us) {
+    char *end;
+    if (text[strspn(text, "0123456789.")] != '\0' || *text == '\0') {
+        return false;
+    }
+    const double seconds = strtod(text, &end);
+    if (*end != '\0' || end == text || seconds > 1e9) {
+        return false;
+    }
+    *us = (uint64_t)(seconds * 1e6 + 0.5);
+    return true;
+}
+
+int common_resolve(const char *host, uint16_t port, struct sockaddr_in *address) {
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    const int why = getaddrinfo(host, NULL, &hints, &found);
+    if (why != 0) {
+        common_say("%s: %s", host, gai_strerror(why));
+        return -1;
+    }
+    memcpy(address, found->ai_addr, sizeof *address);
+    address->sin_port = htons(port);
+    freeaddrinfo(found);
+    return 0;
+}
+
+const char *common_address_text(const struct sockaddr_in *address, char *text) {
+    char dotted[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &address->sin_addr, dotted, sizeof dotted);
+    snprintf(text, COMMON_ADDRESS_BYTES, "%s:%u", dotted, (unsigned)ntohs(address->sin_port));
+    return text;
+}
+
+int common_listen(int type, uint16_t port) {
+    const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const int one = 1;
+    int fd = tapir_socket(AF_INET, type, 0);
+    if (fd < 0) {
+        common_say("socket: %s", strerror(errno));
+        return -1;
+    }
+    if (tapir_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        tapir_bind(fd, (const struct sockaddr *)&local, sizeof local) != 0 ||
+        ((type & ~SOCK_NONBLOCK) == SOCK_STREAM && tapir_listen(fd, SOMAXCONN) != 0)) {
+        common_say("port %u: %s", (unsigned)port, strerror(errno));
+        tapir_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int common_thread(void *(*body)(void *), void *ctx) {
+    pthread_t thread;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    const int result = pthread_create(&thread, NULL, body, ctx);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result == 0) {
+        pthread_detach(thread);
+    }
+    return result;
+}
+
+uint64_t common_now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}

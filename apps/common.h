@@ -1,0 +1,75 @@
+/* What every sample program shares: the stack's options, start and end, addresses, threads, messages. */
+#ifndef APPS_COMMON_H
+#define APPS_COMMON_H
+
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tapir/socket.h>
+
+/* Exit codes of every program. */
+enum { COMMON_OK = 0, COMMON_FAILURE = 1, COMMON_USAGE = 2 };
+
+/* A program as common_parse sees it. */
+struct common_program {
+    const char *name;           /* "tapir-echo" */
+    const char *synopsis;       /* what follows the name in the usage line */
+    const char *help;           /* its own options, a line each; NULL: none */
+    const char *short_options;  /* as for getopt; start it with "+" to stop at the first operand */
+    const struct option *longs; /* ends with a zero entry; values below COMMON_FIRST_VALUE. NULL: none */
+    /* Takes option `c` with its value; false: the value makes no sense. */
+    bool (*option)(void *ctx, int c, const char *value);
+};
+
+/* Values of long options from here on are this module's own. */
+#define COMMON_FIRST_VALUE 1000
+
+/* Parses the command line into *config and, through program->option, into ctx. Returns the index of the first
+ * operand. --help and --version print and exit with 0; a mistake prints what is wrong and exits with 2.
+ * Keeps `program`, and argv's strings in *config. */
+int common_parse(const struct common_program *program, struct tapir_config *config, void *ctx, int argc, char **argv);
+
+/* Brings the stack up, and makes SIGINT and SIGTERM end blocked calls with EINTR and set common_stopped.
+ * 0, or -1 after printing why. */
+int common_start(const struct tapir_config *config);
+
+/* Was the program asked to end? */
+bool common_stopped(void);
+
+/* "tapir-echo: ..." on stderr, with a newline. */
+void common_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* common_say, then exit with COMMON_USAGE, pointing to --help. */
+__attribute__((noreturn)) void common_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reads a whole number in [min, max]; false: it is not one. */
+bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/* The same for a port, 1 to 65535. */
+bool common_port(const char *text, uint16_t *port);
+
+/* Seconds as "1.5", up to 10^9, in microseconds; false: it is not one. */
+bool common_seconds(const char *text, uint64_t *us);
+
+/* Finds a host's IPv4 address. A name is asked of the host's resolver, over the host's own network: the stack
+ * brings none. 0, or -1 after printing why. */
+int common_resolve(const char *host, uint16_t port, struct sockaddr_in *address);
+
+/* "10.0.0.2:80" in a buffer of COMMON_ADDRESS_BYTES; returns it. */
+#define COMMON_ADDRESS_BYTES 32
+const char *common_address_text(const struct sockaddr_in *address, char *text);
+
+/* Gives a socket of `type`, perhaps with SOCK_NONBLOCK, bound to `port` on every address, a stream also listening;
+ * -1 after printing why. A server that waits for readiness wants it non-blocking: the connection that woke it may be
+ * gone before accept. */
+int common_listen(int type, uint16_t port);
+
+/* Runs body(ctx) in a thread of its own, which SIGINT and SIGTERM leave alone, detached. 0 or an errno. */
+int common_thread(void *(*body)(void *), void *ctx);
+
+/* Monotonic time. */
+uint64_t common_now_us(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* A thread for each connection: blocking calls, and the others are not kept waiting. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "common.h"
+#include "echo/echo.h"
+
+static void *serve_one(void *ctx) {
+    echo_blocking_session((int)(intptr_t)ctx);
+    return NULL;
+}
+
+int echo_threads_serve(int listener) {
+    while (!common_stopped()) {
+        const int fd = tapir_accept(listener, NULL, NULL);
+        if (fd >= 0) {
+            const int why = common_thread(serve_one, (void *)(intptr_t)fd);
+            if (why != 0) {
+                common_say("no thread for a connection: %s", strerror(why));
+                tapir_close(fd);
+            }
+        } else if (!echo_accept_may_go_on(errno)) {
+            common_say("accept: %s", strerror(errno));
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,135 @@
+/* tapir-get: fetches an http:// URL, or puts a file there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "get/get.h"
+
+/* Beside the common exit codes: the server answered, but with an error. */
+enum { GET_HTTP_ERROR = 22 };
+
+struct options {
+    const char *output, *upload;
+    bool head_only, show_head, fail, quiet;
+    uint64_t redirects_max, timeout_us;
+};
+
+static bool take_option(void *ctx, int c, const char *value) {
+    struct options *options = ctx;
+    switch (c) {
+    case 'o':
+        options->output = value;
+        return true;
+    case 'T':
+        options->upload = value;
+        return true;
+    case 'I':
+        options->head_only = true;
+        return true;
+    case 'i':
+        options->show_head = true;
+        return true;
+    case 'f':
+        options->fail = true;
+        return true;
+    case 'q':
+        options->quiet = true;
+        return true;
+    case 'L':
+        return common_number(value, 0, 50, &options->redirects_max);
+    default:
+        return common_seconds(value, &options->timeout_us);
+    }
+}
+
+static bool is_redirect(const struct get_transfer *transfer) {
+    const int status = transfer->status;
+    return transfer->location[0] != '\0' &&
+           (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+}
+
+/* Runs the transfer and follows redirects. The exit code. */
+static int run(const struct options *options, struct get_url *url, int output) {
+    struct get_url urls[2];
+    static struct get_transfer transfer;
+    urls[0] = *url;
+    for (uint64_t hop = 0;; hop++) {
+        transfer.url = &urls[hop % 2];
+        transfer.upload = options->upload;
+        transfer.output = output;
+        transfer.head_only = options->head_only;
+        transfer.show_head = options->show_head;
+        transfer.drop_errors = options->fail;
+        transfer.drop_redirects = options->redirects_max > 0;
+        transfer.timeout_us = options->timeout_us;
+        transfer.progress = !options->quiet && isatty(STDERR_FILENO) && !isatty(output);
+        if (get_transfer_run(&transfer) != 0) {
+            return COMMON_FAILURE;
+        }
+        if (!is_redirect(&transfer) || options->upload != NULL || options->redirects_max == 0) {
+            break;
+        }
+        if (hop == options->redirects_max) {
+            common_say("more than %u redirects", (unsigned)options->redirects_max);
+            return COMMON_FAILURE;
+        }
+        const char *wrong = get_url_follow(transfer.url, transfer.location, &urls[(hop + 1) % 2]);
+        if (wrong != NULL) {
+            common_say("redirected to %s, which is %s", transfer.location, wrong);
+            return COMMON_FAILURE;
+        }
+    }
+    if (transfer.status >= 400 && !options->quiet) {
+        common_say("the server answered %d", transfer.status);
+    }
+    return transfer.status >= 400 && (options->fail || options->upload != NULL) ? GET_HTTP_ERROR : COMMON_OK;
+}
+
+int main(int argc, char **argv) {
+    static const struct common_program program = {
+        .name = "tapir-get",
+        .synopsis = "[options] URL",
+        .help = "  -o FILE      write the body to FILE instead of standard output\n"
+                "  -T FILE      put FILE at URL\n"
+                "  -I           ask for the header lines only, and print them\n"
+                "  -i           print the header lines too\n"
+                "  -f           an error of the server is a failure, and its text is dropped\n"
+                "  -L N         follow at most N redirects (10)\n"
+                "  -m SECONDS   give up after so long without progress (60)\n"
+                "  -q           no progress line\n",
+        .short_options = "o:T:IifL:m:q",
+        .option = take_option,
+    };
+    struct tapir_config config;
+    struct options options = {.redirects_max = 10, .timeout_us = 60000000};
+    struct get_url url;
+    const int first = common_parse(&program, &config, &options, argc, argv);
+    if (argc - first != 1) {
+        common_usage("give one URL");
+    }
+    const char *wrong = get_url_parse(argv[first], &url);
+    if (wrong != NULL) {
+        common_usage("%s is %s", argv[first], wrong);
+    }
+    int output = STDOUT_FILENO;
+    if (options.output != NULL && strcmp(options.output, "-") != 0) {
+        output = open(options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (output < 0) {
+            common_say("%s: %s", options.output, strerror(errno));
+            return COMMON_FAILURE;
+        }
+    }
+    if (common_start(&config) != 0) {
+        return COMMON_FAILURE;
+    }
+    int result = run(&options, &url, output);
+    tapir_down();
+    if (output != STDOUT_FILENO && close(output) != 0) {
+        common_say("%s: %s", options.output, strerror(errno));
+        result = COMMON_FAILURE;
+    }
+    return result;
+}

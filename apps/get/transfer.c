@@ -1,0 +1,332 @@
+/* One HTTP exchange over a blocking socket: sends the request, lets http_parser read the response. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <http_parser.h>
+
+#include "common.h"
+#include "get/get.h"
+
+#define BUFFER_BYTES 262144
+
+/* What the parser's callbacks need. */
+struct exchange {
+    struct get_transfer *transfer;
+    struct get_progress progress;
+    bool in_value, wants_location;
+    bool head_started; /* the status line has been printed */
+    bool complete;
+    char name[16], reason[96];
+    size_t name_len, location_len;
+};
+
+static char buffer[BUFFER_BYTES];
+
+/* Writes all to a descriptor of the kernel. 0 or -1 after printing why. */
+static int write_out(int fd, const char *data, size_t bytes) {
+    while (bytes > 0) {
+        const ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno != EINTR) {
+            common_say("writing: %s", strerror(errno));
+            return -1;
+        }
+        data += n < 0 ? 0 : n;
+        bytes -= n < 0 ? 0 : (size_t)n;
+    }
+    return 0;
+}
+
+static bool prints_head(const struct exchange *exchange) {
+    return exchange->transfer->head_only || exchange->transfer->show_head;
+}
+
+static int print_head(struct exchange *exchange, const char *text, size_t bytes) {
+    return prints_head(exchange) ? write_out(exchange->transfer->output, text, bytes) : 0;
+}
+
+static int on_begin(http_parser *parser) {
+    struct exchange *exchange = parser->data;
+    exchange->in_value = exchange->wants_location = exchange->head_started = false;
+    exchange->reason[0] = '\0';
+    exchange->name_len = 0;
+    return 0;
+}
+
+static int on_status(http_parser *parser, const char *at, size_t bytes) {
+    struct exchange *exchange = parser->data;
+    const size_t used = strlen(exchange->reason);
+    snprintf(exchange->reason + used, sizeof exchange->reason - used, " %.*s", bytes > 80 ? 80 : (int)bytes, at);
+    return 0;
+}
+
+/* Prints the status line, once; http_parser says nothing of an empty reason. */
+static int start_head(http_parser *parser) {
+    struct exchange *exchange = parser->data;
+    char line[128];
+    if (exchange->head_started) {
+        return 0;
+    }
+    exchange->head_started = true;
+    const int n = snprintf(line, sizeof line, "HTTP/%u.%u %u%s", (unsigned)parser->http_major,
+                           (unsigned)parser->http_minor, (unsigned)parser->status_code, exchange->reason);
+    return print_head(exchange, line, (size_t)n);
+}
+
+static int on_field(http_parser *parser, const char *at, size_t bytes) {
+    struct exchange *exchange = parser->data;
+    if (exchange->in_value || exchange->name_len == 0) {
+        exchange->in_value = false;
+        exchange->name_len = 0;
+        if (start_head(parser) != 0 || print_head(exchange, "\r\n", 2) != 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < bytes && exchange->name_len < sizeof exchange->name - 1; i++) {
+        exchange->name[exchange->name_len++] = at[i];
+    }
+    exchange->name[exchange->name_len] = '\0';
+    return print_head(exchange, at, bytes);
+}
+
+static int on_value(http_parser *parser, const char *at, size_t bytes) {
+    struct exchange *exchange = parser->data;
+    if (!exchange->in_value) {
+        exchange->in_value = true;
+        exchange->wants_location = strcasecmp(exchange->name, "Location") == 0;
+        exchange->location_len = exchange->wants_location ? 0 : exchange->location_len;
+        if (print_head(exchange, ": ", 2) != 0) {
+            return -1;
+        }
+    }
+    if (exchange->wants_location && exchange->location_len + bytes < sizeof exchange->transfer->location) {
+        memcpy(exchange->transfer->location + exchange->location_len, at, bytes);
+        exchange->location_len += bytes;
+        exchange->transfer->location[exchange->location_len] = '\0';
+    }
+    return print_head(exchange, at, bytes);
+}
+
+static int on_headers(http_parser *parser) {
+    struct exchange *exchange = parser->data;
+    exchange->transfer->status = (int)parser->status_code;
+    if (exchange->transfer->upload == NULL && parser->content_length != UINT64_MAX) {
+        exchange->progress.total_bytes = parser->content_length;
+    }
+    if (start_head(parser) != 0 || print_head(exchange, "\r\n\r\n", 4) != 0) {
+        return -1;
+    }
+    return exchange->transfer->head_only ? 1 : 0; /* 1: no body follows, whatever the fields say */
+}
+
+static int on_body(http_parser *parser, const char *at, size_t bytes) {
+    struct exchange *exchange = parser->data;
+    struct get_transfer *transfer = exchange->transfer;
+    transfer->body_bytes += bytes;
+    if (transfer->upload == NULL) {
+        get_progress_add(&exchange->progress, bytes, common_now_us());
+    }
+    if ((transfer->drop_errors && transfer->status >= 400) ||
+        (transfer->drop_redirects && transfer->status / 100 == 3)) {
+        return 0;
+    }
+    return write_out(transfer->output, at, bytes);
+}
+
+static int on_complete(http_parser *parser) {
+    struct exchange *exchange = parser->data;
+    /* RFC 9110 15.2: interim responses come before the real one. */
+    if (parser->status_code / 100 == 1) {
+        return 0;
+    }
+    exchange->complete = true;
+    http_parser_pause(parser, 1);
+    return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_message_begin = on_begin,
+    .on_status = on_status,
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_headers_complete = on_headers,
+    .on_body = on_body,
+    .on_message_complete = on_complete,
+};
+
+static void say_errno(const char *what) {
+    if (errno == EAGAIN) {
+        common_say("%s: no progress for too long", what);
+    } else if (!common_stopped()) {
+        common_say("%s: %s", what, strerror(errno));
+    }
+}
+
+static int send_all(int fd, const char *data, size_t bytes) {
+    while (bytes > 0) {
+        const ssize_t n = tapir_send(fd, data, bytes, MSG_NOSIGNAL);
+        if (n < 0) {
+            return -1;
+        }
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Reads and parses once. 1: go on; 0: the response is whole; -1 after printing why. */
+static int receive_some(int fd, http_parser *parser, struct exchange *exchange) {
+    const ssize_t n = tapir_recv(fd, buffer, sizeof buffer, 0);
+    if (n < 0) {
+        say_errno("receiving");
+        return -1;
+    }
+    /* 0 bytes tell the parser of the end, which may be the end of the body. */
+    http_parser_execute(parser, &settings, buffer, (size_t)n);
+    const enum http_errno error = HTTP_PARSER_ERRNO(parser);
+    if (exchange->complete) {
+        return 0;
+    }
+    if (error != HPE_OK || n == 0) {
+        if (error != HPE_CB_body && error != HPE_CB_header_field) {
+            common_say("%s", n == 0 ? "the server closed the connection before the response was whole"
+                                    : http_errno_description(error));
+        }
+        return -1;
+    }
+    return 1;
+}
+
+/* Waits up to a second for a 100 Continue, or for an answer that makes sending needless. 0 or -1. */
+static int await_continue(int fd, http_parser *parser, struct exchange *exchange) {
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    if (tapir_poll(&ready, 1, 1000) <= 0) {
+        return 0;
+    }
+    return receive_some(fd, parser, exchange) < 0 ? -1 : 0;
+}
+
+/* Sends the file's bytes. 0; or -1 after printing why, unless the server has already answered. */
+static int send_file(int fd, int file, struct exchange *exchange) {
+    for (;;) {
+        const ssize_t n = read(file, buffer, sizeof buffer);
+        if (n < 0) {
+            common_say("%s: %s", exchange->transfer->upload, strerror(errno));
+            return -1;
+        }
+        if (n == 0) {
+            return 0;
+        }
+        if (send_all(fd, buffer, (size_t)n) != 0) {
+            if (errno == EPIPE || errno == ECONNRESET) {
+                return 0; /* it may have said why: read the response */
+            }
+            say_errno("sending");
+            return -1;
+        }
+        get_progress_add(&exchange->progress, (uint64_t)n, common_now_us());
+    }
+}
+
+/* Sends the request line, the fields, and with an upload the body. 0 or -1 after printing why. */
+static int send_request(int fd, int file, http_parser *parser, struct exchange *exchange) {
+    const struct get_transfer *transfer = exchange->transfer;
+    char text[GET_URL_MAX + 512];
+    char length[64] = "";
+    if (transfer->upload != NULL) {
+        struct stat info;
+        if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+            common_say("%s: not a regular file", transfer->upload);
+            return -1;
+        }
+        exchange->progress.total_bytes = (uint64_t)info.st_size;
+        snprintf(length, sizeof length, "Content-Length: %" PRIu64 "\r\nExpect: 100-continue\r\n",
+                 (uint64_t)info.st_size);
+    }
+    char port[8] = "";
+    if (transfer->url->port != 80) {
+        snprintf(port, sizeof port, ":%u", (unsigned)transfer->url->port);
+    }
+    const char *method = transfer->upload != NULL ? "PUT" : transfer->head_only ? "HEAD" : "GET";
+    const int n = snprintf(text, sizeof text,
+                           "%s %s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: tapir-get/%s\r\nAccept: */*\r\n"
+                           "Connection: close\r\n%s\r\n",
+                           method, transfer->url->target, transfer->url->host, port, TAPIR_VERSION, length);
+    if (send_all(fd, text, (size_t)n) != 0) {
+        say_errno("sending");
+        return -1;
+    }
+    if (transfer->upload == NULL) {
+        return 0;
+    }
+    if (await_continue(fd, parser, exchange) != 0) {
+        return -1;
+    }
+    return exchange->complete ? 0 : send_file(fd, file, exchange);
+}
+
+/* A connected socket whose calls give up after transfer->timeout_us; -1 after printing why. */
+static int connect_to(const struct get_transfer *transfer) {
+    struct sockaddr_in peer;
+    char text[COMMON_ADDRESS_BYTES];
+    const struct timeval timeout = {.tv_sec = (time_t)(transfer->timeout_us / 1000000),
+                                    .tv_usec = (suseconds_t)(transfer->timeout_us % 1000000)};
+    if (common_resolve(transfer->url->host, transfer->url->port, &peer) != 0) {
+        return -1;
+    }
+    int fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) {
+        common_say("socket: %s", strerror(errno));
+        return -1;
+    }
+    if (tapir_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
+        tapir_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
+        tapir_connect(fd, (const struct sockaddr *)&peer, sizeof peer) != 0) {
+        errno = errno == EINPROGRESS ? ETIMEDOUT : errno;
+        say_errno(common_address_text(&peer, text));
+        tapir_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int get_transfer_run(struct get_transfer *transfer) {
+    struct exchange exchange = {.transfer = transfer};
+    http_parser parser;
+    transfer->status = 0;
+    transfer->body_bytes = 0;
+    transfer->location[0] = '\0';
+    int file = -1;
+    if (transfer->upload != NULL) {
+        file = open(transfer->upload, O_RDONLY | O_CLOEXEC);
+        if (file < 0) {
+            common_say("%s: %s", transfer->upload, strerror(errno));
+            return -1;
+        }
+    }
+    int result = -1;
+    const int fd = connect_to(transfer);
+    if (fd >= 0) {
+        http_parser_init(&parser, HTTP_RESPONSE);
+        parser.data = &exchange;
+        exchange.progress.shown = transfer->progress;
+        exchange.progress.started_us = common_now_us();
+        result = send_request(fd, file, &parser, &exchange);
+        while (result == 0 && !exchange.complete) {
+            const int more = receive_some(fd, &parser, &exchange);
+            result = more < 0 ? -1 : 0;
+        }
+        get_progress_end(&exchange.progress, common_now_us());
+        tapir_close(fd);
+    }
+    if (file >= 0) {
+        close(file);
+    }
+    return result;
+}

@@ -1,0 +1,199 @@
+/* A small HTTP/1.1 file server: one thread, one epoll set, and a state for each connection.
+ *
+ *   server.c      accepts, waits, ends idle connections
+ *   connection.c  READING a request -> WRITING its response -> READING the next, or LINGERING to the end
+ *   request.c     http_parser's callbacks: what of a request matters to us
+ *   respond.c     decides the response: which file, which status
+ *   response.c    the response's header lines and its way to the socket
+ *   upload.c      PUT, into a temporary file that replaces the old one at the end
+ *   path.c range.c date.c mime.c   small parsers, each tested alone
+ */
+#ifndef APPS_HTTPD_HTTPD_H
+#define APPS_HTTPD_HTTPD_H
+
+#include <http_parser.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define HTTPD_TARGET_MAX    4096                      /* longer: 414 */
+#define HTTPD_HEADERS_MAX   16384                     /* bytes of header fields; more: 431 */
+#define HTTPD_HEAD_MAX      (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
+#define HTTPD_SCRATCH_BYTES 262144                    /* a read or a write at once */
+#define HTTPD_DATE_BYTES    30
+
+/* --- path.c --- */
+
+/* Decodes the path of a request target ("/a%20b/?q") to one relative to the root ("a b/", "." for the root)
+ * in path[HTTPD_TARGET_MAX + 1]. 0, or the HTTP status to answer: 400. */
+int httpd_path_decode(const char *target, char *path);
+
+/* Opens `path` below the directory `root`, never above it, whatever dots and links say. The descriptor, or
+ * a negative errno: -EXDEV when it would have escaped. */
+int httpd_path_open(int root, const char *path, int flags, mode_t mode);
+
+/* The HTTP status for an errno of httpd_path_open. */
+int httpd_path_status(int error);
+
+/* --- range.c --- */
+
+enum httpd_range { HTTPD_RANGE_WHOLE, HTTPD_RANGE_PART, HTTPD_RANGE_NEVER };
+
+/* Reads a Range field about a representation of size_bytes. PART fills *first and *last (inclusive). What is
+ * malformed, of another unit or of several parts is WHOLE, as RFC 9110 14.2 lets us. */
+enum httpd_range httpd_range_parse(const char *text, uint64_t size_bytes, uint64_t *first, uint64_t *last);
+
+/* --- date.c --- */
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) in text; returns it. */
+const char *httpd_date_format(time_t when, char text[HTTPD_DATE_BYTES]);
+
+/* Reads any of the three forms of RFC 9110 5.6.7; false: it is none. */
+bool httpd_date_parse(const char *text, time_t *when);
+
+/* --- mime.c --- */
+
+/* The media type that a file's name suggests. */
+const char *httpd_mime_type(const char *path);
+
+/* --- upload.c --- */
+
+/* A file on its way in; parent -1: none. */
+struct httpd_upload {
+    int parent, file;
+    bool replaces; /* there was one before */
+    char temporary[40], name[256];
+};
+
+/* Starts an upload to `path` below root. 0, or the HTTP status to answer. */
+int httpd_upload_begin(struct httpd_upload *upload, int root, const char *path);
+
+/* Appends. 0, or the HTTP status to answer. */
+int httpd_upload_write(struct httpd_upload *upload, const char *data, size_t bytes);
+
+/* Puts the file in its place, at once and whole. The HTTP status: 201, 204 or an error. */
+int httpd_upload_commit(struct httpd_upload *upload);
+
+/* Forgets it and removes what there is of it; nothing if there is none. */
+void httpd_upload_abort(struct httpd_upload *upload);
+
+/* --- request.c --- */
+
+struct httpd_request {
+    int status;        /* an error to answer, found while parsing; 0: none */
+    bool started;      /* some of it has come */
+    bool headers_done; /* the rest is body */
+    bool complete;
+    bool keep_alive;
+    unsigned method; /* enum http_method */
+    unsigned hosts;  /* Host fields seen */
+    size_t header_bytes, target_len;
+    struct httpd_upload upload;
+    char *capture; /* where the value of the header field at hand goes; NULL: nowhere */
+    char name[24]; /* of the header field at hand, cut: no name that matters is longer */
+    size_t name_len;
+    bool in_value;
+    char range[64], if_range[48], if_modified_since[48], expect[24], content_range[24];
+    char target[HTTPD_TARGET_MAX + 1];
+};
+
+struct httpd_connection;
+
+/* Prepares for the next request of a connection. */
+void httpd_request_reset(struct httpd_request *request);
+
+/* Parses bytes for connection->request, as far as the end of one request. The bytes used; when
+ * request.complete or request.status is set afterwards, it is time to answer. */
+size_t httpd_request_parse(struct httpd_connection *connection, const char *data, size_t bytes);
+
+/* --- response.c --- */
+
+struct httpd_response {
+    int status;
+    int file;                          /* -1: none; owned */
+    uint64_t offset_bytes, left_bytes; /* of file, still to be sent */
+    uint64_t body_bytes;               /* for the log */
+    bool keep_alive;
+    size_t head_len, head_sent;
+    char head[HTTPD_HEAD_MAX]; /* header lines, and the body too when there is no file */
+};
+
+enum httpd_sent { HTTPD_SENT_ALL, HTTPD_SENT_SOME, HTTPD_SENT_FAILED };
+
+/* Makes a response of `status` without a file: its text as body, unless it must have none or `head_only`.
+ * `fields` are further header lines, each with its CRLF. */
+void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only, time_t now);
+
+/* Makes one from [offset_bytes, offset_bytes + length_bytes) of `file`, which it takes. */
+void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only, int file,
+                         uint64_t offset_bytes, uint64_t length_bytes, time_t now);
+
+/* Sends what the socket takes, through scratch[HTTPD_SCRATCH_BYTES]. */
+enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, char *scratch);
+
+/* Closes the file. */
+void httpd_response_end(struct httpd_response *response);
+
+/* --- server.c, connection.c, respond.c --- */
+
+struct httpd_server {
+    int root;    /* the directory served */
+    bool upload; /* PUT is allowed */
+    bool log;    /* a line a request on standard output */
+    uint64_t idle_us;
+    uint32_t connections, connections_max;
+    int set, listener;
+    bool listening;     /* the listener is in the set */
+    bool short_of_room; /* accept failed for want of descriptors or memory, and nothing has ended since */
+    struct httpd_connection *oldest, *newest; /* by last progress */
+    char scratch[HTTPD_SCRATCH_BYTES];
+};
+
+enum httpd_state { HTTPD_READING, HTTPD_WRITING, HTTPD_LINGERING };
+
+struct httpd_connection {
+    struct httpd_server *server;
+    struct httpd_connection *older, *newer;
+    int fd;
+    enum httpd_state state;
+    uint32_t events; /* what the epoll set waits for */
+    uint64_t progress_us;
+    struct sockaddr_in peer;
+    http_parser parser;
+    char *pending; /* bytes of later requests, owned; NULL: none */
+    size_t pending_len, pending_used;
+    struct httpd_request request;
+    struct httpd_response response;
+};
+
+/* Serves `listener` (borrowed) until the program is asked to stop. 0, or -1 after printing why. */
+int httpd_server_run(struct httpd_server *server, int listener);
+
+/* Notes that the connection made progress, which puts off its end. */
+void httpd_server_progress(struct httpd_connection *connection);
+
+/* Makes the epoll set wait for these events on the connection. */
+int httpd_server_watch(struct httpd_connection *connection, uint32_t events);
+
+/* Gives a connection for an accepted socket, which it takes; NULL, socket closed: memory short. */
+struct httpd_connection *httpd_connection_new(struct httpd_server *server, int fd, const struct sockaddr_in *peer);
+
+/* Goes on with a connection that is ready. false: it is over, free it. */
+bool httpd_connection_ready(struct httpd_connection *connection);
+
+/* Too long without progress: says so where a request was under way. The caller frees it then. */
+void httpd_connection_expire(struct httpd_connection *connection);
+
+/* Takes the connection and closes its socket. */
+void httpd_connection_free(struct httpd_connection *connection);
+
+/* Called by the parser when the header fields are in: refuses early what need not be read, starts an upload. */
+void httpd_respond_headers(struct httpd_connection *connection);
+
+/* Fills connection->response for a complete or failed request. */
+void httpd_respond(struct httpd_connection *connection);
+
+#endif

@@ -1,0 +1,104 @@
+/* tapir-httpd: serves the files of a directory over HTTP/1.1. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "httpd/httpd.h"
+
+struct options {
+    uint16_t port;
+    uint64_t idle_us, connections_max;
+    bool upload, log;
+};
+
+static bool take_option(void *ctx, int c, const char *value) {
+    struct options *options = ctx;
+    switch (c) {
+    case 'p':
+        return common_port(value, &options->port);
+    case 'i':
+        return common_seconds(value, &options->idle_us) && options->idle_us > 0;
+    case 'c':
+        return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->connections_max);
+    case 'u':
+        options->upload = true;
+        return true;
+    default:
+        options->log = true;
+        return true;
+    }
+}
+
+/* Opens the directory, and makes sure that the kernel can keep us in it. -1 after printing why. */
+static int open_root(const char *directory) {
+    const int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) {
+        common_say("%s: %s", directory, strerror(errno));
+        return -1;
+    }
+    const int again = httpd_path_open(root, ".", O_RDONLY, 0);
+    if (again < 0) {
+        common_say("openat2: %s; it takes Linux 5.6 to serve files safely", strerror(-again));
+        close(root);
+        return -1;
+    }
+    close(again);
+    return root;
+}
+
+/* Every connection takes a descriptor, and one more while a file is sent. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv) {
+    static const struct option longs[] = {{"port", required_argument, NULL, 'p'},
+                                          {"idle", required_argument, NULL, 'i'},
+                                          {"connections", required_argument, NULL, 'c'},
+                                          {"upload", no_argument, NULL, 'u'},
+                                          {"log", no_argument, NULL, 'l'},
+                                          {0}};
+    static const struct common_program program = {
+        .name = "tapir-httpd",
+        .synopsis = "[options] DIR",
+        .help = "  -p, --port PORT       where to listen (80)\n"
+                "  -i, --idle SECONDS    end a connection after so long without progress (60)\n"
+                "  -c, --connections N   at most so many at once, others wait (10000)\n"
+                "  -u, --upload          let clients put files into DIR\n"
+                "  -l, --log             a line for each request on standard output\n",
+        .short_options = "p:i:c:ul",
+        .longs = longs,
+        .option = take_option,
+    };
+    static struct httpd_server server;
+    struct tapir_config config;
+    struct options options = {.port = 80, .idle_us = 60000000, .connections_max = 10000};
+    const int first = common_parse(&program, &config, &options, argc, argv);
+    if (argc - first != 1) {
+        common_usage("give one directory");
+    }
+    server.idle_us = options.idle_us;
+    server.connections_max = (uint32_t)options.connections_max;
+    server.upload = options.upload;
+    server.log = options.log;
+    server.root = open_root(argv[first]);
+    raise_descriptor_limit();
+    if (server.root < 0 || common_start(&config) != 0) {
+        return COMMON_FAILURE;
+    }
+    const int listener = common_listen(SOCK_STREAM | SOCK_NONBLOCK, options.port);
+    int result = -1;
+    if (listener >= 0) {
+        common_say("serving %s on %s, port %u", argv[first], config.address, (unsigned)options.port);
+        result = httpd_server_run(&server, listener);
+    }
+    tapir_down();
+    return result == 0 ? COMMON_OK : COMMON_FAILURE;
+}

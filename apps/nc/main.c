@@ -1,0 +1,99 @@
+/* tapir-nc: standard input and output over a TCP connection or UDP, as a client or a listener. */
+#include "common.h"
+#include "nc/nc.h"
+
+static bool take_option(void *ctx, int c, const char *value) {
+    struct nc_options *options = ctx;
+    switch (c) {
+    case 'l':
+        options->listen = true;
+        return true;
+    case 'u':
+        options->udp = true;
+        return true;
+    case 'N':
+        options->half_close = true;
+        return true;
+    case 'k':
+        options->keep_listening = true;
+        return true;
+    case 'v':
+        options->verbose = true;
+        return true;
+    case 'p':
+        return common_port(value, &options->source_port);
+    default:
+        return common_seconds(value, &options->idle_us);
+    }
+}
+
+/* The operands: HOST PORT, or with -l the PORT alone. */
+static void take_operands(struct nc_options *options, int count, char **operands) {
+    if (options->listen && count == 0 && options->source_port != 0) {
+        options->port = options->source_port; /* nc -l -p PORT, as traditional netcats want it */
+        return;
+    }
+    if (count != (options->listen ? 1 : 2)) {
+        common_usage("give %s", options->listen ? "the port to listen on" : "a host and a port");
+    }
+    options->host = options->listen ? NULL : operands[0];
+    if (!common_port(operands[count - 1], &options->port)) {
+        common_usage("%s is no port", operands[count - 1]);
+    }
+    if (options->keep_listening && !options->listen) {
+        common_usage("-k goes with -l");
+    }
+}
+
+static int serve(const struct nc_options *options) {
+    const int listener = common_listen((options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, options->port);
+    int result = listener < 0 ? -1 : 0;
+    bool again = result == 0;
+    while (again && result == 0) {
+        const int fd = nc_accept(options, listener);
+        result = fd < 0 ? -1 : nc_relay(options, fd);
+        if (fd >= 0 && fd != listener) {
+            tapir_close(fd);
+        }
+        again = options->keep_listening && !options->udp && !common_stopped();
+    }
+    if (listener >= 0) {
+        tapir_close(listener);
+    }
+    return result;
+}
+
+int main(int argc, char **argv) {
+    static const struct common_program program = {
+        .name = "tapir-nc",
+        .synopsis = "[options] HOST PORT\n       tapir-nc [options] -l PORT",
+        .help = "  -l           listen on PORT and take one connection\n"
+                "  -k           with -l: after that one, the next\n"
+                "  -u           UDP instead of TCP\n"
+                "  -N           at the end of input shut down the sending side (with -u: end)\n"
+                "  -p PORT      source port\n"
+                "  -w SECONDS   give up after this long without a connection or data\n"
+                "  -v           say who is connected\n",
+        .short_options = "lkuNp:w:v",
+        .option = take_option,
+    };
+    struct tapir_config config;
+    struct nc_options options = {0};
+    const int first = common_parse(&program, &config, &options, argc, argv);
+    take_operands(&options, argc - first, argv + first);
+    if (common_start(&config) != 0) {
+        return COMMON_FAILURE;
+    }
+    int result = -1;
+    if (options.listen) {
+        result = serve(&options);
+    } else {
+        const int fd = nc_connect(&options);
+        if (fd >= 0) {
+            result = nc_relay(&options, fd);
+            tapir_close(fd);
+        }
+    }
+    tapir_down();
+    return result == 0 || common_stopped() ? COMMON_OK : COMMON_FAILURE;
+}

@@ -1,0 +1,86 @@
+/* Moves bytes between standard input and output and a socket, whichever is ready. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "nc/nc.h"
+
+/* One way through. */
+struct flow {
+    int from, to;
+    bool ended; /* `from` has given its last byte */
+    size_t start, end;
+    char buffer[65536];
+};
+
+/* Does this flow have anything left to do? */
+static bool flow_open(const struct flow *flow) {
+    return !flow->ended || flow->start < flow->end;
+}
+
+/* A datagram must be read and sent whole, so reading waits until the last one has gone. 0 or -1 with errno. */
+static int flow_fill(struct flow *flow) {
+    const ssize_t n = tapir_read(flow->from, flow->buffer, sizeof flow->buffer);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    }
+    flow->ended = n == 0;
+    flow->start = 0;
+    flow->end = (size_t)n;
+    return 0;
+}
+
+static int flow_drain(struct flow *flow) {
+    const ssize_t n = tapir_write(flow->to, flow->buffer + flow->start, flow->end - flow->start);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    }
+    flow->start += (size_t)n;
+    return 0;
+}
+
+/* What to wait for: the source while the buffer is empty, the sink while it is not. */
+static struct pollfd flow_wanted(const struct flow *flow) {
+    if (flow->start < flow->end) {
+        return (struct pollfd){.fd = flow->to, .events = POLLOUT};
+    }
+    return (struct pollfd){.fd = flow->ended ? -1 : flow->from, .events = POLLIN};
+}
+
+static int flow_move(struct flow *flow) {
+    return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow);
+}
+
+int nc_relay(const struct nc_options *options, int fd) {
+    static struct flow out, in;
+    bool shut = false;
+    out = (struct flow){.from = STDIN_FILENO, .to = fd};
+    in = (struct flow){.from = fd, .to = STDOUT_FILENO};
+    while (flow_open(&in) && !common_stopped()) {
+        if (!flow_open(&out) && options->half_close && !shut) {
+            shut = true;
+            if (options->udp) {
+                return 0; /* datagrams have no end to wait for */
+            }
+            tapir_shutdown(fd, SHUT_WR);
+        }
+        struct pollfd wanted[2] = {flow_wanted(&out), flow_wanted(&in)};
+        const int count = tapir_poll(wanted, 2, options->idle_us == 0 ? -1 : (int)(options->idle_us / 1000));
+        if (count == 0) {
+            return 0; /* idle for as long as we were told to wait */
+        }
+        if (count < 0 && errno != EINTR) {
+            common_say("poll: %s", strerror(errno));
+            return -1;
+        }
+        if (count > 0 &&
+            ((wanted[0].revents != 0 && flow_move(&out) != 0) || (wanted[1].revents != 0 && flow_move(&in) != 0))) {
+            common_say("%s", strerror(errno));
+            return -1;
+        }
+        /* An empty datagram is no end. */
+        in.ended = in.ended && !options->udp;
+    }
+    return 0;
+}

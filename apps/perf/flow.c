@@ -1,0 +1,136 @@
+/* The flows of a measurement, with blocking calls: whoever waits drives the stack. */
+#include <errno.h>
+
+#include "common.h"
+#include "perf/perf.h"
+
+/* Relaxed: a reporter that sees a count a moment late is no worse for it. */
+static void count_bytes(struct perf_count *count, size_t bytes) {
+    atomic_fetch_add_explicit(&count->bytes, bytes, memory_order_relaxed);
+}
+
+int perf_flow_send_all(int fd, const void *data, size_t bytes) {
+    const char *at = data;
+    while (bytes > 0) {
+        const ssize_t n = tapir_send(fd, at, bytes, MSG_NOSIGNAL);
+        if (n < 0) {
+            return -1;
+        }
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int perf_flow_recv_all(int fd, void *data, size_t bytes) {
+    char *at = data;
+    while (bytes > 0) {
+        const ssize_t n = tapir_recv(fd, at, bytes, 0);
+        if (n <= 0) {
+            errno = n == 0 ? ECONNRESET : errno;
+            return -1;
+        }
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count) {
+    static const char zeros[PERF_BUFFER_BYTES];
+    while (!atomic_load_explicit(stop, memory_order_relaxed) &&
+           (until_us == TAPIR_NEVER || common_now_us() < until_us)) {
+        const ssize_t n = tapir_send(fd, zeros, sizeof zeros, MSG_NOSIGNAL);
+        if (n < 0) {
+            return -1;
+        }
+        count_bytes(count, (size_t)n);
+    }
+    return 0;
+}
+
+int perf_flow_sink(int fd, char *buffer, struct perf_count *count) {
+    for (;;) {
+        const ssize_t n = tapir_recv(fd, buffer, PERF_BUFFER_BYTES, 0);
+        if (n <= 0) {
+            return (int)n;
+        }
+        count_bytes(count, (size_t)n);
+    }
+}
+
+int perf_flow_echo(int fd, char *buffer, struct perf_count *count) {
+    for (;;) {
+        const ssize_t n = tapir_recv(fd, buffer, PERF_BUFFER_BYTES, 0);
+        if (n <= 0) {
+            return (int)n;
+        }
+        if (perf_flow_send_all(fd, buffer, (size_t)n) != 0) {
+            return -1;
+        }
+        count_bytes(count, (size_t)n);
+    }
+}
+
+/* Receives a message of any size through the buffer. 0; -1 with errno; 1: the peer ended before its first byte. */
+static int receive_message(int fd, char *buffer, size_t bytes) {
+    bool begun = false;
+    while (bytes > 0) {
+        const ssize_t n = tapir_recv(fd, buffer, bytes < PERF_BUFFER_BYTES ? bytes : PERF_BUFFER_BYTES, 0);
+        if (n < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            errno = ECONNRESET;
+            return begun ? -1 : 1;
+        }
+        begun = true;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+static int send_message(int fd, const char *buffer, size_t bytes) {
+    while (bytes > 0) {
+        const size_t part = bytes < PERF_BUFFER_BYTES ? bytes : PERF_BUFFER_BYTES;
+        if (perf_flow_send_all(fd, buffer, part) != 0) {
+            return -1;
+        }
+        bytes -= part;
+    }
+    return 0;
+}
+
+static void count_transaction(struct perf_count *count, const struct perf_order *order) {
+    atomic_fetch_add_explicit(&count->transactions, 1, memory_order_relaxed);
+    count_bytes(count, (size_t)order->request_bytes + order->response_bytes);
+}
+
+int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
+                  struct perf_count *count, struct perf_latency *latency) {
+    uint64_t now_us = common_now_us();
+    while (!atomic_load_explicit(stop, memory_order_relaxed) && now_us < until_us) {
+        const uint64_t asked_us = now_us;
+        if (send_message(fd, buffer, order->request_bytes) != 0 ||
+            receive_message(fd, buffer, order->response_bytes) != 0) {
+            return -1;
+        }
+        now_us = common_now_us();
+        perf_latency_add(latency, now_us - asked_us);
+        count_transaction(count, order);
+    }
+    return 0;
+}
+
+int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struct perf_count *count) {
+    for (;;) {
+        const int got = receive_message(fd, buffer, order->request_bytes);
+        if (got != 0) {
+            return got < 0 ? -1 : 0;
+        }
+        if (send_message(fd, buffer, order->response_bytes) != 0) {
+            return -1;
+        }
+        count_transaction(count, order);
+    }
+}

@@ -1,0 +1,146 @@
+/* tapir-perf: measures TCP, as the client or the server of its own protocol, or serves plain ports for other tools. */
+#include "common.h"
+#include "perf/perf.h"
+
+enum {
+    OPTION_SERVER = 1,
+    OPTION_REVERSE,
+    OPTION_RR,
+    OPTION_REQUEST,
+    OPTION_RESPONSE,
+    OPTION_DISCARD,
+    OPTION_SOURCE,
+    OPTION_ECHO,
+    OPTION_JSON,
+};
+
+struct options {
+    bool server, reverse, rr, json;
+    uint16_t port, discard, source, echo;
+    uint64_t duration_us, interval_us, parallel, request_bytes, response_bytes;
+    bool interval_given;
+};
+
+static bool take_option(void *ctx, int c, const char *value) {
+    struct options *options = ctx;
+    switch (c) {
+    case OPTION_SERVER:
+        options->server = true;
+        return true;
+    case OPTION_REVERSE:
+        options->reverse = true;
+        return true;
+    case OPTION_RR:
+        options->rr = true;
+        return true;
+    case OPTION_JSON:
+        options->json = true;
+        return true;
+    case OPTION_REQUEST:
+        return common_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
+    case OPTION_RESPONSE:
+        return common_number(value, 1, PERF_MESSAGE_MAX, &options->response_bytes);
+    case OPTION_DISCARD:
+        return common_port(value, &options->discard);
+    case OPTION_SOURCE:
+        return common_port(value, &options->source);
+    case OPTION_ECHO:
+        return common_port(value, &options->echo);
+    case 'p':
+        return common_port(value, &options->port);
+    case 't':
+        return common_seconds(value, &options->duration_us) && options->duration_us > 0;
+    case 'i':
+        options->interval_given = true;
+        return common_seconds(value, &options->interval_us) && options->interval_us >= 10000;
+    default:
+        return common_number(value, 1, PERF_PARALLEL_MAX, &options->parallel);
+    }
+}
+
+static int run_server(const struct options *options) {
+    const struct perf_server_options server = {
+        .port = options->server ? options->port : 0,
+        .discard = options->discard,
+        .source = options->source,
+        .echo = options->echo,
+        .interval_us = options->interval_given ? options->interval_us : 0,
+    };
+    return perf_server_run(&server);
+}
+
+static int run_client(const struct options *options, const char *host) {
+    const struct perf_client_options client = {
+        .host = host,
+        .port = options->port,
+        .order = {.test = options->rr        ? PERF_TRANSACTIONS
+                          : options->reverse ? PERF_DOWNLOAD
+                                             : PERF_UPLOAD,
+                  .request_bytes = (uint32_t)options->request_bytes,
+                  .response_bytes = (uint32_t)options->response_bytes,
+                  .duration_us = options->duration_us},
+        .parallel = (unsigned)options->parallel,
+        .duration_us = options->duration_us,
+        .interval_us = options->interval_us,
+        .json = options->json,
+    };
+    return perf_client_run(&client);
+}
+
+int main(int argc, char **argv) {
+    static const struct option longs[] = {{"server", no_argument, NULL, OPTION_SERVER},
+                                          {"port", required_argument, NULL, 'p'},
+                                          {"reverse", no_argument, NULL, OPTION_REVERSE},
+                                          {"rr", no_argument, NULL, OPTION_RR},
+                                          {"request", required_argument, NULL, OPTION_REQUEST},
+                                          {"response", required_argument, NULL, OPTION_RESPONSE},
+                                          {"time", required_argument, NULL, 't'},
+                                          {"interval", required_argument, NULL, 'i'},
+                                          {"parallel", required_argument, NULL, 'P'},
+                                          {"json", no_argument, NULL, OPTION_JSON},
+                                          {"discard", required_argument, NULL, OPTION_DISCARD},
+                                          {"source", required_argument, NULL, OPTION_SOURCE},
+                                          {"echo", required_argument, NULL, OPTION_ECHO},
+                                          {0}};
+    static const struct common_program program = {
+        .name = "tapir-perf",
+        .synopsis = "[options] HOST\n       tapir-perf [options] --server [--discard PORT --source PORT --echo PORT]",
+        .help = "  --server              answer tapir-perf clients\n"
+                "  --discard PORT        serve a port that throws away what it gets\n"
+                "  --source PORT         serve a port that sends without end\n"
+                "  --echo PORT           serve a port that sends back what it gets\n"
+                "  -p, --port PORT       of the server (5201)\n"
+                "  --reverse             the server sends\n"
+                "  --rr                  requests and responses instead of bulk\n"
+                "  --request BYTES       of a request (1)\n"
+                "  --response BYTES      of a response (1)\n"
+                "  -t, --time SECONDS    (10)\n"
+                "  -i, --interval SECONDS  between reports (1; a server: none)\n"
+                "  -P, --parallel N      connections (1)\n"
+                "  --json                one JSON object at the end instead of lines\n",
+        .short_options = "p:t:i:P:",
+        .longs = longs,
+        .option = take_option,
+    };
+    struct tapir_config config;
+    struct options options = {.port = PERF_PORT,
+                              .duration_us = 10000000,
+                              .interval_us = 1000000,
+                              .parallel = 1,
+                              .request_bytes = 1,
+                              .response_bytes = 1};
+    const int first = common_parse(&program, &config, &options, argc, argv);
+    const bool serves = options.server || options.discard != 0 || options.source != 0 || options.echo != 0;
+    if (serves ? argc != first : argc - first != 1) {
+        common_usage("%s", serves ? "a server has no operands" : "give one host, or --server");
+    }
+    if (options.rr && options.reverse) {
+        common_usage("--rr goes both ways: --reverse makes no sense with it");
+    }
+    if (common_start(&config) != 0) {
+        return COMMON_FAILURE;
+    }
+    const int result = serves ? run_server(&options) : run_client(&options, argv[first]);
+    tapir_down();
+    return result == 0 || common_stopped() ? COMMON_OK : COMMON_FAILURE;
+}

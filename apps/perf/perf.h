@@ -1,0 +1,124 @@
+/* Measuring TCP: the protocol, the flows that move bytes, a client that reports and a server that answers. */
+#ifndef APPS_PERF_PERF_H
+#define APPS_PERF_PERF_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PERF_PORT         5201
+#define PERF_BUFFER_BYTES 262144 /* large calls: one lock and one wake-up for many segments */
+#define PERF_PARALLEL_MAX 128
+#define PERF_MESSAGE_MAX  (16U << 20) /* of one request or response */
+
+/* --- protocol.c: docs/tapir-perf-protocol.md --- */
+
+enum perf_test { PERF_UPLOAD, PERF_DOWNLOAD, PERF_TRANSACTIONS };
+
+#define PERF_ORDER_BYTES  32
+#define PERF_RESULT_BYTES 24
+
+/* What the client wants of one connection. */
+struct perf_order {
+    enum perf_test test;
+    uint32_t request_bytes, response_bytes; /* PERF_TRANSACTIONS */
+    uint64_t duration_us;                   /* PERF_DOWNLOAD */
+};
+
+/* What the server counted. */
+struct perf_result {
+    uint64_t bytes, elapsed_us;
+};
+
+void perf_order_write(const struct perf_order *order, uint8_t wire[PERF_ORDER_BYTES]);
+bool perf_order_read(struct perf_order *order, const uint8_t wire[PERF_ORDER_BYTES]);
+void perf_result_write(const struct perf_result *result, uint8_t wire[PERF_RESULT_BYTES]);
+bool perf_result_read(struct perf_result *result, const uint8_t wire[PERF_RESULT_BYTES]);
+
+/* --- latency.c --- */
+
+#define PERF_LATENCY_BUCKETS 1024
+
+/* A histogram whose buckets are at most 1/16 of their value wide. */
+struct perf_latency {
+    uint64_t count, min_us, max_us;
+    uint64_t buckets[PERF_LATENCY_BUCKETS];
+};
+
+void perf_latency_add(struct perf_latency *latency, uint64_t us);
+void perf_latency_merge(struct perf_latency *into, const struct perf_latency *from);
+
+/* The value that `percent` of the samples do not exceed, to a bucket's width; 0 if there are none. */
+uint64_t perf_latency_percentile(const struct perf_latency *latency, double percent);
+
+/* --- flow.c: blocking flows; each returns 0 at its regular end and -1 with errno --- */
+
+/* What has passed so far, read by whoever reports. */
+struct perf_count {
+    atomic_uint_least64_t bytes, transactions;
+};
+
+int perf_flow_send_all(int fd, const void *data, size_t bytes);
+int perf_flow_recv_all(int fd, void *data, size_t bytes);
+
+/* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop. */
+int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count);
+
+/* Receives until the peer's end. `buffer` has PERF_BUFFER_BYTES, here and below. */
+int perf_flow_sink(int fd, char *buffer, struct perf_count *count);
+
+/* Sends back what comes, until the peer's end. */
+int perf_flow_echo(int fd, char *buffer, struct perf_count *count);
+
+/* The two sides of request and response. The client's ends at the time or at *stop. */
+int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
+                  struct perf_count *count, struct perf_latency *latency);
+int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struct perf_count *count);
+
+/* --- report.c --- */
+
+/* User and system time of this process so far. */
+uint64_t perf_report_cpu_us(void);
+
+/* Prints the line of an interval: `what` is who, start and end count from the beginning. */
+void perf_report_interval(const char *what, uint64_t start_us, uint64_t end_us, uint64_t bytes, uint64_t transactions);
+
+/* One finished measurement. */
+struct perf_summary {
+    enum perf_test test;
+    unsigned parallel;
+    uint64_t bytes, transactions, elapsed_us, cpu_us;
+    const struct perf_latency *latency; /* PERF_TRANSACTIONS */
+    const uint64_t *interval_bytes;     /* what passed in each interval... */
+    size_t interval_count;
+    uint64_t interval_us; /* ...of this length */
+};
+
+void perf_report_summary(const struct perf_summary *summary);
+void perf_report_json(const struct perf_summary *summary);
+
+/* --- client.c, server.c --- */
+
+struct perf_client_options {
+    const char *host;
+    uint16_t port;
+    struct perf_order order;
+    unsigned parallel;
+    uint64_t duration_us, interval_us;
+    bool json;
+};
+
+/* Runs one measurement. 0, or -1 after printing why. */
+int perf_client_run(const struct perf_client_options *options);
+
+/* Ports to serve; 0: not that one. */
+struct perf_server_options {
+    uint16_t port, discard, source, echo;
+    uint64_t interval_us; /* 0: no interval lines */
+};
+
+/* Serves until the program is asked to stop. 0, or -1 after printing why. */
+int perf_server_run(const struct perf_server_options *options);
+
+#endif

@@ -1,0 +1,193 @@
+/* Serves measurements, and plain discard, source and echo ports: a thread for each connection. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "perf/perf.h"
+
+enum service { SERVE_ORDERS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES };
+
+struct server {
+    struct pollfd listeners[SERVICES]; /* fd -1: not served */
+    uint64_t interval_us;
+    struct perf_count total;
+    atomic_bool stop;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    unsigned running; /* threads */
+};
+
+struct job {
+    struct server *server;
+    enum service service;
+    int fd;
+};
+
+/* Does what the client orders. 0 or -1 with errno. */
+static int serve_order(struct server *server, int fd, char *buffer) {
+    uint8_t wire[PERF_ORDER_BYTES];
+    struct perf_order order;
+    struct perf_count count = {0};
+    if (perf_flow_recv_all(fd, wire, sizeof wire) != 0) {
+        return -1;
+    }
+    if (!perf_order_read(&order, wire)) {
+        errno = EPROTO;
+        return -1;
+    }
+    const uint64_t started_us = common_now_us();
+    if (order.test == PERF_DOWNLOAD) {
+        if (perf_flow_source(fd, started_us + order.duration_us, &server->stop, &server->total) != 0) {
+            return -1;
+        }
+        return tapir_shutdown(fd, SHUT_WR);
+    }
+    if (order.test == PERF_TRANSACTIONS) {
+        return perf_flow_answer(fd, &order, buffer, &server->total);
+    }
+    if (perf_flow_sink(fd, buffer, &count) != 0) {
+        return -1;
+    }
+    const struct perf_result result = {.bytes = atomic_load(&count.bytes), .elapsed_us = common_now_us() - started_us};
+    atomic_fetch_add(&server->total.bytes, result.bytes);
+    uint8_t report[PERF_RESULT_BYTES];
+    perf_result_write(&result, report);
+    return perf_flow_send_all(fd, report, sizeof report);
+}
+
+static int serve(struct server *server, enum service service, int fd, char *buffer) {
+    switch (service) {
+    case SERVE_DISCARD:
+        return perf_flow_sink(fd, buffer, &server->total);
+    case SERVE_SOURCE:
+        return perf_flow_source(fd, TAPIR_NEVER, &server->stop, &server->total);
+    case SERVE_ECHO:
+        return perf_flow_echo(fd, buffer, &server->total);
+    default:
+        return serve_order(server, fd, buffer);
+    }
+}
+
+static void *run_job(void *ctx) {
+    struct job job = *(struct job *)ctx;
+    struct server *server = job.server;
+    char *buffer = malloc(PERF_BUFFER_BYTES);
+    const int on = 1;
+    free(ctx);
+    tapir_setsockopt(job.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* A source ends when its peer goes away, and clients may leave whenever they like. */
+    if ((buffer == NULL || serve(server, job.service, job.fd, buffer) != 0) && !atomic_load(&server->stop) &&
+        errno != ECONNRESET && errno != EPIPE) {
+        common_say("a connection ended: %s", strerror(errno));
+    }
+    tapir_close(job.fd);
+    free(buffer);
+    pthread_mutex_lock(&server->lock);
+    server->running--;
+    pthread_cond_signal(&server->ended);
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+/* Takes a connection and gives it a thread. 0, or -1 when accepting cannot go on. */
+static int accept_one(struct server *server, enum service service) {
+    const int fd = tapir_accept(server->listeners[service].fd, NULL, NULL);
+    if (fd < 0) {
+        if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) {
+            return 0;
+        }
+        common_say("accept: %s", strerror(errno));
+        return -1;
+    }
+    struct job *job = malloc(sizeof *job);
+    if (job == NULL) {
+        tapir_close(fd);
+        return 0;
+    }
+    *job = (struct job){.server = server, .service = service, .fd = fd};
+    pthread_mutex_lock(&server->lock);
+    server->running++;
+    pthread_mutex_unlock(&server->lock);
+    const int why = common_thread(run_job, job);
+    if (why != 0) {
+        common_say("no thread for a connection: %s", strerror(why));
+        tapir_close(fd);
+        free(job);
+        pthread_mutex_lock(&server->lock);
+        server->running--;
+        pthread_mutex_unlock(&server->lock);
+    }
+    return 0;
+}
+
+/* Accepts on every port until stopped, and reports in between. */
+static int accept_all(struct server *server) {
+    const uint64_t started_us = common_now_us();
+    uint64_t reported_us = started_us;
+    uint64_t bytes = 0;
+    uint64_t transactions = 0;
+    int result = 0;
+    while (result == 0 && !common_stopped()) {
+        const int wait_ms = server->interval_us == 0 ? -1 : (int)(server->interval_us / 1000);
+        const int count = tapir_poll(server->listeners, SERVICES, wait_ms);
+        if (count < 0 && errno != EINTR) {
+            common_say("poll: %s", strerror(errno));
+            return -1;
+        }
+        for (int i = 0; i < SERVICES && count > 0 && result == 0; i++) {
+            if (server->listeners[i].revents != 0) {
+                result = accept_one(server, (enum service)i);
+            }
+        }
+        const uint64_t now_us = common_now_us();
+        if (server->interval_us != 0 && now_us - reported_us >= server->interval_us) {
+            const uint64_t all = atomic_load(&server->total.bytes);
+            const uint64_t all_transactions = atomic_load(&server->total.transactions);
+            if (all > bytes) {
+                perf_report_interval("server", reported_us - started_us, now_us - started_us, all - bytes,
+                                     all_transactions - transactions);
+            }
+            bytes = all;
+            transactions = all_transactions;
+            reported_us = now_us;
+        }
+    }
+    return result;
+}
+
+/* Closes the sockets under the threads, by taking the stack down, and waits for them: they use `server`. */
+static void end_threads(struct server *server) {
+    atomic_store(&server->stop, true);
+    tapir_down();
+    pthread_mutex_lock(&server->lock);
+    while (server->running > 0) {
+        pthread_cond_wait(&server->ended, &server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+int perf_server_run(const struct perf_server_options *options) {
+    static struct server server;
+    const uint16_t ports[SERVICES] = {options->port, options->discard, options->source, options->echo};
+    int result = 0;
+    server.interval_us = options->interval_us;
+    pthread_mutex_init(&server.lock, NULL);
+    pthread_cond_init(&server.ended, NULL);
+    for (int i = 0; i < SERVICES; i++) {
+        server.listeners[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+        if (ports[i] != 0 && result == 0) {
+            server.listeners[i].fd = common_listen(SOCK_STREAM | SOCK_NONBLOCK, ports[i]);
+            result = server.listeners[i].fd < 0 ? -1 : 0;
+        }
+    }
+    if (result == 0) {
+        common_say("serving");
+        result = accept_all(&server);
+    }
+    end_threads(&server);
+    return result;
+}

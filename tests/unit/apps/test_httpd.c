@@ -1,0 +1,310 @@
+/* The web server's parsers: paths that stay inside, ranges, dates, types, requests. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "httpd/httpd.h"
+
+/* --- paths --- */
+
+static const char *decoded(const char *target) {
+    static char path[HTTPD_TARGET_MAX + 1];
+    return httpd_path_decode(target, path) == 0 ? path : NULL;
+}
+
+Test(httpd_path, decodes) {
+    static const char *const good[][2] = {
+        {"/", "."},          {"/a/b.txt", "a/b.txt"}, {"/a%20b", "a b"},
+        {"/a/?q=1", "a/"},   {"///a", "a"},           {"/%2fetc/passwd", "etc/passwd"},
+        {"/%2F%2f%2f", "."}, {"/%41%5a%7e", "AZ~"},   {"http://host/x", "x"},
+        {"/../x", "../x"},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        cr_assert_not_null(decoded(good[i][0]), "%s", good[i][0]);
+        cr_assert_str_eq(decoded(good[i][0]), good[i][1], "%s", good[i][0]);
+    }
+}
+
+Test(httpd_path, refuses_what_is_no_path) {
+    static const char *const bad[] = {"", "/%", "/%4", "/%4g", "/%zz", "/a%00b", "host", "http://host"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert_null(decoded(bad[i]), "%s", bad[i]);
+    }
+}
+
+static char directory[] = "/tmp/tapir-unit-httpd-XXXXXX";
+static int root = -1;
+
+static void write_file(const char *name, const char *text) {
+    const int fd = openat(root, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static void make_root(void) {
+    cr_assert_not_null(mkdtemp(directory));
+    root = open(directory, O_RDONLY | O_DIRECTORY);
+    cr_assert_eq(mkdirat(root, "sub", 0755), 0);
+    write_file("sub/file", "inside");
+    cr_assert_eq(symlinkat("sub/file", root, "good"), 0);
+    cr_assert_eq(symlinkat("/etc/passwd", root, "absolute"), 0);
+    cr_assert_eq(symlinkat("../../../../../../../../etc/passwd", root, "relative"), 0);
+    cr_assert_eq(symlinkat("loop", root, "loop"), 0);
+    cr_assert_eq(symlinkat("/", root, "slash"), 0);
+}
+
+static void remove_root(void) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    cr_assert_eq(system(command), 0);
+    close(root);
+}
+
+TestSuite(httpd_root, .init = make_root, .fini = remove_root);
+
+Test(httpd_root, no_path_leads_out) {
+    static const char *const bad[] = {"..",          "../",      "sub/../..", "sub/../../x",
+                                      "absolute",    "relative", "slash",     "slash/etc",
+                                      "/etc/passwd", "/",        "loop",      "sub/../../../../../../../../etc/passwd"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const int fd = httpd_path_open(root, bad[i], O_RDONLY, 0);
+        cr_assert_lt(fd, 0, "%s", bad[i]);
+        cr_assert_eq(httpd_path_status(-fd), 403, "%s: %d", bad[i], -fd);
+    }
+    static const char *const good[] = {".", "sub", "sub/file", "sub/../sub/file", "good", "./sub/./file"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        const int fd = httpd_path_open(root, good[i], O_RDONLY, 0);
+        cr_assert_geq(fd, 0, "%s", good[i]);
+        close(fd);
+    }
+    cr_assert_eq(httpd_path_status(-httpd_path_open(root, "nope", O_RDONLY, 0)), 404);
+    cr_assert_eq(httpd_path_status(-httpd_path_open(root, "sub/file/x", O_RDONLY, 0)), 404);
+}
+
+static int entries(void) {
+    char command[128];
+    snprintf(command, sizeof command, "ls -A %s | wc -l", directory);
+    FILE *list = popen(command, "r");
+    int count = -1;
+    cr_assert_eq(fscanf(list, "%d", &count), 1);
+    pclose(list);
+    return count;
+}
+
+Test(httpd_root, an_upload_appears_whole_or_not_at_all) {
+    struct httpd_upload upload = {.parent = -1, .file = -1};
+    const int before = entries();
+    struct stat info;
+    cr_assert_eq(httpd_upload_begin(&upload, root, "new"), 0);
+    cr_assert_eq(httpd_upload_write(&upload, "hello", 5), 0);
+    cr_assert_eq(fstatat(root, "new", &info, 0), -1, "visible before it is whole");
+    cr_assert_eq(httpd_upload_commit(&upload), 201);
+    cr_assert_eq(fstatat(root, "new", &info, 0), 0);
+    cr_assert_eq(info.st_size, 5);
+    cr_assert_eq(httpd_upload_begin(&upload, root, "new"), 0);
+    cr_assert_eq(httpd_upload_commit(&upload), 204);
+    cr_assert_eq(httpd_upload_begin(&upload, root, "gone"), 0);
+    httpd_upload_abort(&upload);
+    httpd_upload_abort(&upload);
+    cr_assert_eq(entries(), before + 1);
+}
+
+Test(httpd_root, an_upload_stays_inside) {
+    static const struct {
+        const char *path;
+        int status;
+    } bad[] = {{"../x", 403}, {"slash/tmp/x", 403}, {"nodir/x", 404}, {"sub", 409},       {"sub/", 409},
+               {".", 409},    {"..", 409},          {"sub/..", 409},  {"sub/file/x", 404}};
+    const int before = entries();
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct httpd_upload upload = {.parent = -1, .file = -1};
+        cr_assert_eq(httpd_upload_begin(&upload, root, bad[i].path), bad[i].status, "%s", bad[i].path);
+        cr_assert(upload.parent < 0 && upload.file < 0);
+    }
+    /* A link is replaced itself; what it points at is left alone. */
+    struct httpd_upload upload = {.parent = -1, .file = -1};
+    struct stat info;
+    cr_assert_eq(httpd_upload_begin(&upload, root, "absolute"), 0);
+    cr_assert_eq(httpd_upload_commit(&upload), 204);
+    cr_assert_eq(fstatat(root, "absolute", &info, AT_SYMLINK_NOFOLLOW), 0);
+    cr_assert(S_ISREG(info.st_mode));
+    cr_assert_eq(entries(), before);
+}
+
+/* --- ranges --- */
+
+Test(httpd_range, parts) {
+    static const struct {
+        const char *text;
+        uint64_t size, first, last;
+    } good[] = {
+        {"bytes=0-0", 100, 0, 0},
+        {"bytes=10-19", 100, 10, 19},
+        {"Bytes=90-", 100, 90, 99},
+        {"bytes=90-1000", 100, 90, 99},
+        {"bytes=-1", 100, 99, 99},
+        {"bytes=-100", 100, 0, 99},
+        {"bytes=-1000", 100, 0, 99},
+        {"bytes=0-99999999999999999999999", 100, 0, 99},
+        {"bytes=5000000000-5000000001", 6000000000, 5000000000, 5000000001},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        uint64_t first = 0;
+        uint64_t last = 0;
+        cr_assert_eq(httpd_range_parse(good[i].text, good[i].size, &first, &last), HTTPD_RANGE_PART, "%s",
+                     good[i].text);
+        cr_assert_eq(first, good[i].first, "%s", good[i].text);
+        cr_assert_eq(last, good[i].last, "%s", good[i].text);
+    }
+}
+
+Test(httpd_range, never_and_whole) {
+    static const char *const never[] = {"bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999-"};
+    static const char *const whole[] = {"",          "bytes",         "bytes=",    "bytes=-",    "bytes=a-b",
+                                        "bytes=5-4", "bytes=0-1,3-4", "lines=0-1", "bytes=0-1x", "bytes= 0-1",
+                                        "?",         "bytes=--1"};
+    uint64_t first;
+    uint64_t last;
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
+        cr_assert_eq(httpd_range_parse(never[i], 100, &first, &last), HTTPD_RANGE_NEVER, "%s", never[i]);
+    }
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        cr_assert_eq(httpd_range_parse(whole[i], 100, &first, &last), HTTPD_RANGE_WHOLE, "%s", whole[i]);
+    }
+    cr_assert_eq(httpd_range_parse("bytes=0-", 0, &first, &last), HTTPD_RANGE_NEVER);
+    cr_assert_eq(httpd_range_parse("bytes=-5", 0, &first, &last), HTTPD_RANGE_NEVER);
+}
+
+/* --- dates and types --- */
+
+Test(httpd_date, three_forms_of_one_moment) {
+    char text[HTTPD_DATE_BYTES];
+    static const char *const forms[] = {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+                                        "Sun Nov  6 08:49:37 1994"};
+    for (size_t i = 0; i < 3; i++) {
+        time_t when = 0;
+        cr_assert(httpd_date_parse(forms[i], &when), "%s", forms[i]);
+        cr_assert_eq(when, 784111777, "%s", forms[i]);
+    }
+    cr_assert_str_eq(httpd_date_format(784111777, text), forms[0]);
+    time_t when;
+    cr_assert_not(httpd_date_parse("yesterday", &when));
+    cr_assert_not(httpd_date_parse("Sun, 06 Nov 1994 08:49:37 GMT+1", &when));
+    cr_assert_not(httpd_date_parse("", &when));
+}
+
+Test(httpd_mime, by_suffix) {
+    cr_assert_str_eq(httpd_mime_type("a/b.html"), "text/html; charset=utf-8");
+    cr_assert_str_eq(httpd_mime_type("A.PNG"), "image/png");
+    cr_assert_str_eq(httpd_mime_type("dir.html/file"), "application/octet-stream");
+    cr_assert_str_eq(httpd_mime_type("noext"), "application/octet-stream");
+    cr_assert_str_eq(httpd_mime_type("."), "application/octet-stream");
+}
+
+/* --- requests --- */
+
+static struct httpd_server server;
+
+static struct httpd_connection *connection_new(void) {
+    struct httpd_connection *connection = calloc(1, sizeof *connection);
+    connection->server = &server;
+    connection->fd = -1;
+    http_parser_init(&connection->parser, HTTP_REQUEST);
+    connection->parser.data = connection;
+    httpd_request_reset(&connection->request);
+    return connection;
+}
+
+/* The status that parsing alone gives to a request, 0 for none; fed whole, then byte by byte. */
+static int status_of(const char *text) {
+    int statuses[2];
+    for (int bytewise = 0; bytewise < 2; bytewise++) {
+        struct httpd_connection *connection = connection_new();
+        const size_t len = strlen(text);
+        size_t at = 0;
+        while (at < len && !connection->request.complete && connection->request.status == 0) {
+            at += httpd_request_parse(connection, text + at, bytewise ? 1 : len - at);
+        }
+        statuses[bytewise] = connection->request.status;
+        free(connection);
+    }
+    cr_assert_eq(statuses[0], statuses[1], "%s", text);
+    return statuses[0];
+}
+
+Test(httpd_request, statuses) {
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+        {"GET / HTTP/1.0\r\n\r\n", 0},
+        {"HEAD / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 0},
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+        {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
+        {"GET / HTTP/x\r\n\r\n", 505},
+        {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+        {"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", 405},
+        {"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n", 405},
+        {"GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", 417},
+        {"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400},
+        {"GET /\1 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(status_of(cases[i].text), cases[i].status, "%s: %d", cases[i].text, status_of(cases[i].text));
+    }
+}
+
+Test(httpd_request, limits) {
+    static char text[60000];
+    int n = snprintf(text, sizeof text, "GET /");
+    memset(text + n, 'a', HTTPD_TARGET_MAX);
+    strcpy(text + n + HTTPD_TARGET_MAX, " HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert_eq(status_of(text), 414);
+    n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: x\r\nX: ");
+    memset(text + n, 'a', HTTPD_HEADERS_MAX);
+    strcpy(text + n + HTTPD_HEADERS_MAX, "\r\n\r\n");
+    cr_assert_eq(status_of(text), 431);
+    n = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < 5000; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "a%d: b\r\n", i);
+    }
+    cr_assert_eq(status_of(text), 431);
+}
+
+Test(httpd_request, captures_what_matters) {
+    struct httpd_connection *connection = connection_new();
+    static const char text[] = "GET /x?y HTTP/1.1\r\nHost: x\r\nRANGE: bytes=0-1\r\nIf-Range: z\r\n"
+                               "X-Long-Header-Name-That-Is-Cut-Range: no\r\n\r\nGET /next";
+    const size_t used = httpd_request_parse(connection, text, sizeof text - 1);
+    cr_assert(connection->request.complete && connection->request.keep_alive);
+    cr_assert_str_eq(text + used, "GET /next", "stops at the end of one request");
+    cr_assert_str_eq(connection->request.target, "/x?y");
+    cr_assert_str_eq(connection->request.range, "bytes=0-1");
+    cr_assert_str_eq(connection->request.if_range, "z");
+    httpd_request_reset(&connection->request);
+    httpd_request_parse(connection, text + used, sizeof text - 1 - used);
+    cr_assert(connection->request.started && !connection->request.complete);
+    cr_assert_str_eq(connection->request.target, "/next");
+    free(connection);
+}
+
+/* A field that is too long for what we understand of it must not be taken for its beginning. */
+Test(httpd_request, an_overlong_field_is_malformed) {
+    struct httpd_connection *connection = connection_new();
+    char text[512];
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1%0100d\r\n\r\n", 0);
+    httpd_request_parse(connection, text, strlen(text));
+    cr_assert(connection->request.complete);
+    uint64_t first;
+    uint64_t last;
+    cr_assert_eq(httpd_range_parse(connection->request.range, 100, &first, &last), HTTPD_RANGE_WHOLE);
+    free(connection);
+}
