@@ -1,0 +1,213 @@
+/* Tests of what a descriptor is: its number, its limits, its flags, and what fork does to it (A6). */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+TestSuite(descriptors, .init = loop_up, .fini = loop_down, .timeout = 20);
+
+Test(descriptors, kinds_of_sockets_as_on_linux) {
+    static const int asked[][3] = {
+        {AF_INET, SOCK_STREAM, 0},
+        {AF_INET, SOCK_STREAM, IPPROTO_TCP},
+        {AF_INET, SOCK_STREAM, IPPROTO_UDP},
+        {AF_INET, SOCK_DGRAM, 0},
+        {AF_INET, SOCK_DGRAM, IPPROTO_UDP},
+        {AF_INET, SOCK_DGRAM, IPPROTO_TCP},
+        {AF_INET, SOCK_SEQPACKET, 0},
+        {AF_INET, SOCK_STREAM, -1},
+        {AF_INET, SOCK_STREAM, 255},
+        {AF_INET, SOCK_RAW, 0},
+        {AF_INET, 0, 0},
+        {AF_INET, 77, 0},
+        {AF_INET, SOCK_STREAM | 4096, 0},
+        {AF_INET, -1, 0},
+        {AF_INET, SOCK_RDM, 0},
+        {999, SOCK_STREAM, 0},
+        {AF_INET, SOCK_STREAM, 70000},
+        {-1, SOCK_STREAM, 0},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        errno = 0;
+        int theirs = socket(asked[i][0], asked[i][1], asked[i][2]), their_error = theirs < 0 ? errno : 0;
+        errno = 0;
+        int ours = tapir_socket(asked[i][0], asked[i][1], asked[i][2]), our_error = ours < 0 ? errno : 0;
+        cr_assert(our_error == their_error, "%d %d %d: %s, Linux: %s", asked[i][0], asked[i][1], asked[i][2],
+                  strerrorname_np(our_error), strerrorname_np(their_error));
+        if (theirs >= 0) {
+            close(theirs);
+        }
+    }
+    cr_assert(tapir_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0);
+    cr_assert(tapir_socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) >= 0);
+    REFUSED(tapir_socket(AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+}
+
+Test(descriptors, a_unix_socket_is_the_kernels) {
+    int fd = tapir_socket(AF_UNIX, SOCK_STREAM, 0);
+    cr_assert(fd >= 0);
+    GIVES(tapir_close(fd), 0);
+    REFUSED(fcntl(fd, F_GETFD), EBADF);
+}
+
+Test(descriptors, the_limit_of_descriptors_counts) {
+    struct rlimit limit, low;
+    int fds[64], opened = 0, listener = loop_listen(7000);
+    struct sockaddr_in address = loop_address(7000);
+    int client = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    GIVES(tapir_connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    low = (struct rlimit){.rlim_cur = (rlim_t)client + 3, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    do {
+        fds[opened] = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    } while (fds[opened] >= 0 && ++opened < 64);
+    cr_assert(opened < 64 && errno == EMFILE);
+    REFUSED(tapir_accept(listener, NULL, NULL), EMFILE);
+    GIVES(tapir_close(fds[0]), 0);
+    cr_assert(tapir_accept(listener, NULL, NULL) == fds[0], "the connection was not lost");
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Test(descriptors, numbers_are_shared_with_files) {
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    int file = open("/dev/null", O_RDWR);
+    cr_assert(file != fd);
+    GIVES(tapir_close(fd), 0);
+    int next = open("/dev/null", O_RDWR);
+    cr_assert(next == fd, "a closed number is the kernel's again");
+    GIVES(tapir_write(next, "x", 1), 1);
+    GIVES(tapir_close(next), 0);
+    REFUSED(tapir_close(next), EBADF);
+    GIVES(tapir_close(file), 0);
+}
+
+Test(descriptors, the_kernel_refuses_what_was_not_for_it) {
+    char byte;
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    REFUSED(read(fd, &byte, 1), EBADF);
+    REFUSED(write(fd, &byte, 1), EBADF);
+    GIVES(poll(&poll_fd, 1, 0), 1);
+    cr_assert(poll_fd.revents == POLLNVAL);
+}
+
+/* dup2 or close over a number of the stack (A6): what stood there is closed when the number comes round again. */
+Test(descriptors, a_number_taken_behind_our_back) {
+    int fds[2];
+    char byte;
+    loop_stream(fds);
+    cr_assert(close(fds[0]) == 0);
+    int fd = -1;
+    for (int i = 0; i < 4 && fd != fds[0]; i++) {
+        fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    }
+    cr_assert(fd == fds[0]);
+    REFUSED(tapir_recv(fd, &byte, 1, 0), ENOTCONN);
+    GIVES(tapir_recv(fds[1], &byte, 1, 0), 0); /* the peer of the lost one sees its end */
+}
+
+Test(descriptors, flags) {
+    int fd = tapir_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    GIVES(tapir_fcntl(fd, F_GETFD), FD_CLOEXEC);
+    GIVES(tapir_fcntl(fd, F_SETFD, 0), 0);
+    GIVES(tapir_fcntl(fd, F_GETFD), 0);
+    GIVES(tapir_fcntl(fd, F_GETFL), O_RDWR | O_NONBLOCK);
+    GIVES(tapir_fcntl(fd, F_SETFL, O_RDWR), 0);
+    GIVES(tapir_fcntl(fd, F_GETFL), O_RDWR);
+    REFUSED(tapir_fcntl(fd, F_SETFL, O_ASYNC), EINVAL);
+    REFUSED(tapir_fcntl(fd, F_DUPFD, 0), EINVAL);
+    REFUSED(tapir_fcntl(fd, 9999), EINVAL);
+    int file = open("/dev/null", O_RDONLY);
+    GIVES(tapir_fcntl(file, F_SETFL, O_NONBLOCK), 0);
+    cr_assert((tapir_fcntl(file, F_GETFL) & O_NONBLOCK) != 0);
+    REFUSED(tapir_fcntl(900, F_GETFL), EBADF);
+    REFUSED(tapir_ioctl(900, 0), EBADF);
+    close(file);
+}
+
+Test(descriptors, calls_for_a_socket_on_something_else) {
+    struct sockaddr_in address = loop_address(7000);
+    int file = open("/dev/null", O_RDWR), set = tapir_epoll_create1(0);
+    char byte;
+    for (int i = 0; i < 2; i++) {
+        int fd = i == 0 ? file : set;
+        REFUSED(tapir_bind(fd, (struct sockaddr *)&address, sizeof address), ENOTSOCK);
+        REFUSED(tapir_connect(fd, (struct sockaddr *)&address, sizeof address), ENOTSOCK);
+        REFUSED(tapir_listen(fd, 1), ENOTSOCK);
+        REFUSED(tapir_accept(fd, NULL, NULL), ENOTSOCK);
+        REFUSED(tapir_send(fd, &byte, 1, 0), ENOTSOCK);
+        REFUSED(tapir_recv(fd, &byte, 1, 0), ENOTSOCK);
+        REFUSED(tapir_shutdown(fd, SHUT_WR), ENOTSOCK);
+        REFUSED(tapir_getsockname(fd, (struct sockaddr *)&address, &(socklen_t){16}), ENOTSOCK);
+    }
+    close(file);
+}
+
+/* In a forked child: everything on the parent's sockets is EBADF, pipes work, and the parent goes on unharmed. */
+static int child_main(int fds[2], int ends[2]) {
+    char byte = 'x';
+    struct pollfd poll_fd = {.fd = fds[0], .events = POLLIN};
+    int errors = 0;
+    errors += tapir_send(fds[0], &byte, 1, 0) != -1 || errno != EBADF;
+    errors += tapir_recv(fds[0], &byte, 1, 0) != -1 || errno != EBADF;
+    errors += tapir_close(fds[0]) != -1 || errno != EBADF;
+    errors += tapir_socket(AF_INET, SOCK_STREAM, 0) != -1 || errno != EBADF;
+    errors += tapir_listen(fds[1], 1) != -1 || errno != EBADF;
+    errors += tapir_up_device(NULL, NULL, NULL, 0) != -1 || errno != EBADF;
+    errors += tapir_lock() != NULL;
+    errors += tapir_poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLNVAL;
+    errors += tapir_write(ends[1], &byte, 1) != 1;
+    tapir_down();
+    return errors;
+}
+
+Test(descriptors, a_forked_child_has_no_stack) {
+    int fds[2], ends[2], status;
+    char byte;
+    struct occupant occupant;
+    loop_stream(fds);
+    loop_occupy(&occupant); /* a thread that may hold the lock when the process forks */
+    cr_assert(pipe(ends) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(child_main(fds, ends));
+    }
+    cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    cr_assert(WEXITSTATUS(status) == 0, "%d calls in the child", WEXITSTATUS(status));
+    GIVES(tapir_read(ends[0], &byte, 1), 1);
+    GIVES(tapir_send(fds[0], "x", 1, 0), 1);
+    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
+    loop_unoccupy(&occupant);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Threads open, close and use numbers that other threads have just closed: an error at most, never another's data. */
+static void *churn(void *arg) {
+    unsigned seed = *(unsigned *)arg;
+    for (int i = 0; i < 2000; i++) {
+        int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+        char byte;
+        cr_assert(fd >= 0);
+        (void)tapir_recv((int)(seed % 8) + 3, &byte, 1, MSG_DONTWAIT);
+        cr_assert(tapir_close(fd) == 0);
+        seed = seed * 1103515245U + 12345U;
+    }
+    return NULL;
+}
+
+Test(descriptors, opening_and_closing_in_many_threads) {
+    pthread_t threads[4];
+    unsigned seeds[4] = {1, 2, 3, 4};
+    for (int i = 0; i < 4; i++) {
+        pthread_create(&threads[i], NULL, churn, &seeds[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
