@@ -1,4 +1,11 @@
-/* ARP packets of Ethernet hardware and IPv4 protocol (RFC 826); any other kind is refused. */
+/* ARP packets of Ethernet hardware and IPv4 protocol (RFC 826); any other kind is refused.
+ *
+ *     hardware 2 | protocol 2 | hardware length 1 | protocol length 1 | operation 2
+ *     sender MAC 6 | sender IPv4 4 | target MAC 6 | target IPv4 4
+ *
+ * RFC 826 lets the lengths say where the addresses are. Every stack that believed them has read past the packet once,
+ * and on Ethernet with IPv4 they have one right value each.
+ */
 #include "wire/wire.h"
 
 enum { HARDWARE_ETHERNET = 1, HARDWARE_LEN = 6, PROTOCOL_LEN = 4 };

@@ -1,4 +1,11 @@
-/* Ethernet II and 802.3 with LLC/SNAP: which framing, which type, where the payload is. */
+/* Ethernet II and 802.3 with LLC/SNAP: which framing, which type, where the payload is.
+ *
+ *     Ethernet II   dst 6 | src 6 | type 2   | payload
+ *     802.3         dst 6 | src 6 | length 2 | aa aa 03 | 00 00 00 | type 2 | payload | padding
+ *
+ * The number after the addresses tells which: types start where lengths cannot reach. Ethernet II does not say how
+ * long its payload is, so padding is for IP to cut off (L2); 802.3 does.
+ */
 #include "wire/wire.h"
 
 enum {
@@ -7,7 +14,8 @@ enum {
     ETHERTYPE_MIN = 0x0600, /* from here a type, and between the two nothing */
 };
 
-/* Reads LLC/SNAP (RFC 1042: SAPs 170, UI, organisation 0) from the start of an 802.3 payload. */
+/* Reads LLC/SNAP (RFC 1042: SAPs 170, UI, organisation 0) from the start of an 802.3 payload. A type that Ethernet II
+ * would have to read as a length is refused here too, so that one number never means two things. */
 static bool parse_snap(struct reader *r, size_t length, struct wire_eth *eth) {
     static const uint8_t llc_and_oui[6] = {0xaa, 0xaa, 0x03, 0, 0, 0};
 
@@ -22,6 +30,7 @@ static bool parse_snap(struct reader *r, size_t length, struct wire_eth *eth) {
 }
 
 bool wire_eth_parse(const uint8_t *frame, size_t len, struct wire_eth *eth) {
+    /* L1, L3: more than an IPv4 datagram can be must not wrap into a small payload_len. */
     if (len < WIRE_ETH_LEN || len - WIRE_ETH_LEN > UINT16_MAX) {
         return false;
     }

@@ -1,4 +1,12 @@
-/* ICMPv4 messages (RFC 792): eight bytes whose second half depends on the type, and what follows. */
+/* ICMPv4 messages (RFC 792): eight bytes whose second half depends on the type, and what follows.
+ *
+ *     type 1 | code 1 | checksum 2
+ *     echo and its reply: id 2 | sequence 2      fragmentation needed: unused 2 | next hop's MTU 2 (RFC 1191 4)
+ *     parameter problem: pointer 1 | unused 3    redirect: gateway 4      others: 4 bytes unused
+ *     echo: data; errors: the IP header and the start of the datagram that they are about
+ *
+ * Unused bytes are kept, as later RFCs have put them to use and emit must give back what parse was given.
+ */
 #include "wire/wire.h"
 
 /* What the second four bytes hold. */

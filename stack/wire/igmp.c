@@ -1,4 +1,12 @@
-/* IGMP queries and reports, versions 1 to 3 (RFC 1112, 2236, 3376). */
+/* IGMP queries and reports, versions 1 to 3 (RFC 1112, 2236, 3376).
+ *
+ *     all but the v3 report   type 1 | max response 1 | checksum 2 | group 4
+ *     a v3 query goes on      S and QRV 1 | QQIC 1 | number of sources 2 | sources, 4 each
+ *     a v3 report             type 1 | 0 | checksum 2 | 0 0 | number of records 2 | records
+ *     a record of it          type 1 | auxiliary words 1 | number of sources 2 | group 4
+ *
+ * A query has the same type in all versions: its length tells 3 from the others, its max response 1 from 2.
+ */
 #include "wire/wire.h"
 
 enum { MESSAGE_LEN = 8, V3_QUERY_LEN = 12, RECORD_LEN = 8, CHECKSUM_OFFSET = 2 };

@@ -1,4 +1,15 @@
-/* IPv4 headers and their options (RFC 791), and the pseudo-header of the transports above. */
+/* IPv4 headers and their options (RFC 791), and the pseudo-header of the transports above.
+ *
+ *     version 4 bits, words 4 bits | tos 1 | total length 2
+ *     identification 2             | reserved, DF, MF, offset in 8 bytes: 3 and 13 bits
+ *     ttl 1 | protocol 1           | header checksum 2
+ *     source 4
+ *     destination 4
+ *     options, words - 5 times 4 bytes
+ *
+ * Three lengths are at odds in a forged datagram: what the link gave, the header's own and the total. They are put in
+ * order here, header <= total <= given, and whoever subtracts one from another above may rely on that (I4).
+ */
 #include "wire/wire.h"
 
 #include "base/check.h"
@@ -75,7 +86,7 @@ void wire_ipv4_emit(struct writer *w, const struct wire_ipv4 *ip) {
     writer_u16(&h, (uint16_t)(flags | ip->fragment_offset / 8));
     writer_u8(&h, ip->ttl);
     writer_u8(&h, ip->protocol);
-    writer_u16(&h, 0);
+    writer_u16(&h, 0); /* summed as zero, filled in below */
     writer_u32(&h, ip->src);
     writer_u32(&h, ip->dst);
     writer_copy(&h, ip->options, writer_left(&h));

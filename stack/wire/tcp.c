@@ -1,4 +1,14 @@
-/* TCP headers (RFC 9293 3.1); their options are in tcp_options.c. */
+/* TCP headers (RFC 9293 3.1); their options are in tcp_options.c.
+ *
+ *     source port 2 | destination port 2
+ *     sequence number 4
+ *     acknowledgement number 4
+ *     offset in words, reserved: 4 bits each | CWR ECE URG ACK PSH RST SYN FIN | window 2
+ *     checksum 2 | urgent pointer 2
+ *     options, offset - 5 times 4 bytes
+ *
+ * The reserved bits are kept: a receiver must ignore them (RFC 9293 3.1), not forget them.
+ */
 #include "wire/wire.h"
 
 #include "base/check.h"

@@ -1,4 +1,11 @@
-/* TCP options (RFC 9293 3.2): found among the unknown when parsing, laid out in 4-byte rows when emitting. */
+/* TCP options (RFC 9293 3.2): found among the unknown when parsing, laid out in 4-byte rows when emitting.
+ *
+ *     end 0 | nop 1 | any other: kind 1 | length 1 | length - 2 bytes
+ *
+ * The length byte is what lets a stack skip options that it does not know, and what has hung or overrun so many: 0
+ * and 1 stand still, a large one leaves the header (T2). Each turn of the loop below takes at least a byte, so 40
+ * bytes end within 40 turns. Rows of 4 bytes keep the numbers aligned, as RFC 7323 appendix A lays them out.
+ */
 #include "wire/wire.h"
 
 #include "base/check.h"
@@ -33,6 +40,7 @@ static bool claim(struct wire_tcp_options *options, uint16_t bit) {
     return first;
 }
 
+/* T6: only whole blocks; whether they make sense the scoreboard judges, which knows what is in flight. */
 static void take_sack(struct reader *body, struct wire_tcp_options *options) {
     size_t len = reader_left(body);
     if (len == 0 || len % LEN_SACK_BLOCK != 0 || len / LEN_SACK_BLOCK > WIRE_TCP_SACK_MAX ||
@@ -46,6 +54,7 @@ static void take_sack(struct reader *body, struct wire_tcp_options *options) {
     }
 }
 
+/* RFC 7413 4.1.1: an empty cookie is a request for one. */
 static void take_fastopen(struct reader *body, struct wire_tcp_options *options) {
     size_t len = reader_left(body);
     bool cookie = len >= FASTOPEN_COOKIE_MIN && len <= WIRE_TCP_FASTOPEN_MAX && len % 2 == 0;
@@ -77,6 +86,7 @@ static void take_option(uint8_t kind, struct reader *body, struct wire_tcp_optio
     }
 }
 
+/* What is not present stays as it is: most segments carry one option, and the struct is large. */
 static void clear(struct wire_tcp_options *options) {
     options->present = 0;
     options->sack_count = 0;
@@ -105,9 +115,7 @@ bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options) 
     return true;
 }
 
-static bool has(const struct wire_tcp_options *options, uint16_t bits) {
-    return (options->present & bits) == bits;
-}
+static bool has(const struct wire_tcp_options *options, uint16_t bits) { return (options->present & bits) == bits; }
 
 size_t wire_tcp_options_len(const struct wire_tcp_options *options) {
     size_t len = 0;
@@ -134,6 +142,7 @@ size_t wire_tcp_options_len(const struct wire_tcp_options *options) {
     return len;
 }
 
+/* The two bytes before the body of every option that has one. */
 static void emit_start(struct writer *w, uint8_t kind, size_t len) {
     writer_u8(w, kind);
     writer_u8(w, (uint8_t)len);

@@ -1,4 +1,8 @@
-/* UDP headers (RFC 768). */
+/* UDP headers (RFC 768): source port 2 | destination port 2 | length 2 | checksum 2.
+ *
+ * The length counts the header and may differ from what IP gave: shorter is legal and trimmed, longer is not (U1).
+ * That is judged in udp/, which knows both, as is a checksum of 0, which means that there is none (U2).
+ */
 #include "wire/wire.h"
 
 bool wire_udp_parse(const uint8_t *data, size_t len, struct wire_udp *udp) {
