@@ -1,4 +1,16 @@
-/* Trace events as lines of text in tcpdump's manner: stateless, so sequence numbers are absolute. */
+/* Trace events as lines of text in tcpdump's manner: stateless, so sequence numbers are absolute.
+ *
+ *     1.000123 Out IP 10.0.0.1.43210 > 10.0.0.2.80: Flags [S], seq 1, win 65160, options [mss 1460,sackOK], length 0
+ *     1.000951 In  IP 10.0.0.2.80 > 10.0.0.1.43210: Flags [R], seq 7, win 0, length 0 dropped (TIME-WAIT: why)
+ *     1.000951 In  ARP, request who-has 10.0.0.1 tell 10.0.0.2, length 28
+ *     1.000951 10.0.0.1.43210 > 10.0.0.2.80 ESTABLISHED -> FIN-WAIT-1 (CLOSE)
+ *     1.000951 10.0.0.1.43210 > 10.0.0.2.80 timer rto armed +200 ms
+ *     1.000951 10.0.0.1.43210 > 10.0.0.2.80 cwnd 14600 ssthresh inf flight 2920 (ack)
+ *
+ * The time is the event's own, in seconds. What travels names its sender first, as tcpdump does; what happens to a
+ * connection names our end first. An all-zero address is not known and is written *. In brackets at the end: the
+ * connection's state before the segment, and why it was sent or dropped.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +24,8 @@
 /* TCP flag bits as on the wire (RFC 9293 3.1), for this file alone. */
 enum { FLAG_FIN = 0x01, FLAG_SYN = 0x02, FLAG_RST = 0x04, FLAG_ACK = 0x10, FLAG_URG = 0x20 };
 
-/* A line under construction: counts on past the end of its buffer, as snprintf does. */
+/* A line under construction: counts on past the end of its buffer, as snprintf does, so that the caller learns how
+ * much room the whole would have taken. */
 struct line {
     char *buf;
     size_t size, len;
