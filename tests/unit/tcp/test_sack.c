@@ -1,0 +1,104 @@
+/* SACK blocks to report: recency, merging, D-SACK (RFC 2018 4, RFC 2883 4). */
+#include <criterion/criterion.h>
+
+#include "base/check.h"
+#include "tcp/sack.h"
+
+static void expect_blocks(struct sack *sack, uint8_t max, const struct sack_block *wanted, uint8_t count) {
+    struct sack_block blocks[SACK_BLOCKS];
+    cr_assert_eq(sack_report(sack, blocks, max), count);
+    for (uint8_t i = 0; i < count; i++) {
+        cr_assert_eq(blocks[i].left, wanted[i].left, "block %u", i);
+        cr_assert_eq(blocks[i].right, wanted[i].right, "block %u", i);
+    }
+}
+
+#define EXPECT(sack, max, ...)                                         \
+    expect_blocks(sack, max, (const struct sack_block[]){__VA_ARGS__}, \
+                  sizeof((const struct sack_block[]){__VA_ARGS__}) / sizeof(struct sack_block))
+
+Test(tcp_sack, the_most_recent_comes_first) {
+    struct sack sack = {0};
+    sack_received(&sack, 10, 20);
+    sack_received(&sack, 30, 40);
+    sack_received(&sack, 50, 60);
+    EXPECT(&sack, 4, {50, 60}, {30, 40}, {10, 20});
+    EXPECT(&sack, 2, {50, 60}, {30, 40});
+    sack_received(&sack, 10, 25); /* grew: first again, and once only */
+    EXPECT(&sack, 4, {10, 25}, {50, 60}, {30, 40});
+}
+
+Test(tcp_sack, a_block_swallows_what_it_touches) {
+    struct sack sack = {0};
+    sack_received(&sack, 10, 20);
+    sack_received(&sack, 30, 40);
+    sack_received(&sack, 50, 60);
+    sack_received(&sack, 10, 40);
+    EXPECT(&sack, 4, {10, 40}, {50, 60});
+}
+
+Test(tcp_sack, the_oldest_of_five_is_forgotten) {
+    struct sack sack = {0};
+    for (uint64_t i = 1; i <= 5; i++) {
+        sack_received(&sack, i * 10, i * 10 + 5);
+    }
+    EXPECT(&sack, 4, {50, 55}, {40, 45}, {30, 35}, {20, 25});
+}
+
+Test(tcp_sack, what_is_acknowledged_is_not_reported) {
+    struct sack sack = {0};
+    sack_received(&sack, 10, 20);
+    sack_received(&sack, 30, 40);
+    sack_advance(&sack, 20);
+    EXPECT(&sack, 4, {30, 40});
+    sack_advance(&sack, 39);
+    EXPECT(&sack, 4, {30, 40});
+    sack_advance(&sack, 40);
+    cr_assert_eq(sack_pending(&sack), 0);
+}
+
+Test(tcp_sack, a_duplicate_goes_first_and_once) {
+    struct sack sack = {0};
+    sack_received(&sack, 30, 40);
+    sack_duplicate(&sack, 5, 8);
+    cr_assert_eq(sack_pending(&sack), 2);
+    EXPECT(&sack, 3, {5, 8}, {30, 40});
+    EXPECT(&sack, 3, {30, 40});
+    sack_duplicate(&sack, 5, 8);
+    sack_forget(&sack);
+    EXPECT(&sack, 3, {5, 8});
+    cr_assert_eq(sack_pending(&sack), 0);
+}
+
+/* Against a bitmap: blocks are always within what was received, disjoint, and the first holds the newest byte. */
+Test(tcp_sack, against_a_bitmap) {
+    uint64_t seed = 7;
+    for (unsigned round = 0; round < 200; round++) {
+        bool have[128] = {false};
+        struct sack sack = {0};
+        for (unsigned step = 0; step < 60; step++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            uint64_t at = 1 + (seed >> 33) % 120;
+            uint64_t left = at, right = at + 1;
+            have[at] = true;
+            while (left > 1 && have[left - 1]) {
+                left--;
+            }
+            while (have[right]) {
+                right++;
+            }
+            sack_received(&sack, left, right);
+            struct sack_block blocks[SACK_BLOCKS];
+            uint8_t count = sack_report(&sack, blocks, SACK_BLOCKS);
+            cr_assert(count >= 1 && blocks[0].left == left && blocks[0].right == right);
+            for (uint8_t i = 0; i < count; i++) {
+                for (uint64_t k = blocks[i].left; k < blocks[i].right; k++) {
+                    cr_assert(have[k]);
+                }
+                for (uint8_t k = 0; k < i; k++) {
+                    cr_assert(blocks[i].right < blocks[k].left || blocks[k].right < blocks[i].left);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/* The send queue against a plain array: every byte that pieces point at is the one that was written. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "support/env.h"
+#include "tcp/sndq.h"
+
+static struct test_env env;
+static struct mem mem;
+
+static void start(void) {
+    test_env_init(&env);
+    mem = (struct mem){.env = &env.env, .cap_bytes = 64U << 20};
+}
+
+static void stop(struct sndq *q) {
+    sndq_clear(q);
+    cr_assert_eq(q->true_bytes, 0);
+    cr_assert_eq(mem.used_bytes, 0);
+    cr_assert_eq(env.live_blocks, 0);
+}
+
+static uint8_t byte_at(uint64_t offset) { return (uint8_t)(offset * 31 + (offset >> 9)); }
+
+static size_t append(struct sndq *q, size_t len) {
+    uint8_t *bytes = malloc(len + 1);
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = byte_at(q->tail + i);
+    }
+    size_t taken = sndq_append(q, bytes, len);
+    free(bytes);
+    return taken;
+}
+
+static void compare(struct sndq *q, uint64_t offset, uint32_t len, size_t piece_max) {
+    struct tapir_piece pieces[TAPIR_OUT_PIECES];
+    uint32_t covered;
+    size_t count = sndq_pieces(q, offset, len, pieces, piece_max, &covered);
+    cr_assert(count <= piece_max && covered <= len && (covered == len || count == piece_max));
+    uint64_t at = offset;
+    for (size_t i = 0; i < count; i++) {
+        cr_assert_gt(pieces[i].len, 0);
+        for (size_t k = 0; k < pieces[i].len; k++) {
+            cr_assert_eq(((const uint8_t *)pieces[i].base)[k], byte_at(at++));
+        }
+    }
+    cr_assert_eq(at, offset + covered);
+}
+
+TestSuite(tcp_sndq, .init = start);
+
+Test(tcp_sndq, takes_and_gives_back) {
+    struct sndq q;
+    sndq_init(&q, &mem);
+    cr_assert_eq(append(&q, 100000), 100000);
+    cr_assert_eq(sndq_bytes(&q), 100000);
+    compare(&q, 0, 100000, TAPIR_OUT_PIECES);
+    compare(&q, 65000, 2000, TAPIR_OUT_PIECES);
+    compare(&q, 100, 1, TAPIR_OUT_PIECES); /* back: the cursor starts over */
+    sndq_acked(&q, 70000);
+    compare(&q, 70000, 30000, TAPIR_OUT_PIECES);
+    sndq_acked(&q, 100000);
+    cr_assert_eq(q.true_bytes, 0); /* an idle connection holds nothing */
+    stop(&q);
+}
+
+Test(tcp_sndq, small_writes_cost_little) { /* D12 */
+    struct sndq q;
+    sndq_init(&q, &mem);
+    for (unsigned i = 0; i < 1000; i++) {
+        cr_assert_eq(append(&q, 1), 1);
+    }
+    cr_assert_leq(q.true_bytes, 2048);
+    compare(&q, 0, 1000, TAPIR_OUT_PIECES);
+    stop(&q);
+}
+
+Test(tcp_sndq, more_pieces_than_asked_for) {
+    struct sndq q;
+    sndq_init(&q, &mem);
+    for (unsigned i = 0; i < 20; i++) {
+        append(&q, 1999 + i);
+    }
+    for (size_t most = 1; most < 12; most++) {
+        compare(&q, 17, 15000, most);
+    }
+    stop(&q);
+}
+
+Test(tcp_sndq, random_walk) {
+    struct sndq q;
+    uint64_t seed = 3;
+    sndq_init(&q, &mem);
+    for (unsigned step = 0; step < 3000; step++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        uint32_t draw = (uint32_t)(seed >> 32);
+        if (draw % 3 == 0 && sndq_bytes(&q) < 400000) {
+            size_t len = draw % 5 == 0 ? draw % 90000 : draw % 300;
+            cr_assert_eq(append(&q, len), len);
+        } else if (draw % 3 == 1) {
+            sndq_acked(&q, q.head + draw % (sndq_bytes(&q) / 4 + 1));
+        } else if (sndq_bytes(&q) > 0) {
+            uint64_t offset = q.head + draw % sndq_bytes(&q);
+            compare(&q, offset, (uint32_t)min_u64(q.tail - offset, 5000), 1 + draw % 4);
+        }
+        cr_assert_leq(q.true_bytes, 3 * sndq_bytes(&q) + 3 * SNDQ_CHUNK_BYTES);
+    }
+    stop(&q);
+}
+
+Test(tcp_sndq, D11_memory_runs_out) {
+    struct sndq q;
+    sndq_init(&q, &mem);
+    for (uint64_t k = 1; k <= 4; k++) {
+        env.allocations = 0;
+        env.fail_at = k;
+        size_t taken = append(&q, 200000);
+        cr_assert(taken < 200000 || k == 4);
+        compare(&q, q.head, (uint32_t)sndq_bytes(&q), TAPIR_OUT_PIECES);
+        sndq_acked(&q, q.tail);
+    }
+    stop(&q);
+}
