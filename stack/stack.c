@@ -185,7 +185,6 @@ int tapir_stack_output(struct tapir_stack *stack, int netif, struct tapir_out *o
     CHECK(n != NULL && netif != LINK_LOOPBACK);
     struct tapir_frame *frame = link_dequeue(n);
     if (frame == NULL && tcp_output_next(&stack->tcp, netif, out, now_us) > 0) {
-        COUNT(&stack->core, eth_out);
         return 1;
     }
     if (frame == NULL) { /* a segment may have asked for its neighbour */

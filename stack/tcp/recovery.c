@@ -53,6 +53,7 @@ static enum recovery_event ack_in_fast(struct recovery *r, struct cc *cc, const 
         cc->cwnd_bytes = (uint32_t)min_u64(cc->ssthresh_bytes, max_u64(flight, cc->mss_bytes) + cc->mss_bytes);
         r->phase = RECOVERY_OPEN;
         r->dupacks = 0;
+        r->resend_first = false; /* a hole that a partial ACK named was none */
         return RECOVERY_LEFT;
     }
     /* Partial: the next hole starts at una; deflate by what was acknowledged, add back one segment. */

@@ -44,8 +44,9 @@ uint32_t window_may_send(const struct window_send *w) {
     }
     bool all = fits == w->unsent_bytes;
     if (!all) {
-        /* The window cuts the segment: only a large share of the largest window is worth it (case 3). */
-        bool large = whole == 0 && fits >= w->max_wnd_bytes / 2;
+        /* The window cuts the segment: only a large share of the largest window is worth it (case 3, with Nagle's
+         * condition in its brackets). */
+        bool large = whole == 0 && fits >= w->max_wnd_bytes / 2 && (w->nodelay || !w->unacked);
         return large ? fits : w->push && whole == 0 && fits > 0 && !w->unacked ? fits : whole;
     }
     if (w->push) {
