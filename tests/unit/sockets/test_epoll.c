@@ -159,9 +159,11 @@ Test(epoll, closing_the_set_ends_the_calls_on_it) {
     loop_join(&later);
 }
 
-static void add_pipe(struct later *later) {
+static int late_fd; /* what is added */
+
+static void add_late(struct later *later) {
     struct epoll_event event = {.events = EPOLLIN};
-    later->result = tapir_epoll_ctl(later->fd, EPOLL_CTL_ADD, later->result, &event);
+    later->result = tapir_epoll_ctl(later->fd, EPOLL_CTL_ADD, late_fd, &event);
 }
 
 Test(epoll, what_is_added_while_it_waits_counts) {
@@ -171,9 +173,8 @@ Test(epoll, what_is_added_while_it_waits_counts) {
     cr_assert(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
     loop_stream(fds);
     add(set, fds[1], EPOLLIN);
-    later.result = 0;
-    loop_later(&later, 30, add_pipe, set);
-    later.result = ends[0];
+    late_fd = ends[0];
+    loop_later(&later, 30, add_late, set);
     GIVES(tapir_epoll_wait(set, &found, 1, 5000), 1);
     loop_join(&later);
     close(ends[0]);
