@@ -254,18 +254,19 @@ ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockad
                                         : recvfrom(fd, data, size, flags, address, address_size);
 }
 
-/* read and write refuse what would be negative; recv and send cut it. */
-static bool beyond_ssize(size_t size) { return size > SSIZE_MAX; }
+/* No buffer is that long: Linux finds that out in read and write; recv and send cut the size first. */
+static bool beyond_memory(size_t size) { return size > SSIZE_MAX; }
 
 ssize_t tapir_write(int fd, const void *data, size_t size) {
     if (!sockets_descriptors_ours(fd)) {
         return write(fd, data, size);
     }
-    return beyond_ssize(size) ? sockets_result(-EINVAL) : send_one(fd, data, size, 0, NULL, 0);
+    return beyond_memory(size) ? sockets_result(-EFAULT) : send_one(fd, data, size, 0, NULL, 0);
 }
 
-/* A read of nothing is answered before the socket is asked (unlike recv, which may take an empty datagram). */
-static ssize_t read_nothing(int fd) {
+/* A read of nothing is answered before the socket is asked, and so is a writev (unlike recv, which may take an empty
+ * datagram, and write, which may send one). */
+static ssize_t move_nothing(int fd) {
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
@@ -279,31 +280,42 @@ ssize_t tapir_read(int fd, void *data, size_t size) {
     if (!sockets_descriptors_ours(fd)) {
         return read(fd, data, size);
     }
-    if (beyond_ssize(size)) {
-        return sockets_result(-EINVAL);
+    if (beyond_memory(size)) {
+        return sockets_result(-EFAULT);
     }
-    return size == 0 ? read_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL);
+    return size == 0 ? move_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL);
+}
+
+static bool nothing_in(const struct iovec *pieces, int count) {
+    size_t bits = 0;
+    for (int i = 0; pieces != NULL && i < count; i++) {
+        bits |= pieces[i].iov_len;
+    }
+    return bits == 0 && (pieces != NULL || count == 0);
+}
+
+static struct msghdr message_of(const struct iovec *pieces, int count) {
+    return (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
 }
 
 ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
     if (!sockets_descriptors_ours(fd)) {
         return readv(fd, pieces, count);
     }
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
     if (count < 0 || count > IOV_MAX) {
         return sockets_result(-EINVAL);
     }
-    size_t bytes = 0;
-    for (int i = 0; pieces != NULL && i < count; i++) {
-        bytes |= pieces[i].iov_len;
-    }
-    return bytes == 0 && (pieces != NULL || count == 0) ? read_nothing(fd) : tapir_recvmsg(fd, &message, 0);
+    struct msghdr message = message_of(pieces, count);
+    return nothing_in(pieces, count) ? move_nothing(fd) : tapir_recvmsg(fd, &message, 0);
 }
 
 ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
     if (!sockets_descriptors_ours(fd)) {
         return writev(fd, pieces, count);
     }
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count};
-    return count < 0 || count > IOV_MAX ? sockets_result(-EINVAL) : tapir_sendmsg(fd, &message, 0);
+    if (count < 0 || count > IOV_MAX) {
+        return sockets_result(-EINVAL);
+    }
+    struct msghdr message = message_of(pieces, count);
+    return nothing_in(pieces, count) ? move_nothing(fd) : tapir_sendmsg(fd, &message, 0);
 }

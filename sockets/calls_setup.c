@@ -246,6 +246,9 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     error = family == AF_UNSPEC ? 0 : sockets_address_in(address, size, &peer);
     if (error == 0) {
         error = connect_now(descriptor, family == AF_UNSPEC ? NULL : &peer);
+    } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
+               descriptor->type == SOCK_STREAM && tapir_sock_peer(sockets_host.stack, descriptor->sock, &peer) == 0) {
+        error = -EISCONN; /* Linux looks at the state first */
     }
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);

@@ -128,6 +128,8 @@ static int get_linger(struct descriptor *descriptor, void *value, socklen_t *siz
     return error != 0 ? error : sockets_options_copy(&linger, sizeof linger, value, size);
 }
 
+#define TIMEOUT_MAX_S (1LL << 40) /* beyond is as good as never, and microseconds would overflow */
+
 /* 0 is "no timeout"; a negative time is none to wait. */
 static int set_timeout(uint64_t *timeout_us, const void *value, socklen_t size) {
     struct timeval time;
@@ -140,7 +142,7 @@ static int set_timeout(uint64_t *timeout_us, const void *value, socklen_t size) 
     }
     if (time.tv_sec < 0) {
         *timeout_us = 0;
-    } else if ((time.tv_sec == 0 && time.tv_usec == 0) || time.tv_sec > INT32_MAX) {
+    } else if ((time.tv_sec == 0 && time.tv_usec == 0) || time.tv_sec > TIMEOUT_MAX_S) {
         *timeout_us = TAPIR_NEVER;
     } else {
         *timeout_us = (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
@@ -154,8 +156,12 @@ static int get_timeout(uint64_t timeout_us, void *value, socklen_t *size) {
     return sockets_options_copy(&time, sizeof time, value, size);
 }
 
+/* More than half the buffer might never be there at once, so that is the most, as on Linux. */
 static int set_low_water(struct descriptor *descriptor, int value) {
+    int64_t buffer = 0;
+    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_RCVBUF, &buffer);
     int bytes = value < 0 ? INT_MAX : value == 0 ? 1 : value;
+    bytes = buffer / 2 >= 1 && bytes > buffer / 2 ? (int)(buffer / 2) : bytes;
     int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, bytes);
     if (error == 0) {
         descriptor->recv_low_bytes = bytes;
@@ -255,10 +261,11 @@ static int get_socket_option(struct descriptor *descriptor, int option, void *va
  * doubling up to 2 minutes: as many as have been sent when the seconds are over. */
 #define RETRANSMIT_FIRST_S 1
 #define RETRANSMIT_MAX_S 120
+#define RETRANSMITS_MAX 16 /* what the stack takes: 20 minutes */
 
 static int retransmissions_in(int seconds) {
     int count = seconds > 0 ? 1 : 0;
-    for (int period = RETRANSMIT_FIRST_S, interval = period; seconds > period && count < UINT8_MAX; count++) {
+    for (int period = RETRANSMIT_FIRST_S, interval = period; seconds > period && count < RETRANSMITS_MAX; count++) {
         interval = interval * 2 < RETRANSMIT_MAX_S ? interval * 2 : RETRANSMIT_MAX_S;
         period += interval;
     }

@@ -149,6 +149,17 @@ static int set_number(struct descriptor *descriptor, int option, int number) {
     }
 }
 
+static bool is_number(int option) {
+    static const int numbers[] = {IP_TTL,     IP_TOS,           IP_MTU_DISCOVER,   IP_RECVERR, IP_HDRINCL,
+                                  IP_PKTINFO, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_RECVTTL, IP_RECVTOS};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        if (numbers[i] == option) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int sockets_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
     switch (option) {
@@ -164,7 +175,10 @@ int sockets_options_ip_set(struct descriptor *descriptor, int option, const void
             return -EINVAL;
         }
         break;
-    default:;
+    default:
+        if (!is_number(option)) {
+            return -ENOPROTOOPT;
+        }
     }
     int error = number_of(value, size, &number);
     return error != 0 ? error : set_number(descriptor, option, number);

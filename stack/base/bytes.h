@@ -66,10 +66,16 @@ static inline uint32_t reader_u32(struct reader *r) {
     return p == NULL ? 0 : (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* Is there room for len bytes? If not, the writer has failed. */
+static inline bool writer_fits(struct writer *w, size_t len) {
+    bool fits = writer_left(w) >= len;
+    w->failed |= !fits;
+    return fits;
+}
+
 /* Room for len bytes, or NULL. */
 static inline uint8_t *writer_room(struct writer *w, size_t len) {
-    if (writer_left(w) < len) {
-        w->failed = true;
+    if (!writer_fits(w, len)) {
         return NULL;
     }
     uint8_t *p = w->at;
@@ -78,24 +84,22 @@ static inline uint8_t *writer_room(struct writer *w, size_t len) {
 }
 
 static inline void writer_copy(struct writer *w, const void *from, size_t len) {
-    uint8_t *p = writer_room(w, len);
-    if (p != NULL && len > 0) {
-        memcpy(p, from, len);
+    if (writer_fits(w, len) && len > 0) {
+        memcpy(w->at, from, len);
+        w->at += len;
     }
 }
 
 static inline void writer_u8(struct writer *w, uint8_t value) {
-    uint8_t *p = writer_room(w, 1);
-    if (p != NULL) {
-        p[0] = value;
+    if (writer_fits(w, 1)) {
+        *w->at++ = value;
     }
 }
 
 static inline void writer_u16(struct writer *w, uint16_t value) {
-    uint8_t *p = writer_room(w, 2);
-    if (p != NULL) {
-        p[0] = (uint8_t)(value >> 8);
-        p[1] = (uint8_t)value;
+    if (writer_fits(w, 2)) {
+        *w->at++ = (uint8_t)(value >> 8);
+        *w->at++ = (uint8_t)value;
     }
 }
 

@@ -7,12 +7,14 @@ void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap
     memset(core, 0, sizeof *core);
     core->mem = (struct mem){.env = env, .cap_bytes = memory_cap_bytes};
     timer_wheel_init(&core->wheel, now_us);
+    /* Two keys: what is shown to peers (core_random's numbers) must tell nothing about where tables put things. */
     env->random(env->ctx, &core->key, sizeof core->key);
     env->random(env->ctx, &core->random_key, sizeof core->random_key);
     list_init(&core->news);
 }
 
 uint64_t core_random(struct core *core) {
+    /* A counter under a keyed hash never repeats and needs no state but itself: a seed replays the whole run. */
     uint64_t counter = core->random_counter++;
     return siphash(&core->random_key, &counter, sizeof counter);
 }
@@ -24,6 +26,7 @@ uint32_t core_random_below(struct core *core, uint32_t bound) {
 }
 
 void core_trace(const struct core *core, const struct tapir_event *event) {
+    /* A trace line without its reason is no use to the reader it is for. */
     CHECK(event->reason != NULL);
     core->mem.env->trace(core->mem.env->ctx, event);
 }

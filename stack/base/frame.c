@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 struct tapir_frame *frame_alloc(struct mem *mem, uint32_t headroom, uint32_t room) {
+    /* true_size is 32 bits: what does not fit is refused like any other excess. */
     uint64_t capacity = (uint64_t)headroom + room;
     if (capacity > UINT32_MAX - sizeof(struct tapir_frame)) {
         return NULL;
@@ -50,6 +51,7 @@ void frame_pull(struct tapir_frame *frame, uint32_t bytes) {
 
 uint8_t *frame_put(struct tapir_frame *frame, uint32_t bytes) {
     size_t used = (size_t)(frame->data - frame->storage) + frame->len;
+    /* Written so that it cannot overflow, whatever `bytes` a wrong subtraction gave. */
     CHECK(used <= frame->capacity && bytes <= frame->capacity - used);
     frame->len += bytes;
     return frame->storage + used;
@@ -79,6 +81,7 @@ struct tapir_frame *frame_queue_pop(struct frame_queue *queue) {
     if (queue->first == NULL) {
         queue->last = NULL;
     }
+    /* The caller may queue it elsewhere at once. */
     frame->next = NULL;
     queue->count--;
     queue->true_bytes -= frame_true_size(frame);

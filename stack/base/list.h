@@ -29,6 +29,7 @@ static inline void list_push_front(struct list *head, struct list *node) { list_
 
 /* Removes a linked node; it is in no list afterwards. */
 static inline void list_remove(struct list *node) {
+    CHECK(node->prev != NULL);
     node->prev->next = node->next;
     node->next->prev = node->prev;
     node->next = node->prev = NULL;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 
 void *mem_alloc(struct mem *mem, size_t bytes) {
+    /* Written so that it cannot overflow: used_bytes never passes the cap. */
     if (bytes > mem->cap_bytes - mem->used_bytes) {
         return NULL;
     }

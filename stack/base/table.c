@@ -1,16 +1,23 @@
-/* A chained hash table over nodes embedded in the objects. */
+/* A chained hash table over nodes embedded in the objects.
+ *
+ * The nodes keep their whole hash: growing needs no help from the user, and a walk along a chain compares 64
+ * bits before the user compares a key, so that strangers in the bucket cost one look each (D13: the hash is
+ * keyed, so nobody outside can make long chains).
+ */
 #include "base/table.h"
 
 #include <errno.h>
 
 #include "base/check.h"
 
+/* So that twice as many still fits 32 bits. */
 #define BUCKETS_MAX (1U << 30)
 
 static struct table_node **bucket_of(const struct table *table, uint64_t hash) {
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
+/* The first node from this one on with the hash, or NULL. */
 static struct table_node *find_hash(struct table_node *node, uint64_t hash) {
     while (node != NULL && node->hash != hash) {
         node = node->next;
@@ -52,6 +59,7 @@ static void grow(struct table *table) {
 }
 
 void table_insert(struct table *table, struct table_node *node, uint64_t hash) {
+    /* One node a bucket on average; each growth pays for as many inserts as it moves nodes. */
     if (table->used >= table->bucket_count && table->bucket_count < BUCKETS_MAX) {
         grow(table);
     }
@@ -63,6 +71,7 @@ void table_insert(struct table *table, struct table_node *node, uint64_t hash) {
 }
 
 void table_remove(struct table *table, struct table_node *node) {
+    /* A node that is in no table, or in another one, is a bug that would corrupt the count. */
     struct table_node **link = bucket_of(table, node->hash);
     while (*link != NULL && *link != node) {
         link = &(*link)->next;

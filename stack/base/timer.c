@@ -3,6 +3,7 @@
 
 #define DIGIT_BITS 6
 
+/* Of a number that is not 0: the builtins are undefined there. */
 static unsigned lowest_bit(uint64_t bits) { return (unsigned)__builtin_ctzll(bits); }
 static unsigned highest_bit(uint64_t bits) { return 63U - (unsigned)__builtin_clzll(bits); }
 
@@ -43,6 +44,7 @@ static bool in_spread(const struct timer_wheel *wheel, uint64_t deadline_us) {
 
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_us) {
     CHECK(timer->fire != NULL);
+    /* Moving a timer counts as arming it anew, for its order among equals too. */
     timer_cancel(wheel, timer);
     timer->deadline_us = max_u64(deadline_us, wheel->now_us);
     if (in_spread(wheel, timer->deadline_us)) {
@@ -75,6 +77,7 @@ static bool first_place(const struct timer_wheel *wheel, struct timer_place *pla
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
         if (wheel->occupied[level] != 0) {
             unsigned shift = level * DIGIT_BITS, slot = lowest_bit(wheel->occupied[level]);
+            /* The digits above are now's; at the top level there are none, and the shift would be undefined. */
             uint64_t above = level + 1 == TIMER_LEVELS ? 0 : wheel->now_us >> shift >> DIGIT_BITS << DIGIT_BITS;
             *place = (struct timer_place){
                 .start_us = (above | slot) << shift, .level = (uint8_t)level, .slot = (uint8_t)slot};
@@ -136,6 +139,7 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us) {
     if (!more) {
         wheel->now_us = now_us;
     }
+    /* One by one from the front: a callback may cancel any that still waits here. */
     for (struct list *node = list_pop_front(&wheel->due); node != NULL; node = list_pop_front(&wheel->due)) {
         struct timer *timer = LIST_ENTRY(node, struct timer, node);
         wheel->armed--;

@@ -11,7 +11,8 @@ static bool is_subnet_broadcast(const struct link_address *address, uint32_t add
     return on_link && address->prefix_len < 31 && (host == 0 || host == ~mask);
 }
 
-/* OWN or BROADCAST by the valid addresses of one interface. */
+/* OWN or BROADCAST by the valid addresses of one interface. Our own wins: with odd prefixes one interface's host is
+ * another's broadcast. An address still being probed is nobody's (RFC 5227 2.1). */
 static enum ip_kind kind_on(const struct link_netif *netif, uint32_t addr) {
     enum ip_kind kind = IP_KIND_OTHER;
     for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {

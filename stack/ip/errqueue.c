@@ -58,14 +58,13 @@ static bool is_passing(uint8_t code) {
 }
 
 /* Time exceeded may be a routing loop of a moment, and a missing neighbour (local) may come back: both pass. */
-static bool is_fatal(const struct ip_errqueue *errors, const struct ip_error *error) {
+static bool is_fatal(const struct ip_error *error) {
     switch (error->kind) {
     case IP_ERROR_UNREACHABLE:
         return !error->local && !is_passing(error->code);
-    case IP_ERROR_FRAG_NEEDED:
-        return errors->learns_mtu;
     case IP_ERROR_TIME_EXCEEDED:
         return false;
+    case IP_ERROR_FRAG_NEEDED:
     case IP_ERROR_PARAMETER:
         return true;
     }
@@ -77,7 +76,7 @@ bool ip_errqueue_icmp(struct ip_errqueue *errors, const struct ip_error *error, 
     if (error->kind == IP_ERROR_FRAG_NEEDED && !errors->learns_mtu) {
         return false;
     }
-    if (!errors->wanted && !(connected && is_fatal(errors, error))) {
+    if (!errors->wanted && !(connected && is_fatal(error))) {
         return false;
     }
     /* The report may be lost to cap or memory; that something went wrong is told in any case. */

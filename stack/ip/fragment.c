@@ -1,10 +1,14 @@
-/* Cutting a datagram that does not fit its path (RFC 791 3.2). */
+/* Cutting a datagram that does not fit its path (RFC 791 3.2).
+ *
+ * Pieces are copies: a fragment waits in the device queue on its own, and its header has to stand right before its
+ * bytes. What is large and in a hurry does not come here: TCP and careful datagram senders keep to the path MTU. */
 #include "ip/internal.h"
 
 #include <errno.h>
 
-enum { UNIT_BYTES = 8 };
+enum { UNIT_BYTES = 8 }; /* what the offset field counts in: all pieces but the last are multiples */
 
+/* The only option we ever send, Router Alert, has the copied bit: every fragment carries the same options. */
 static struct tapir_frame *make_fragment(struct ip *ip, const struct tapir_frame *whole, struct wire_ipv4 *header,
                                          uint32_t offset, uint32_t len) {
     struct tapir_frame *fragment = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, len);
@@ -46,6 +50,7 @@ int ip_fragment_send(struct ip *ip, const struct ip_path *path, const struct ip_
         COUNT(ip->core, ip_no_memory);
         return -ENOBUFS;
     }
+    /* When the link refuses one the rest would be as useless. */
     int result = 0;
     while (queue.count > 0 && result == 0) {
         COUNT(ip->core, ip_frag_out);

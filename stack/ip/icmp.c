@@ -1,9 +1,13 @@
-/* ICMP (RFC 792): echo is answered here, replies and errors go on to those they concern, the rest ends here. */
+/* ICMP (RFC 792): echo is answered here, replies and errors go on to those they concern, the rest ends here.
+ *
+ * Each step returns why the message goes no further, or NULL: the reason of its trace event. The counter is
+ * raised where the reason is found, so that there is one for each. */
 #include "ip/internal.h"
 
 void ip_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct wire_icmp *icmp,
                   struct tapir_frame *frame, const char *reason, uint64_t now_us) {
     const struct ip_send send = {.protocol = WIRE_PROTO_ICMP, .ttl = IP_TTL_DEFAULT, .tos = tos};
+    /* The sum of the data first, while frame->data is at it; the header is emitted again with the result. */
     checksum_sum sum = checksum_add(0, frame->data, frame->len);
     uint8_t *header = frame_push(frame, WIRE_ICMP_LEN);
     struct writer w = writer_of(header, WIRE_ICMP_LEN);

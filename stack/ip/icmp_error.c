@@ -19,9 +19,12 @@ static bool may_answer(const struct ip *ip, const struct ip_rx *rx) {
 }
 
 /* C8: a destination has a bucket of its own, far smaller than the common one, so that what somebody makes us send
- * to one host does not show in what we send to another. */
-static bool within_limits(struct ip *ip, const struct tapir_addr *to, uint64_t now_us) {
-    uint64_t hash = siphash(&ip->core->key, to->b, sizeof to->b);
+ * to one host does not show in what we send to another. Ourselves we may tell all there is to tell. */
+static bool within_limits(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
+    uint64_t hash = siphash(&ip->core->key, path->dst.b, sizeof path->dst.b);
+    if (path->netif->index == LINK_LOOPBACK) {
+        return true;
+    }
     struct bucket *host = &ip->icmp_hosts[hash % ARRAY_LEN(ip->icmp_hosts)];
     return bucket_take(host, ip->core, now_us) && bucket_take(&ip->icmp_limit, ip->core, now_us);
 }
@@ -59,12 +62,12 @@ void ip_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t 
         COUNT(ip->core, icmp_suppressed);
         return;
     }
-    if (!within_limits(ip, &rx->src, now_us)) {
-        COUNT(ip->core, icmp_ratelimit);
-        return;
-    }
     if (ip_path_find(ip, &rx->src, &rx->dst, 0, &path) != 0) {
         COUNT(ip->core, ip_no_route);
+        return;
+    }
+    if (!within_limits(ip, &path, now_us)) {
+        COUNT(ip->core, icmp_ratelimit);
         return;
     }
     struct tapir_frame *frame = quote(ip, rx);

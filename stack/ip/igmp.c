@@ -5,7 +5,9 @@
  *   report   a group was joined or left: some repeats follow   repeats the news (5.1; RFC 2236 3)
  *            a query was heard that wants this group           answers it
  *   general  a version 3 general query was heard               answers it for all groups at once (5.2)
- */
+ *
+ * A membership is "exclude nobody" in version 3's terms, so each change and each state is one record without
+ * sources. A group left stays in its slot, without members, until the leave has been repeated. */
 #include "ip/internal.h"
 
 #include <errno.h>
@@ -26,6 +28,7 @@ enum { HEADER_WITH_ALERT = WIRE_IPV4_LEN + 4, MESSAGE_LEN = 8, RECORD_LEN = 8 };
 
 enum version { VERSION_1 = 1, VERSION_2, VERSION_3 };
 
+/* The oldest router heard lately decides: it would not understand a newer report. */
 static enum version version_of(const struct ip_groups *groups, uint64_t now_us) {
     if (now_us < groups->v1_until_us) {
         return VERSION_1;
@@ -38,6 +41,7 @@ static bool is_silent(const struct ip_groups *groups, uint32_t group) {
     return group == ALL_SYSTEMS || groups->netif == LINK_LOOPBACK;
 }
 
+/* Few groups an interface: a walk, and none at all on the interfaces without (`used`). */
 static struct ip_group *find(struct ip_groups *groups, uint32_t group) {
     for (size_t i = 0; i < ARRAY_LEN(groups->groups) && groups->used > 0; i++) {
         if (groups->groups[i].used && groups->groups[i].group == group) {
@@ -88,6 +92,7 @@ static struct tapir_frame *alloc_message(struct ip_groups *groups, uint32_t len)
     return frame;
 }
 
+/* A message of versions 1 and 2; emitted twice, as its checksum covers itself. */
 static void send_short(struct ip_groups *groups, uint8_t type, uint32_t group, uint32_t dst, const char *reason,
                        uint64_t now_us) {
     struct wire_igmp message = {.type = type, .group = group};
@@ -165,6 +170,7 @@ static void release(struct ip_group *g) {
     g->owner->used--;
 }
 
+/* RFC 3376 5.1, 5.2: uniformly within the time allowed, so that a thousand hosts do not answer at once. */
 static void arm(struct ip_groups *groups, struct timer *timer, uint64_t within_us, uint64_t now_us) {
     timer_arm(wheel_of(groups), timer, now_us + core_random_below(groups->ip->core, (uint32_t)within_us) + 1);
 }
@@ -178,6 +184,7 @@ static void repeat(struct ip_group *g, uint64_t now_us) {
     }
 }
 
+/* With repeats owed this is one of them, and does for a query that came meanwhile as well. */
 static void report_due(struct timer *timer, uint64_t now_us) {
     struct ip_group *g = CONTAINER_OF(timer, struct ip_group, report);
     if (g->resends == 0) {
@@ -223,6 +230,7 @@ int ip_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_add
     if (g->refs++ > 0 || is_silent(groups, g->group)) {
         return 0;
     }
+    /* The first member is news; also if the group was being left: that news is overtaken. */
     g->resends = ROBUSTNESS - 1;
     send_report(g, WIRE_IGMP_TO_EXCLUDE, "joined", now_us);
     repeat(g, now_us);
@@ -327,6 +335,7 @@ static uint64_t response_us(enum version version, uint8_t code) {
     case VERSION_3:
         break;
     }
+    /* RFC 3376 4.1.1: a code of 0 asks for an answer at once. */
     return max_u64(wire_igmp_v3_time(code), 1) * TENTH_US;
 }
 
@@ -377,6 +386,7 @@ static bool query_ok(const struct ip_rx *rx, const struct wire_igmp *query) {
            (general || ipv4_is_multicast(query->group));
 }
 
+/* What all messages need: TTL 1, so that they cannot come from beyond a router, and a sound sum. */
 static bool message_ok(const struct ip_rx *rx, struct wire_igmp *message) {
     return rx->ttl == 1 && wire_igmp_parse(rx->data, rx->len, message) &&
            checksum_fold(checksum_add(0, rx->data, rx->len)) == UINT16_MAX &&

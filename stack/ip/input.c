@@ -1,4 +1,14 @@
-/* Datagrams in: from the link's frame, in the order of the header's fields, to the handler of the protocol. */
+/* Datagrams in: from the link's frame, in the order of the header's fields, to the handler of the protocol.
+ *
+ *   header    length, version, checksum, flags, TTL       dropped and counted, never answered
+ *   martian   addresses that no honest datagram has       the same (I7)
+ *   for us    own, broadcast, or a group that we are in   RFC 1122 3.2.1.3: silently dropped else
+ *   options   malformed or source-routed                  the first may be answered, the second not
+ *   whole     fragments wait for the rest                 reasm.c
+ *   deliver   raw sockets, then the protocol's handler    what it does not want is answered with ICMP
+ *
+ * Only from the fourth step on can anything be answered: by then the source is one host, and we are who it
+ * wrote to. */
 #include "ip/internal.h"
 
 /* The header is sound and no more than the frame holds (I1, I2, I3, I6); what is not is counted. */
@@ -31,6 +41,7 @@ static bool header_ok(struct ip *ip, const struct tapir_frame *frame, struct wir
     return true;
 }
 
+/* RFC 791 3.2: the first has more to come, the last an offset, those between both. */
 static bool is_fragment(const struct wire_ipv4 *header) {
     return header->more_fragments || header->fragment_offset != 0;
 }
@@ -48,7 +59,7 @@ static bool offload_ok(struct ip *ip, const struct tapir_frame *frame, const str
     return ok;
 }
 
-/* Padding after total_len is cut off here (L2). */
+/* From here on the datagram ends where total_len says; padding after it is never seen again (L2). */
 static struct ip_rx rx_of(struct tapir_frame *frame, const struct wire_ipv4 *header, struct link_netif *netif,
                           enum link_cast cast) {
     return (struct ip_rx){
@@ -108,12 +119,15 @@ static bool options_ok(struct ip *ip, const struct ip_rx *rx, const struct wire_
         break;
     }
     COUNT(ip->core, ip_options_bad);
+    /* RFC 1122 3.2.2.5, and 3.2.2: never about a fragment other than the first. */
     if (header->fragment_offset == 0) {
         ip_icmp_error(ip, rx, WIRE_ICMP_PARAMETER_PROBLEM, 0, (uint32_t)options.bad_at << 24, now_us);
     }
     return false;
 }
 
+/* ICMP and IGMP are part of IP (RFC 1122 3.2.2, 3.2.3). A datagram that a raw socket took has found its owner, so
+ * that the want of a transport is no error (I9 else). */
 static enum ip_verdict give_to_handler(struct ip *ip, const struct ip_rx *rx, bool raw_took, uint64_t now_us) {
     const struct ip_handler *handler = &ip->handlers[rx->protocol];
     if (rx->protocol == WIRE_PROTO_ICMP) {
@@ -130,6 +144,7 @@ static enum ip_verdict give_to_handler(struct ip *ip, const struct ip_rx *rx, bo
     return raw_took ? IP_DONE : IP_PROTOCOL_UNREACHABLE;
 }
 
+/* Raw sockets come first and get copies: they cannot take a datagram away from its transport. */
 static void deliver(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     COUNT(ip->core, ip_delivered);
     bool raw_took = ip->raw != NULL && ip->raw(ip->raw_ctx, rx, now_us);
@@ -152,6 +167,7 @@ static void reassemble(struct ip *ip, const struct ip_rx *rx, const struct wire_
     if (whole == NULL) {
         return;
     }
+    /* Our own work: a header that does not parse is our bug. */
     struct wire_ipv4 rebuilt;
     CHECK(wire_ipv4_parse(whole->data, whole->len, &rebuilt) == WIRE_IPV4_OK);
     struct ip_rx datagram = rx_of(whole, &rebuilt, rx->netif, rx->link_cast);
@@ -161,6 +177,7 @@ static void reassemble(struct ip *ip, const struct ip_rx *rx, const struct wire_
     frame_release(whole);
 }
 
+/* The steps of the table above. `outside`: over a wire, where our own addresses cannot come from. */
 static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast,
                     bool outside, uint64_t now_us) {
     struct wire_ipv4 header;

@@ -1,9 +1,11 @@
 /* The internet layer's life, and the questions others ask it about addresses. */
 #include "ip/internal.h"
 
+/* First sizes; the tables grow with use, up to the caps of limits.h. */
 #define REASSEMBLY_BUCKETS 64
 #define PMTU_BUCKETS 16
 
+/* Both start full: a host that comes up answers its first visitors. */
 static void init_limits(struct ip *ip, uint64_t now_us) {
     bucket_init(&ip->icmp_limit, TAPIR_ICMP_RATE_PER_S, TAPIR_ICMP_BURST, now_us);
     for (size_t i = 0; i < ARRAY_LEN(ip->icmp_hosts); i++) {
@@ -15,7 +17,7 @@ int ip_init(struct ip *ip, struct core *core, struct link *link, uint64_t now_us
     memset(ip, 0, sizeof *ip);
     ip->core = core;
     ip->link = link;
-    ip->generation = 1;
+    ip->generation = 1; /* so that a zeroed path is not valid */
     list_init(&ip->reassembly_age);
     init_limits(ip, now_us);
     ip_igmp_init(ip);

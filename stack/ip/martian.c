@@ -1,7 +1,9 @@
 /* Addresses that no honest datagram carries (HAZARDS I7). */
 #include "ip/internal.h"
 
+/* RFC 1122 3.2.1.3 a, b: 0/8 is no destination beyond the link and no source but while booting. */
 static bool is_this_network(uint32_t addr) { return addr >> 24 == 0; }
+/* RFC 1112 4: class E. */
 static bool is_reserved(uint32_t addr) { return addr >> 28 == 0xf && addr != IPV4_BROADCAST; }
 
 static bool martian_source(const struct ip *ip, const struct wire_ipv4 *header, bool outside) {

@@ -9,6 +9,7 @@ struct hop {
     uint32_t next_hop;
 };
 
+/* lo leads nowhere: what is for ourselves never gets here. */
 static bool usable(const struct link_netif *netif, int wanted) {
     return netif->used && netif->up && netif->index != LINK_LOOPBACK && (wanted == 0 || wanted == netif->index);
 }
@@ -71,7 +72,8 @@ static int check_source(const struct ip *ip, const struct tapir_addr *src, bool 
     return ours && (local || !ipv4_is_loopback(addr_ipv4(src))) ? 0 : -EADDRNOTAVAIL;
 }
 
-/* To ourselves: through lo, whichever interface was asked for. */
+/* To ourselves: through lo, whichever interface was asked for, as on Linux. Without a wish the source is the
+ * destination, so that a server bound to one of our addresses sees that one; 127/8 answers as 127.0.0.1. */
 static int find_local(struct ip *ip, const struct tapir_addr *src, struct ip_path *path) {
     path->netif = &ip->link->netifs[LINK_LOOPBACK];
     path->next_hop = path->dst;
@@ -86,6 +88,7 @@ static int find_local(struct ip *ip, const struct tapir_addr *src, struct ip_pat
     return 0;
 }
 
+/* Fills interface, next hop and source of a path that leaves the host. */
 static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, struct ip_path *path) {
     struct hop hop;
     uint32_t dst = addr_ipv4(&path->dst);
@@ -107,6 +110,7 @@ int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir
     if (!addr_is_ipv4(dst) || addr_is_any(dst)) {
         return -ENETUNREACH;
     }
+    /* Index 0 is lo, and here means "any": nobody needs to ask for lo, the destination does. */
     const struct link_netif *asked = link_netif_get(ip->link, netif);
     if (asked == NULL) {
         return -ENODEV;
@@ -127,6 +131,7 @@ uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 }
 
 void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
+    /* A group has no neighbour whose reachability could be confirmed. */
     if (path->netif->index != LINK_LOOPBACK && path->cast == LINK_UNICAST) {
         link_confirm(path->netif, &path->next_hop, now_us);
         ip_route_gateway_alive(ip, path);
@@ -135,6 +140,7 @@ void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 
 void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
     (void)now_us;
+    /* A neighbour on-link is the link's own affair: it probes (RFC 4861 7.3); only gateways have deputies. */
     if (path->cast == LINK_UNICAST && !addr_equal(&path->next_hop, &path->dst)) {
         ip_route_gateway_dead(ip, path);
     }

@@ -1,4 +1,8 @@
-/* What was learnt about path MTUs (RFC 1191): a small cache that only believes downwards, and forgets. */
+/* What was learnt about path MTUs (RFC 1191): a small cache that only believes downwards, and forgets.
+ *
+ * Every number in it came from an ICMP message that anybody could forge (C5). So an entry can do only bounded
+ * harm: never below TAPIR_PMTU_FLOOR, gone after ten minutes, believed only when a transport knew the quoted
+ * bytes to be in flight, and of a number that neither fills memory nor betrays who else we talk to. */
 #include "ip/internal.h"
 
 struct pmtu_entry {
@@ -33,6 +37,7 @@ static struct pmtu_entry *find(const struct ip *ip, const struct tapir_addr *dst
     return node == NULL ? NULL : CONTAINER_OF(node, struct pmtu_entry, node);
 }
 
+/* Entries die when somebody asks for them too late; one that nobody asks for costs a slot until it is evicted. */
 static void forget(struct ip *ip, struct pmtu_entry *entry) {
     table_remove(&ip->pmtu, &entry->node);
     mem_free(&ip->core->mem, entry, sizeof *entry);
@@ -74,12 +79,14 @@ uint32_t ip_pmtu_get(struct ip *ip, const struct tapir_addr *dst, uint64_t now_u
     return entry->mtu;
 }
 
+/* The interface is found anew: the claim is about the destination, whichever path a transport holds. */
 bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us) {
     static const struct tapir_addr any;
     struct ip_path path;
     if (ip_path_find(ip, dst, &any, 0, &path) != 0 || path.cast != LINK_UNICAST || path.netif->index == LINK_LOOPBACK) {
         return false;
     }
+    /* An interface below the floor stays as it is: then this is no lowering. */
     mtu = max_u32(mtu, TAPIR_PMTU_FLOOR);
     if (mtu >= ip_path_mtu(ip, &path, now_us)) {
         return false;

@@ -51,6 +51,7 @@ static void set_bit(uint64_t *map, uint32_t i) { map[i / WORD_BITS] |= 1ULL << i
 static uint32_t first_unit(const struct piece *piece) { return piece->offset / UNIT_BYTES; }
 static uint32_t end_unit(const struct piece *piece) { return (piece->end + UNIT_BYTES - 1) / UNIT_BYTES; }
 
+/* What counts against TAPIR_REASM_BYTES_MAX: all that the datagram holds, not what came. */
 static uint64_t true_size(const struct reasm_datagram *d) {
     return sizeof *d + (d->frame == NULL ? 0 : frame_true_size(d->frame));
 }
@@ -59,6 +60,7 @@ static uint64_t hash_of(const struct ip *ip, const struct reasm_key *key) {
     return siphash(&ip->core->key, key, sizeof *key);
 }
 
+/* Keyed hash: nobody can choose fragments that all meet in one bucket (D13). */
 static struct reasm_datagram *find(const struct ip *ip, const struct reasm_key *key) {
     struct table_node *node = table_first(&ip->reassembly, hash_of(ip, key));
     while (node != NULL && memcmp(&CONTAINER_OF(node, struct reasm_datagram, node)->key, key, sizeof *key) != 0) {
@@ -77,6 +79,7 @@ static void release_payload(struct reasm_datagram *d) {
     d->ip->reassembly_bytes += true_size(d);
 }
 
+/* The only way out of the tables: the timer, the lists and the sums go together (F7). */
 static void drop(struct reasm_datagram *d) {
     struct ip *ip = d->ip;
     timer_cancel(&ip->core->wheel, &d->timer);
@@ -117,6 +120,7 @@ static void report_timeout(struct reasm_datagram *d, uint64_t now_us) {
     ip_icmp_error(d->ip, &quote, WIRE_ICMP_TIME_EXCEEDED, 1, 0, now_us);
 }
 
+/* A tombstone goes without a word: its fragments were counted when they came. */
 static void expire(struct timer *timer, uint64_t now_us) {
     struct reasm_datagram *d = CONTAINER_OF(timer, struct reasm_datagram, timer);
     if (d->frame != NULL) {
@@ -217,6 +221,7 @@ static bool grow(struct reasm_datagram *d, uint32_t end) {
         COUNT(ip->core, ip_no_memory);
         return false;
     }
+    /* Gaps stay unwritten: nothing is read before every unit has come. */
     if (d->frame != NULL) {
         memcpy(frame->data, d->frame->data, d->end);
     }
@@ -309,6 +314,7 @@ static void insert(struct reasm_datagram *d, const struct piece *piece, const st
     d->end = max_u32(d->end, piece->end);
     d->total = piece->last ? piece->end : d->total;
     d->ecn_seen |= (uint8_t)(1U << (rx->tos & IP_ECN_MASK));
+    /* RFC 791 3.2: the header of the datagram is that of its first fragment. */
     if (piece->offset == 0) {
         d->first_len = piece->len;
         d->header_len = rx->header_len;
@@ -317,6 +323,7 @@ static void insert(struct reasm_datagram *d, const struct piece *piece, const st
     }
 }
 
+/* Units never overlap, so as many as the datagram has are all of them. */
 static bool complete(const struct reasm_datagram *d) {
     return d->total != 0 && d->units == (d->total + UNIT_BYTES - 1) / UNIT_BYTES;
 }
@@ -340,6 +347,7 @@ static struct tapir_frame *finish(struct reasm_datagram *d) {
     } else if (!merge_ecn(d, &header)) {
         COUNT(core, frag_ecn);
     } else {
+        /* offload stays "none": the transport verifies its checksum over the whole (F9). */
         COUNT(core, frag_reassembled);
         frame = frame_ref(d->frame);
         (void)frame_put(frame, d->total);
@@ -351,6 +359,7 @@ static struct tapir_frame *finish(struct reasm_datagram *d) {
     return frame;
 }
 
+/* Over zeroes, as padding would otherwise be part of the hash and of the comparison. */
 static struct reasm_key key_of(const struct wire_ipv4 *header, const struct link_netif *netif) {
     struct reasm_key key;
     memset(&key, 0, sizeof key);

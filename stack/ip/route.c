@@ -1,4 +1,10 @@
-/* The routing table: a short array kept in the order of preference, and what is known of its gateways. */
+/* The routing table: a short array kept in the order of preference, and what is known of its gateways.
+ *
+ * A host has few routes and asks rarely: transports keep the path that they found as long as the generation
+ * stands. So the first match of a walk will do, and changes pay for the order.
+ *
+ * Gateways are judged by advice alone (RFC 1122 3.3.1.4): transports that make no progress and the link that finds
+ * no neighbour accuse one, progress acquits it. Nobody pings gateways. */
 #include "ip/internal.h"
 
 #include <errno.h>
@@ -12,11 +18,13 @@ static bool preferred(const struct ip_route *a, const struct ip_route *b) {
     return a->prefix_len != b->prefix_len ? a->prefix_len > b->prefix_len : a->metric < b->metric;
 }
 
+/* What names a route: not the metric, so that it need not be known to remove one. */
 static bool same(const struct ip_route *a, const struct ip_route *b) {
     return a->netif == b->netif && a->dest == b->dest && a->prefix_len == b->prefix_len &&
            a->has_gateway == b->has_gateway && (!a->has_gateway || addr_equal(&a->gateway, &b->gateway));
 }
 
+/* The route's index; route_count: there is none. */
 static uint32_t find(const struct ip *ip, const struct ip_route *wanted) {
     uint32_t i = 0;
     while (i < ip->route_count && !same(&ip->routes[i], wanted)) {
@@ -63,6 +71,7 @@ int ip_route_add(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, c
     if (ip->route_count == TAPIR_ROUTES_MAX) {
         return -ENOBUFS;
     }
+    /* Moves up what is less preferred: the array stays sorted, and older equals stay in front. */
     uint32_t at = ip->route_count++;
     for (; at > 0 && preferred(&route, &ip->routes[at - 1]); at--) {
         ip->routes[at] = ip->routes[at - 1];
@@ -98,11 +107,12 @@ const struct ip_route *ip_route_lookup(const struct ip *ip, uint32_t dst, int ne
         if (!route->dead) {
             return route;
         }
-        dead = dead == NULL ? route : dead;
+        dead = dead == NULL ? route : dead; /* better an accused gateway than none */
     }
     return dead;
 }
 
+/* Of routes and paths that share a gateway on the same interface, what is true of one is true of all. */
 static bool goes_through(const struct ip_route *route, const struct ip_path *path) {
     return route->has_gateway && route->netif == path->netif->index && addr_equal(&route->gateway, &path->next_hop);
 }
@@ -136,6 +146,7 @@ void ip_route_gateway_dead(struct ip *ip, const struct ip_path *path) {
     if (!mark_gateway(ip, path, true)) {
         return;
     }
+    /* Every way to this destination is accused: that of this gateway is fresh, the other charges have aged. */
     const struct ip_route *next = ip_route_lookup(ip, addr_ipv4(&path->dst), 0);
     if (next != NULL && next->dead) {
         revive_others(ip, path);
@@ -144,6 +155,7 @@ void ip_route_gateway_dead(struct ip *ip, const struct ip_path *path) {
 }
 
 void ip_route_gateway_alive(struct ip *ip, const struct ip_path *path) {
+    /* Called for each acknowledgment: no walk unless somebody is accused. */
     if (ip->dead_routes > 0 && mark_gateway(ip, path, false)) {
         ip_changed(ip);
     }

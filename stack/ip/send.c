@@ -1,4 +1,11 @@
-/* Datagrams out: the header, the checksum that a device leaves to us, and the choice between whole and cut. */
+/* Datagrams out: the header, the checksum that a device leaves to us, and the choice between whole and cut.
+ *
+ *   ip_send_frame         a transport's datagram in one frame   whole, or cut by fragment.c
+ *   ip_send_out           a segment that the device pulls       whole; copied to a frame for lo or to be cut
+ *   ip_send_with_header   a raw socket's own header             whole, or refused
+ *
+ * A checksum that the transport left PARTIAL is the device's to finish if it can. It is finished here if it
+ * cannot, and before cutting always, as no device sums over fragments. */
 #include "ip/internal.h"
 
 #include <errno.h>
@@ -29,6 +36,7 @@ struct wire_ipv4 ip_send_header(struct ip *ip, const struct ip_path *path, const
     };
 }
 
+/* csum_start counts from the first byte, and that is now further ahead. */
 static void shift_checksum(struct tapir_offload *offload, uint32_t bytes) {
     if (offload->csum == TAPIR_CSUM_PARTIAL) {
         offload->csum_start = (uint16_t)(offload->csum_start + bytes);
@@ -83,6 +91,7 @@ static void finish_out(struct tapir_out *out, uint8_t protocol) {
 int ip_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
     COUNT(ip->core, ip_out);
     frame->mark = LINK_LOOPBACK; /* ip_loopback_run: arrives on lo itself */
+    /* -EHOSTUNREACH: the next hop is known not to answer, which is advice about a gateway. */
     int result = link_send_frame(path->netif, &path->next_hop, path->cast, frame, now_us);
     if (result == -EHOSTUNREACH) {
         ip_path_suspect(ip, path, now_us);
@@ -115,6 +124,7 @@ static void loop_copy(struct ip *ip, const struct ip_path *path, const struct ip
     (void)link_send_frame(lo, &path->dst, LINK_UNICAST, copy, now_us);
 }
 
+/* Only we know that the datagram was not sent: the caller learns it from the errno, the operator from here. */
 static int too_big(struct ip *ip, struct tapir_frame *frame) {
     COUNT(ip->core, ip_frag_needed);
     frame_release(frame);
@@ -125,6 +135,7 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
                   uint64_t now_us) {
     uint32_t total_len = frame->len + header_len_of(send);
     uint32_t mtu = send->probe_pmtu ? path->netif->mtu_bytes : ip_path_mtu(ip, path, now_us);
+    /* A super-segment is cut by the device, to sizes that its transport has chosen. */
     bool whole = total_len <= mtu || frame->offload.gso != TAPIR_GSO_NONE;
     if (total_len > UINT16_MAX || (!whole && send->dont_fragment)) {
         return too_big(ip, frame);
@@ -164,6 +175,7 @@ int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_
         frame_release(frame);
         return -EINVAL;
     }
+    /* The options are copied aside, as emitting writes over what they are read from. */
     memcpy(options, header.options, header.header_len - (size_t)WIRE_IPV4_LEN);
     header.options = options;
     header.src = header.src == IPV4_ANY ? addr_ipv4(&path->src) : header.src;
@@ -189,6 +201,7 @@ int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send 
                 uint64_t now_us) {
     uint32_t header_len = header_len_of(send);
     size_t total_len = out->len + header_len;
+    /* TCP asks for the path MTU before it builds; one lowered since is rare enough to pay for a copy. */
     bool fits = out->offload.gso != TAPIR_GSO_NONE || total_len <= ip_path_mtu(ip, path, now_us);
     if (path->netif->index == LINK_LOOPBACK || !fits) {
         return send_copied(ip, path, send, out, now_us);

@@ -73,7 +73,6 @@ struct sock_dgram_send {
     const struct ip_path *path;
     struct ip_send ip; /* but for the protocol */
     uint32_t len;      /* of all iov */
-    bool fits;         /* within the path MTU, by sock_dgram_send_fit */
 };
 
 /* Decides a send of msg. Borrows msg. 0, -EOPNOTSUPP (flags), -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES, -EPIPE,

@@ -72,9 +72,7 @@ static int64_t recv_item(struct sock_dgram *d, struct tapir_msg *msg, uint32_t f
     msg->ttl = item->ttl;
     msg->tos = item->tos;
     uint32_t copied = scatter(msg, 0, item->header, item->header_len);
-    if (copied == item->header_len) {
-        copied += scatter(msg, item->header_len, item->data, item->len);
-    }
+    copied += scatter(msg, item->header_len, item->data, item->len);
     int64_t bytes = result(msg, copied, item->header_len + item->len, flags);
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         ip_rxqueue_drop_first(&d->inbox.rx);

@@ -156,14 +156,14 @@ int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint
     uint32_t mtu_bytes =
         way == SOCK_PMTU_PROBE ? plan->path->netif->mtu_bytes : ip_path_mtu(d->sock->layer->ip, plan->path, now_us);
     bool may_fragment = (way == SOCK_PMTU_DONT || way == SOCK_PMTU_WANT) && ip_len <= UINT16_MAX;
-    plan->fits = ip_len <= mtu_bytes;
-    if (!plan->fits && !may_fragment) {
+    bool fits = ip_len <= mtu_bytes;
+    if (!fits && !may_fragment) {
         if (ip_errqueue_too_big(&d->inbox.errors, &plan->peer, mtu_bytes)) {
             news_mark(d->sock->layer->core, &d->inbox.news);
         }
         return -EMSGSIZE;
     }
-    plan->ip.dont_fragment = plan->fits && way != SOCK_PMTU_DONT;
+    plan->ip.dont_fragment = fits && way != SOCK_PMTU_DONT;
     plan->ip.probe_pmtu = way == SOCK_PMTU_PROBE;
     return 0;
 }

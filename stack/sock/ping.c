@@ -180,17 +180,20 @@ static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const stru
     return NULL;
 }
 
-/* ip has checked the sum and answered requests. A reply is passed to the user that asked for it (RFC 1122 3.2.2.6);
- * one that nobody asked for ends here in silence (HAZARDS C2). */
+/* ip gives us echo replies alone, sound ones. A reply is passed to the user that asked for it (RFC 1122 3.2.2.6); one
+ * that nobody asked for is refused here, and ip counts and drops it (HAZARDS C2). */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct wire_icmp icmp;
     (void)now_us;
-    if (!wire_icmp_parse(rx->data, rx->len, &icmp) || icmp.type != WIRE_ICMP_ECHO_REPLY) {
-        return IP_DONE;
+    struct sock_dgram *d = NULL;
+    if (wire_icmp_parse(rx->data, rx->len, &icmp)) {
+        d = find(layer, icmp.echo.id, &rx->dst, rx->netif->index);
     }
-    struct sock_dgram *d = find(layer, icmp.echo.id, &rx->dst, rx->netif->index);
-    if (d != NULL && !ip_inbox_push(&d->inbox, rx, rx->data, rx->len, 0, false)) {
+    if (d == NULL) {
+        return IP_PORT_UNREACHABLE;
+    }
+    if (!ip_inbox_push(&d->inbox, rx, rx->data, rx->len, 0, false)) {
         COUNT(layer->core, raw_rcvbuf);
     }
     return IP_DONE;

@@ -87,6 +87,7 @@ bool sock_news(struct sock_layer *layer, tapir_sock *handle);
 
 /* What ip calls (ip_raw_fn, and the ICMP handler's input and error for ping sockets); ctx: the sock_layer. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
+/* For echo replies: IP_DONE, or IP_PORT_UNREACHABLE when no socket waits for it. */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
 bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us);
 /* Errors about datagrams of protocols without a handler: to raw sockets with IP_RECVERR. */

@@ -95,8 +95,7 @@ static int64_t send_udp(struct sock *s, const struct tapir_msg *msg, uint32_t fl
                                     .iov = msg->iov,
                                     .iov_count = msg->iov_count,
                                     .len = plan.len,
-                                    .no_checksum = d->opt.no_checksum,
-                                    .fits = plan.fits};
+                                    .no_checksum = d->opt.no_checksum};
     error = udp_output(s->layer->udp, plan.path, &plan.ip, &datagram, now_us);
     return error != 0 ? error : (int64_t)plan.len;
 }

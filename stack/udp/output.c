@@ -31,10 +31,11 @@ static uint16_t field_of(checksum_sum sum) {
     return checksum == 0 ? 0xffff : checksum;
 }
 
-/* Can the sum be left to the device? On loopback it is never made: nothing can spoil the bytes. */
+/* Can the sum be left to the device? On loopback it is never made: nothing can spoil the bytes. (Fragments, which
+ * no device sees whole, are summed by ip.) */
 static bool device_sums(const struct ip_path *path, const struct udp_datagram *datagram) {
     bool able = path->netif->index == LINK_LOOPBACK || (path->netif->caps & TAPIR_CAP_CSUM) != 0;
-    return able && datagram->fits && !datagram->no_checksum;
+    return able && !datagram->no_checksum;
 }
 
 /* The receiver of a partial sum finishes it over header and payload, so the field holds the pseudo-header's alone,

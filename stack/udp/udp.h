@@ -70,7 +70,6 @@ struct udp_datagram {
     size_t iov_count;
     uint32_t len;     /* of all iov, at most UDP_PAYLOAD_MAX */
     bool no_checksum; /* RFC 1122 4.1.3.4: the application may turn it off */
-    bool fits;        /* within the path MTU: it stays one datagram, so the device may sum it */
 };
 
 /* Builds the datagram and sends it along path as `send` says. 0, -ENOBUFS or an error of ip_send_frame. */

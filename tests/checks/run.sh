@@ -18,8 +18,9 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{stack/wire,stack/udp,stack/tcp,tap,sockets,apps/tool,tests}
-    cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include,scripts} "$clean"
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,tap,sockets,apps/tool,tests}
+    cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
+    cp "$root"/scripts/check* "$clean/scripts"
     cp "$root/stack/CMakeLists.txt" "$clean/stack"
     cp -r "$root/stack/base" "$clean/stack"
     cp "$root/sockets/abort.c" "$clean/sockets"
@@ -117,6 +118,7 @@ break_names() {
         'echo "void tapir_secret(void); void tapir_secret(void) {}" >>stack/base/mem.c'
     expect_built names "do not start with tapir_" "a promise without the prefix" \
         'echo "TAPIR_API int other_name(void);" >>include/tapir/core.h'
+    expect_built names "no complete build" "a build that failed" 'echo "int" >>stack/base/mem.c'
     expect names "no objects" "no build at all" 'rm -rf build/check-gcc/{stack,sockets,tap}'
 }
 

@@ -29,6 +29,14 @@ Test(list, head_never_made, .signal = SIGABRT) {
     list_push_back(&head, &node);
 }
 
+Test(list, removing_twice, .signal = SIGABRT) {
+    struct list head, node;
+    list_init(&head);
+    list_push_back(&head, &node);
+    list_remove(&node);
+    list_remove(&node);
+}
+
 Test(bytes, reader_gives_zeros_past_its_end) {
     const uint8_t data[] = {1, 2, 3, 4, 5};
     struct reader r = reader_of(data, sizeof data);

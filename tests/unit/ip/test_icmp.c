@@ -7,7 +7,7 @@ static void send_icmp(struct rig *rig, uint8_t type, uint8_t code, uint32_t rest
     rig_datagram(rig, &header, message, rig_icmp(message, type, code, rest, data, len));
 }
 
-Test(ip_icmp, C1_echo_reply_is_the_request) {
+Test(ip_icmp, C1_N7_echo_reply_is_the_request) {
     struct rig *rig = rig_start();
     uint8_t data[1472];
     rig_fill(data, sizeof data, 3);

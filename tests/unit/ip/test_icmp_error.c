@@ -110,6 +110,23 @@ Test(ip_icmp_error, C8_one_destination_has_its_own_limit) {
     rig_stop(rig);
 }
 
+/* A closed port of our own is told at once and each time, as on Linux. */
+Test(ip_icmp_error, over_lo_without_limit) {
+    struct rig *rig = start();
+    struct ip_path path = rig_path(rig, OUR_IP);
+    const struct ip_send send = {.protocol = WIRE_PROTO_UDP, .ttl = 64};
+    rig->believe = true;
+    for (unsigned i = 1; i <= 200; i++) {
+        cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, payload, 100), rig->now_us), 0);
+        cr_assert(!ip_loopback_run(&rig->ip, rig->now_us));
+        cr_assert_eq(rig->errors, i);
+    }
+    cr_assert_eq(rig->error.code, WIRE_UNREACH_PORT);
+    cr_assert_eq(rig->error.quote_len, 100);
+    cr_assert_eq(rig_drain(rig), 0);
+    rig_stop(rig);
+}
+
 /* SAD DNS: fifty probes in the name of a victim, each answered to the victim if the port is closed; then one in the
  * attacker's own name, to see whether the common limit is used up. The guess is right about half of the time. */
 Test(ip_icmp_error, C8_shared_limit_tells_nothing) {

@@ -7,7 +7,7 @@
 struct row {
     enum tapir_sock_opt opt;
     int64_t value;
-    int result;
+    int64_t result; /* of set */
     int64_t after;
 };
 

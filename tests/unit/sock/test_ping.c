@@ -75,6 +75,11 @@ Test(sock_ping, identifiers) {
 Test(sock_ping, c2_unsolicited) {
     struct rig *rig = rig_open();
     tapir_sock raw = open_sock(&rig->b, TAPIR_SOCK_RAW, WIRE_PROTO_ICMP), s = open_sock(&rig->a, TAPIR_SOCK_PING, 0);
+    tapir_sock unbound = open_sock(&rig->a, TAPIR_SOCK_PING, 0);
+    static const uint8_t reply_to_none[8] = {0, 0, 0xff, 0xff};
+    cr_assert_eq(say_to(rig, &rig->b, raw, A_ADDR, 0, reply_to_none, 8), 8);
+    cr_assert_eq(hear(rig, &rig->a, unbound, in, sizeof in, 0, NULL), -EAGAIN, "identifier 0 is no socket's");
+    cr_assert_eq(rig->a.core.counters.icmp_unsolicited, 1);
     cr_assert_eq(bind_to(&rig->a, s, IPV4_ANY, 0x1234), 0);
     for (uint32_t type = 0; type < 256; type++) {
         for (unsigned right = 0; right < 2; right++) {

@@ -111,6 +111,17 @@ Test(sock_raw, header_included) {
     rig_close(rig);
 }
 
+/* IPPROTO_RAW is for sending: datagrams of that number are nobody's. */
+Test(sock_raw, protocol_255_hears_nothing) {
+    struct rig *rig = rig_open();
+    tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_RAW, 255), b = open_sock(&rig->b, TAPIR_SOCK_RAW, 255);
+    cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_HDRINCL, 0), 0);
+    cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 0, "x", 1), 1);
+    cr_assert_eq(hear(rig, &rig->b, b, in, 100, 0, NULL), -EAGAIN);
+    cr_assert_eq(rig->b.core.counters.ip_proto_unknown, 1);
+    rig_close(rig);
+}
+
 /* A protocol that nobody takes is refused: a connected raw socket is told, an unconnected one with IP_RECVERR. */
 Test(sock_raw, errors) {
     struct rig *rig = rig_open();

@@ -169,7 +169,7 @@ Test(sock_udp, u5_stalled_reader) {
         count++;
         cr_assert_eq(last, count);
     }
-    cr_assert_eq(count + 1, 2 * 5000 / (sizeof(struct ip_rxitem) + 4));
+    cr_assert_eq(count + 1, 10000U / (sizeof(struct ip_rxitem) + 4));
     cr_assert_eq(rig->b.core.counters.udp_rcvbuf, 999 - count);
     cr_assert_eq(say_to(rig, &rig->a, client, 0, 0, "x", 1), 1);
     cr_assert_eq(hear(rig, &rig->b, server, in, 10, 0, NULL), 1);
@@ -432,6 +432,24 @@ Test(sock_udp, broadcast) {
     rig_close(rig);
 }
 
+/* A kept path ends with the routes it was found by: a new one takes its place at once. */
+Test(sock_udp, path_follows_the_routes) {
+    struct rig *rig = rig_open();
+    struct tapir_addr gateway = addr_of_ipv4(B_ADDR), own = addr_of_ipv4(A_ADDR);
+    tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
+    const uint32_t far = IPV4(192, 0, 2, 1);
+    cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
+    cr_assert_eq(ip_route_add(&rig->a.ip, 1, IPV4(192, 0, 2, 0), 24, &gateway, 0), 0);
+    cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), 1);
+    cr_assert_eq(ip_route_remove(&rig->a.ip, 1, IPV4(192, 0, 2, 0), 24, &gateway), 0);
+    cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
+    cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 1);
+    cr_assert_eq(link_address_remove(rig->a.netif, &own), 0);
+    ip_changed(&rig->a.ip);
+    cr_assert_lt(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 0);
+    rig_close(rig);
+}
+
 /* A socket bound to an interface hears nothing of the others. */
 Test(sock_udp, bound_to_an_interface) {
     struct rig *rig = rig_open();
@@ -442,6 +460,12 @@ Test(sock_udp, bound_to_an_interface) {
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -EAGAIN);
     say_to(rig, &rig->b, remote, A_ADDR, 53, "tap", 3);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), 3);
+    struct tapir_netif_config config = {.name = "tap1", .mac = {2, 0, 0, 0, 1, 1}, .mtu_bytes = 1500};
+    cr_assert_eq(link_netif_add(&rig->a.link, &config), 2);
+    struct tapir_msg msg = {.has_peer = true, .peer = endpoint(B_ADDR, 9), .netif = 2};
+    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EINVAL, "not by another one");
+    msg.netif = 1;
+    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), 0);
     rig_close(rig);
 }
 

@@ -55,8 +55,7 @@ Test(udp_output, gathers_and_sums_pieces) {
     for (size_t a = 0; a <= 20; a++) {
         for (size_t b = a; b <= 20; b++) {
             struct tapir_iovec iov[] = {{payload, a}, {NULL, 0}, {payload + a, b - a}, {payload + b, 20 - b}};
-            struct udp_datagram d = {
-                .src_port = 1000, .dst_port = 2000, .iov = iov, .iov_count = 4, .len = 20, .fits = true};
+            struct udp_datagram d = {.src_port = 1000, .dst_port = 2000, .iov = iov, .iov_count = 4, .len = 20};
             struct tapir_frame *frame = send_by(rig, &path, &d);
             struct wire_udp header = header_of(frame);
             cr_assert_eq(header.src_port, 1000);
@@ -81,8 +80,7 @@ Test(udp_output, u2_zero_is_sent_as_all_ones) {
     for (uint32_t value = 0; value <= UINT16_MAX; value++) {
         uint8_t payload[2] = {(uint8_t)(value >> 8), (uint8_t)value};
         struct tapir_iovec iov = {payload, 2};
-        struct udp_datagram d = {
-            .src_port = 1000, .dst_port = 2000, .iov = &iov, .iov_count = 1, .len = 2, .fits = true};
+        struct udp_datagram d = {.src_port = 1000, .dst_port = 2000, .iov = &iov, .iov_count = 1, .len = 2};
         struct tapir_frame *frame = send_by(rig, &path, &d);
         cr_assert_neq(header_of(frame).checksum, 0);
         cr_assert_eq(sum_of(&path, frame), 0xffff);
@@ -100,7 +98,7 @@ Test(udp_output, checksum_turned_off) {
         struct ip_path path = path_by(rig, 1, caps[i]);
         struct tapir_iovec iov = {"x", 1};
         struct udp_datagram d = {
-            .src_port = 1, .dst_port = 2, .iov = &iov, .iov_count = 1, .len = 1, .no_checksum = true, .fits = true};
+            .src_port = 1, .dst_port = 2, .iov = &iov, .iov_count = 1, .len = 1, .no_checksum = true};
         struct tapir_frame *frame = send_by(rig, &path, &d);
         cr_assert_eq(header_of(frame).checksum, 0);
         cr_assert_eq(frame->offload.csum, TAPIR_CSUM_NONE);
@@ -115,7 +113,7 @@ Test(udp_output, device_sums) {
     for (int index = 0; index < 2; index++) {
         struct ip_path path = path_by(rig, index, TAPIR_CAP_CSUM);
         struct tapir_iovec iov = {"hello", 5};
-        struct udp_datagram d = {.src_port = 1, .dst_port = 2, .iov = &iov, .iov_count = 1, .len = 5, .fits = true};
+        struct udp_datagram d = {.src_port = 1, .dst_port = 2, .iov = &iov, .iov_count = 1, .len = 5};
         struct tapir_frame *frame = send_by(rig, &path, &d);
         cr_assert_eq(frame->offload.csum, TAPIR_CSUM_PARTIAL);
         cr_assert_eq(frame->offload.csum_offset, 6);
@@ -129,7 +127,7 @@ Test(udp_output, device_sums) {
     rig_close(rig);
 }
 
-/* What will be cut is summed here: no device sees it whole. */
+/* What is cut carries a whole sum: no device sees it in one. */
 Test(udp_output, fragments_carry_a_whole_sum) {
     struct rig *rig = rig_open();
     struct ip_path path = path_by(rig, 1, TAPIR_CAP_CSUM);
@@ -158,7 +156,7 @@ Test(udp_output, fragments_carry_a_whole_sum) {
 Test(udp_output, a4_d11_empty_and_out_of_memory) {
     struct rig *rig = rig_open();
     struct ip_path path = path_by(rig, 1, 0);
-    struct udp_datagram d = {.src_port = 1, .dst_port = 2, .fits = true};
+    struct udp_datagram d = {.src_port = 1, .dst_port = 2};
     struct ip_send how = {.protocol = WIRE_PROTO_UDP, .ttl = 1};
     struct tapir_frame *frame = send_by(rig, &path, &d);
     cr_assert_eq(header_of(frame).len, 8);
