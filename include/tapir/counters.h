@@ -124,6 +124,9 @@
     COUNTER(tcp_retransmits, "segments sent again")                                               \
     COUNTER(tcp_rto, "retransmission timeouts")                                                   \
     COUNTER(tcp_fast_retransmit, "fast recoveries entered")                                       \
+    COUNTER(tcp_tail_probes, "tail loss probes sent (RFC 8985)")                                  \
+    COUNTER(tcp_undone, "recoveries that were for nothing, undone")                               \
+    COUNTER(tcp_dsack_in, "duplicates that the peer reported (RFC 2883)")                         \
     COUNTER(tcp_limited_transmit, "new segments sent on duplicate ACKs (RFC 3042)")               \
     COUNTER(tcp_probes, "window probes sent")                                                     \
     COUNTER(tcp_keepalives, "keep-alive probes sent")                                             \

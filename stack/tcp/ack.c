@@ -41,27 +41,13 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg
            c->snd.wnd != 0;
 }
 
-static void duplicate_ack(struct tcp_conn *c, uint64_t now_us) {
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
-    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
-    uint32_t before = c->recovery.limited_bytes;
-    enum recovery_event event = recovery_dupack(&c->recovery, &c->cc, una, nxt);
-    if (event == RECOVERY_ENTERED) {
-        COUNT(c->tcp->core, tcp_fast_retransmit);
-        c->timing = false;
-        tcp_trace_cwnd(c, "fast retransmit", now_us);
-    }
-    if (c->recovery.limited_bytes > before) {
-        COUNT(c->tcp->core, tcp_limited_transmit);
-    }
-    tcp_conn_owe(c, TCP_OWE_TRY);
-}
-
 /* A probe's octet was accepted beyond snd.nxt. */
-static void account_probe(struct tcp_conn *c, struct seq ack) {
+static void account_probe(struct tcp_conn *c, struct seq ack, uint64_t now_us) {
     if (c->snd.probed && seq_eq(ack, seq_add(c->snd.nxt, 1))) {
-        c->fin_sent = c->fin_sent || tcp_conn_snd_offset(c, c->snd.nxt) == c->snd.queue.tail;
+        uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+        c->fin_sent = c->fin_sent || nxt == c->snd.queue.tail;
         c->snd.nxt = ack;
+        loss_sent(&c->loss, nxt, nxt + 1, false, now_us);
     }
 }
 
@@ -70,45 +56,99 @@ static bool cwnd_in_use(const struct tcp_conn *c, uint32_t flight_bytes) {
     return c->snd.cwnd_limited || (cc_in_slow_start(&c->cc) && flight_bytes >= c->cc.cwnd_bytes / 2);
 }
 
-static void trace_recovery(struct tcp_conn *c, enum recovery_event event, uint32_t cwnd_before, uint64_t now_us) {
-    static const char reasons[][20] = {[RECOVERY_NOTHING] = "ack",
-                                       [RECOVERY_ENTERED] = "fast retransmit",
-                                       [RECOVERY_PARTIAL] = "partial ack",
-                                       [RECOVERY_LEFT] = "recovered"};
+/* Our clock, in milliseconds, when the segment that this one echoes was sent; 0: not known. */
+static uint64_t echo_ms(const struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    if (!c->ts.ok || !tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) || seg->options.tsecr == 0) {
+        return 0;
+    }
+    uint64_t age_ms = tcp_conn_tsval(c, now_us) - seg->options.tsecr;
+    return age_ms < now_us / 1000 ? now_us / 1000 - age_ms : 0;
+}
+
+/* snd.una moves to seg->ack: what it frees. */
+static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
+    uint32_t acked = seq_diff(seg->ack, c->snd.una);
+    c->snd.una = seg->ack;
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    c->stat.bytes_acked += min_u64(una, c->snd.queue.tail) - c->snd.queue.head;
+    c->stat.delivered_segs += (acked + c->snd.mss - 1) / c->snd.mss;
+    sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
+    if (c->snd.urgent && seq_ge(c->snd.una, c->snd.up)) {
+        c->snd.urgent = false;
+    }
+    c->soft_error = 0;
+    news_mark(c->tcp->core, &c->news);
+}
+
+/* What loss recovery made of the ACK: counted and traced. */
+static void report(struct tcp_conn *c, enum loss_event event, uint32_t cwnd_before, uint64_t now_us) {
+    static const char reasons[][20] = {[LOSS_NOTHING] = "ack",
+                                       [LOSS_ENTERED] = "fast retransmit",
+                                       [LOSS_PARTIAL] = "partial ack",
+                                       [LOSS_LEFT] = "recovered",
+                                       [LOSS_UNDONE] = "undone"};
+    if (event == LOSS_ENTERED) {
+        COUNT(c->tcp->core, tcp_fast_retransmit);
+        c->timing = false;
+    } else if (event == LOSS_UNDONE) {
+        COUNT(c->tcp->core, tcp_undone);
+    }
     if (c->cc.cwnd_bytes != cwnd_before) {
         tcp_trace_cwnd(c, reasons[event], now_us);
     }
 }
 
-/* snd.una moves to seg->ack. */
-static void advance(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    uint32_t flight = seq_diff(c->snd.nxt, c->snd.una);
-    struct cc_ack ack = {.now_us = now_us,
-                         .acked_bytes = seq_diff(seg->ack, c->snd.una),
-                         .flight_bytes = flight,
-                         .cwnd_limited = cwnd_in_use(c, flight)};
-    tcp_ack_rtt(c, seg, now_us);
-    c->snd.una = seg->ack;
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
-    c->stat.bytes_acked += min_u64(una, c->snd.queue.tail) - c->snd.queue.head;
-    c->stat.delivered_segs += (ack.acked_bytes + c->snd.mss - 1) / c->snd.mss;
-    sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
-    if (c->snd.urgent && seq_ge(c->snd.una, c->snd.up)) {
-        c->snd.urgent = false;
-    }
+/* RFC 6582 3.2 step 3, the "impatient" variant: without SACK only the first partial ACK restarts the timer. */
+static bool restarts_timer(struct tcp_conn *c, enum loss_event event) {
+    bool first = c->loss.reno.first_partial;
+    c->loss.reno.first_partial = first && event != LOSS_PARTIAL;
+    return c->loss.sack || event != LOSS_PARTIAL || first;
+}
+
+static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64_t now_us) {
     uint32_t cwnd_before = c->cc.cwnd_bytes;
-    bool first_partial = c->recovery.phase == RECOVERY_FAST && c->recovery.first_partial;
-    enum recovery_event event = recovery_ack(&c->recovery, &c->cc, &ack, una, tcp_conn_snd_offset(c, c->snd.nxt));
-    trace_recovery(c, event, cwnd_before, now_us);
-    rtt_progress(&c->rtt);
-    c->soft_error = 0;
-    /* RFC 6582 3.2 step 3, the "impatient" variant: only the first partial ACK restarts the timer. */
-    if (event != RECOVERY_PARTIAL || first_partial) {
-        tcp_timers_acked(c, now_us);
+    uint32_t limited_before = loss_limited_bytes(&c->loss);
+    struct loss_result result = loss_ack(&c->loss, &c->cc, &c->rtt, ack);
+    if (result.has_rtt) {
+        rtt_sample(&c->rtt, result.rtt_us);
+        tcp_trace_rtt(c, result.rtt_us, "acknowledged run", now_us);
     }
-    c->recovery.first_partial = c->recovery.first_partial && event != RECOVERY_PARTIAL;
-    news_mark(c->tcp->core, &c->news);
+    report(c, result.event, cwnd_before, now_us);
+    if (loss_limited_bytes(&c->loss) > limited_before) {
+        COUNT(c->tcp->core, tcp_limited_transmit);
+    }
+    if (ack->acked_bytes > 0) {
+        rtt_progress(&c->rtt);
+        if (restarts_timer(c, result.event)) {
+            tcp_timers_acked(c, now_us);
+        }
+    }
+    tcp_timers_reordered(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+/* What the ACK number, the SACK blocks and the lack of anything new mean for what is outstanding. */
+static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    bool advances = seq_gt(seg->ack, c->snd.una);
+    uint32_t flight = seq_diff(c->snd.nxt, c->snd.una);
+    struct loss_ack ack = {.now_us = now_us,
+                           .acked_bytes = advances ? seq_diff(seg->ack, c->snd.una) : 0,
+                           .duplicate = !advances && is_duplicate(c, seg),
+                           .cwnd_limited = cwnd_in_use(c, flight),
+                           .echo_ms = echo_ms(c, seg, now_us)};
+    if (advances) {
+        ip_path_confirm(c->tcp->ip, &c->path, now_us); /* RFC 1122 3.3.1.4: forward progress */
+        c->snd.probed = false;
+        tcp_ack_rtt(c, seg, now_us);
+        release(c, seg);
+    }
+    ack.una = tcp_conn_snd_offset(c, c->snd.una);
+    ack.nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    tcp_blocks_take(c, seg, &ack);
+    bool news = advances || ack.duplicate || ack.block_count > 0 || ack.dsack.left < ack.dsack.right;
+    if (news) {
+        tell_recovery(c, &ack, now_us);
+    }
 }
 
 static void update_window(struct tcp_conn *c, const struct tcp_segment *seg) {
@@ -133,7 +173,7 @@ static bool too_far_back(const struct tcp_conn *c, struct seq ack) {
 }
 
 struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    account_probe(c, seg->ack);
+    account_probe(c, seg->ack, now_us);
     if (seq_gt(seg->ack, c->snd.nxt)) {
         COUNT(c->tcp->core, tcp_bad_ack);
         return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK of what was never sent"};
@@ -148,14 +188,8 @@ struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segmen
         c->retransmits = 0;
         c->first_unacked_us = c->first_unacked_us == 0 ? 0 : now_us;
     }
-    if (seq_gt(seg->ack, c->snd.una)) {
-        c->snd.probed = false;
-        ip_path_confirm(c->tcp->ip, &c->path, now_us); /* RFC 1122 3.3.1.4: forward progress */
-        advance(c, seg, now_us);
-    } else if (is_duplicate(c, seg)) {
-        duplicate_ack(c, now_us);
-    }
     if (seq_ge(seg->ack, c->snd.una)) {
+        take_ack(c, seg, now_us);
         update_window(c, seg);
     }
     return (struct tcp_judgement){TCP_GO_ON, "ok"};

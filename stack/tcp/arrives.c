@@ -124,7 +124,8 @@ void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, 
     c->snd.una = seg->ack;
     tcp_ack_window(c, seg);
     tcp_conn_update_mss(c, now_us);
-    cc_init(&c->cc, &cc_reno, c->snd.mss);
+    cc_init(&c->cc, c->set.cc, c->snd.mss);
+    loss_start(&c->loss, c->sack_ok);
     if (c->retransmits > 1) { /* RFC 6928 2, RFC 5681 3.1: a SYN lost twice is a loss like another */
         c->cc.cwnd_bytes = c->snd.mss;
     }

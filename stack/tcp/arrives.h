@@ -36,6 +36,9 @@ struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segmen
 /* The peer's window as of seg; wl1 and wl2 follow. ack.c */
 void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg);
 
+/* The segment's SACK blocks as offsets, those that make sense (T6); what was reported twice is a D-SACK. blocks.c */
+void tcp_blocks_take(struct tcp_conn *c, const struct tcp_segment *seg, struct loss_ack *ack);
+
 /* A round trip ended, measured by the timed segment or the timestamp echo. ack.c */
 void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 

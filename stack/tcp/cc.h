@@ -3,36 +3,61 @@
 #define TCP_CC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "tcp/hystart.h"
+
 #define CC_INFINITE UINT32_MAX
+#define CC_CWND_MAX_BYTES (1U << 30) /* the largest window that can be offered, RFC 7323 2.3 */
 
 struct cc_ops;
+
+/* CUBIC's own state (RFC 9438 4.1), windows in bytes. */
+struct cc_cubic_state {
+    uint64_t epoch_us; /* when congestion avoidance began; 0: at the next ACK */
+    uint32_t w_max_bytes, cwnd_prior_bytes, cwnd_epoch_bytes;
+    uint64_t w_est_bytes;
+    uint64_t k_ms;
+    uint64_t credit; /* growth not yet a whole byte, times cwnd */
+    uint64_t est_credit;
+    uint32_t undo_w_max_bytes;
+    struct hystart hystart;
+};
 
 struct cc {
     const struct cc_ops *ops;
     uint32_t mss_bytes;
     uint32_t cwnd_bytes, ssthresh_bytes;
-    uint32_t acked_bytes; /* towards the next MSS of congestion avoidance (RFC 3465 2.1) */
+    uint32_t acked_bytes; /* Reno: towards the next MSS of congestion avoidance (RFC 3465 2.1) */
+    struct cc_cubic_state cubic;
 };
 
 struct cc_ack {
     uint64_t now_us;
+    uint64_t una, nxt;     /* offsets after the ACK: rounds are counted by them */
+    uint64_t rtt_us;       /* a sample by this ACK; 0: none */
     uint32_t acked_bytes;  /* newly acknowledged */
     uint32_t flight_bytes; /* outstanding before this ACK */
     bool cwnd_limited;     /* the window was in use: growing it means something (RFC 7661 4.1 in spirit) */
 };
 
-/* An algorithm. Each function changes cwnd_bytes and ssthresh_bytes only. */
+/* An algorithm. Each function changes its own state, cwnd_bytes and ssthresh_bytes only. */
 struct cc_ops {
     const char *name; /* as for TCP_CONGESTION */
     void (*init)(struct cc *cc);
-    void (*ack)(struct cc *cc, const struct cc_ack *ack);              /* outside recovery */
-    void (*loss)(struct cc *cc, uint32_t flight_bytes);                /* entering recovery: sets ssthresh */
-    void (*timeout)(struct cc *cc, uint32_t flight_bytes, bool first); /* RTO; `first` of this flight */
+    void (*ack)(struct cc *cc, const struct cc_ack *ack);                /* outside recovery */
+    void (*loss)(struct cc *cc, uint32_t flight_bytes, uint64_t now_us); /* entering recovery: sets ssthresh */
+    void (*timeout)(struct cc *cc, uint32_t flight_bytes, bool first,
+                    uint64_t now_us);              /* RTO; `first` of this flight */
+    void (*idle)(struct cc *cc, uint64_t idle_us); /* may be NULL */
+    void (*undo)(struct cc *cc);                   /* the last loss was none; may be NULL */
 };
 
-extern const struct cc_ops cc_reno;
+extern const struct cc_ops cc_reno, cc_cubic;
+
+/* The algorithm of that name, or NULL. */
+const struct cc_ops *cc_find(const char *name, size_t len);
 
 /* Starts with the initial window of RFC 6928. */
 void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes);
@@ -44,7 +69,10 @@ void cc_set_mss(struct cc *cc, uint32_t mss_bytes);
 uint32_t cc_initial_window(uint32_t mss_bytes);
 
 /* Nothing was sent for an RTO: back to the restart window (RFC 5681 4.1). */
-void cc_idle(struct cc *cc);
+void cc_restart(struct cc *cc, uint64_t idle_us);
+
+/* Adds to the window within bounds. */
+void cc_grow(struct cc *cc, uint64_t bytes);
 
 static inline bool cc_in_slow_start(const struct cc *cc) { return cc->cwnd_bytes < cc->ssthresh_bytes; }
 

@@ -25,6 +25,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .linger_s = -1,
         .ttl = IP_TTL_DEFAULT,
         .mtu_discover = 1,
+        .cc = &cc_cubic,
     };
 }
 
@@ -38,6 +39,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
     c->state = CLOSED;
     sndq_init(&c->snd.queue, &tcp->core->mem);
     reasm_init(&c->rcv.queue, &tcp->core->mem, 0);
+    loss_init(&c->loss, &tcp->core->mem, 0);
     tcp_timers_init(c);
     return c;
 }
@@ -61,14 +63,15 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     sndq_init(&c->snd.queue, &core->mem);
     reasm_init(&c->rcv.queue, &core->mem, core_random(core));
     rtt_init(&c->rtt);
-    recovery_init(&c->recovery);
+    loss_clear(&c->loss);
+    loss_init(&c->loss, &core->mem, core_random(core));
     c->ts.offset = tcp_isn_timestamp_offset(&core->key, local, remote);
     c->snd.iss = tcp_isn(&c->tcp->isn_key, local, remote, now_us);
     c->snd.una = c->snd.nxt = c->snd.iss;
     c->snd.peer_mss = TCP_MSS_DEFAULT;
     c->snd.mss = TCP_MSS_DEFAULT;
     c->snd.last_send_us = now_us;
-    cc_init(&c->cc, &cc_reno, TCP_MSS_DEFAULT);
+    cc_init(&c->cc, c->set.cc, TCP_MSS_DEFAULT);
     c->rcv.wscale = window_scale_for(c->set.rcvbuf_bytes);
     c->rcv.quickacks = TCP_QUICKACKS;
     c->rcv.seen_mss = TCP_MSS_DEFAULT;
@@ -102,6 +105,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     news_drop(&c->news);
     sndq_clear(&c->snd.queue);
     reasm_clear(&c->rcv.queue);
+    loss_clear(&c->loss);
     mem_free(&tcp->core->mem, c, sizeof *c);
 }
 
@@ -110,6 +114,7 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     leave_tables(c);
     c->error = error;
     sndq_clear(&c->snd.queue);
+    loss_clear(&c->loss);
     if (error != 0) {
         /* What came before a reset is lost with it, as on Linux; early data can never become whole. */
         reasm_clear(&c->rcv.queue);

@@ -7,10 +7,9 @@
 #include "ip/ip.h"
 #include "tcp/cc.h"
 #include "tcp/limits.h"
+#include "tcp/loss.h"
 #include "tcp/reasm.h"
-#include "tcp/recovery.h"
 #include "tcp/rtt.h"
-#include "tcp/sack.h"
 #include "tcp/seq.h"
 #include "tcp/sndq.h"
 #include "tcp/state.h"
@@ -27,6 +26,7 @@ struct tcp_settings {
     uint64_t user_timeout_us; /* 0: R2 decides */
     int64_t linger2_us;       /* FIN-WAIT-2 life of an orphan; < 0: none */
     int32_t linger_s;         /* SO_LINGER; -1 off */
+    const struct cc_ops *cc;  /* TCP_CONGESTION */
     uint8_t keepcnt, syncnt, defer_accept;
     uint8_t ttl, tos, mtu_discover;
     uint8_t netif; /* SO_BINDTODEVICE; 0 any */
@@ -111,6 +111,7 @@ struct tcp_conn {
         bool urgent_read;      /* taken with MSG_OOB */
         uint32_t unacked_segs; /* received and not acknowledged */
         uint64_t unacked_bytes;
+        uint32_t dup_acks; /* duplicate ACKs owed to a peer that counts them (no SACK) */
         uint8_t quickacks; /* this many more ACKs go at once */
         bool pingpong;     /* we answer what we get: delay ACKs */
         struct seq fin;    /* sequence number of the peer's FIN, when fin_known */
@@ -128,13 +129,13 @@ struct tcp_conn {
 
     struct rtt rtt;
     struct cc cc;
-    struct recovery recovery;
+    struct loss loss;
     bool timing;          /* a segment is being timed (RFC 6298 3) */
     struct seq timed_seq; /* the ACK that ends it is beyond this */
     uint64_t timed_us;
 
     struct {
-        struct timer rto, persist, delack, hold, keepalive, fin_wait_2;
+        struct timer rto, tlp, reorder, persist, delack, hold, keepalive, fin_wait_2;
     } timers;
     uint32_t retransmits; /* of the same data, in a row */
     uint32_t probes, keepalive_probes;

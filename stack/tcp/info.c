@@ -3,16 +3,22 @@
 
 static uint32_t segments(uint64_t bytes, uint32_t mss) { return (uint32_t)((bytes + mss - 1) / mss); }
 
-static uint8_t phase_number(const struct recovery *r) {
-    switch (r->phase) {
-    case RECOVERY_FAST:
-        return 3;
-    case RECOVERY_LOSS:
-        return 4;
-    case RECOVERY_OPEN:
-        break;
+/* As Linux's TCP_CA_*: 0 open, 1 disorder, 3 recovery, 4 loss. */
+static uint8_t phase_number(const struct loss *l) {
+    if (!l->sack) {
+        static const uint8_t reno[] = {[RECOVERY_OPEN] = 0, [RECOVERY_FAST] = 3, [RECOVERY_LOSS] = 4};
+        return l->reno.phase == RECOVERY_OPEN && l->reno.dupacks > 0 ? 1 : reno[l->reno.phase];
     }
-    return r->dupacks > 0 ? 1 : 0;
+    static const uint8_t sack[] = {[LOSS_OPEN] = 0, [LOSS_RECOVERY] = 3, [LOSS_TIMEOUT] = 4};
+    return l->phase == LOSS_OPEN && l->board.sacked_bytes > 0 ? 1 : sack[l->phase];
+}
+
+static uint64_t lost_bytes(const struct loss *l) {
+    if (l->sack) {
+        return l->board.lost_bytes;
+    }
+    const struct recovery *r = &l->reno;
+    return r->phase == RECOVERY_LOSS ? r->recover - min_u64(r->resend, r->recover) : 0;
 }
 
 static uint64_t unsent(const struct tcp_conn *c) {
@@ -23,10 +29,9 @@ static uint64_t unsent(const struct tcp_conn *c) {
 void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {
     bool up = tcp_in(c, TCP_SYNCHRONIZED);
     uint32_t flight = up ? seq_diff(c->snd.nxt, c->snd.una) : 0;
-    bool lost = c->recovery.phase == RECOVERY_LOSS;
     *info = (struct tapir_tcp_info){
         .state = tcp_state_number(c->state),
-        .ca_state = phase_number(&c->recovery),
+        .ca_state = phase_number(&c->loss),
         .retransmits = (uint8_t)min_u32(c->retransmits, UINT8_MAX),
         .probes = (uint8_t)min_u32(c->probes + c->keepalive_probes, UINT8_MAX),
         .backoff = c->rtt.backoff,
@@ -45,8 +50,9 @@ void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .advmss_bytes = c->rcv.mss,
         .pmtu_bytes = c->has_path && !tcp_in(c, CLOSED) ? ip_path_mtu(c->tcp->ip, &c->path, now_us) : 0,
         .unacked_segs = c->snd.mss == 0 ? 0 : segments(flight, c->snd.mss),
-        .lost_segs =
-            lost ? segments(c->recovery.recover - min_u64(c->recovery.resend, c->recovery.recover), c->snd.mss) : 0,
+        .sacked_segs = segments(c->loss.board.sacked_bytes, max_u32(c->snd.mss, 1)),
+        .lost_segs = segments(lost_bytes(&c->loss), max_u32(c->snd.mss, 1)),
+        .retrans_segs = segments(c->loss.board.resent_bytes, max_u32(c->snd.mss, 1)),
         .cwnd_bytes = c->cc.cwnd_bytes,
         .ssthresh_bytes = c->cc.ssthresh_bytes,
         .snd_wnd_bytes = c->snd.wnd,

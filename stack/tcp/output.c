@@ -135,6 +135,9 @@ static uint32_t segment_room(const struct tcp_conn *c, size_t options_len, uint3
 
 /* Karn's rule and RFC 6298 3: one segment at a time is timed, and none that was sent twice. */
 static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq end, uint64_t now_us) {
+    if (c->loss.sack) { /* the scoreboard knows when each run was sent */
+        return;
+    }
     if (plan->again) {
         c->timing = false;
     } else if (!c->timing) {
@@ -146,13 +149,14 @@ static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq
 
 static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
     uint32_t segments = max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
+    uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
+    loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
     c->stat.bytes_sent += plan->len;
     c->stat.data_segs_out += segments;
     if (plan->again) {
         c->stat.bytes_retrans += plan->len;
         c->stat.total_retrans += segments;
         c->tcp->core->counters.tcp_retransmits += segments;
-        recovery_resent(&c->recovery, plan->offset, plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0));
     }
     if (c->first_unacked_us == 0) {
         c->first_unacked_us = now_us;
@@ -212,7 +216,7 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     uint64_t end;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
-    uint64_t from = recovery_next(&c->recovery, &c->cc, una, nxt, &end);
+    uint64_t from = loss_next(&c->loss, &c->cc, una, nxt, &end);
     if (from == UINT64_MAX) {
         return -1;
     }
@@ -232,8 +236,8 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
 static uint32_t usable_window(struct tcp_conn *c, uint64_t una, uint64_t nxt) {
     uint64_t edge = una + c->snd.wnd;
     uint64_t peer = edge > nxt ? edge - nxt : 0; /* MUST-34: a shrunk window may leave less than nothing */
-    uint64_t flight = recovery_flight(&c->recovery, una, nxt);
-    uint64_t cwnd = (uint64_t)c->cc.cwnd_bytes + c->recovery.limited_bytes;
+    uint64_t flight = loss_flight(&c->loss, una, nxt);
+    uint64_t cwnd = (uint64_t)c->cc.cwnd_bytes + loss_limited_bytes(&c->loss);
     uint64_t own = cwnd > flight ? cwnd - flight : 0;
     c->snd.cwnd_limited = own < peer && own < c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
     return (uint32_t)min_u64(min_u64(peer, own), UINT32_MAX);
@@ -241,9 +245,10 @@ static uint32_t usable_window(struct tcp_conn *c, uint64_t una, uint64_t nxt) {
 
 /* RFC 5681 4.1: after an idle RTO the window starts anew. */
 static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
-    if (seq_eq(c->snd.una, c->snd.nxt) && now_us - c->snd.last_send_us > rtt_timeout_us(&c->rtt)) {
+    uint64_t idle_us = now_us - c->snd.last_send_us;
+    if (seq_eq(c->snd.una, c->snd.nxt) && idle_us > rtt_timeout_us(&c->rtt)) {
         uint32_t before = c->cc.cwnd_bytes;
-        cc_idle(&c->cc);
+        cc_restart(&c->cc, idle_us);
         if (c->cc.cwnd_bytes != before) {
             tcp_trace_cwnd(c, "idle", now_us);
         }
@@ -291,6 +296,39 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     return send_data(c, &plan, &options, mss, out, now_us);
 }
 
+/* Tail loss probe (RFC 8985 7.3): a new segment if there is one and the peer has room, else the last one again. */
+static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+    c->loss.tlp_owed = false;
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint64_t tail = c->snd.queue.tail;
+    if (nxt == una) {
+        return -1;
+    }
+    struct wire_tcp_options options = data_options(c, now_us);
+    uint32_t mss;
+    segment_room(c, wire_tcp_options_len(&options), &mss);
+    struct plan plan = {.flags = WIRE_TCP_ACK, .reason = "tail loss probe"};
+    uint64_t room = una + c->snd.wnd > nxt ? una + c->snd.wnd - nxt : 0;
+    if (nxt < tail && room > 0) {
+        plan.offset = nxt;
+        plan.len = (uint32_t)min_u64(min_u64(tail - nxt, room), mss);
+    } else {
+        plan.again = true;
+        uint64_t end = min_u64(nxt, tail);
+        plan.offset = end - una > mss ? end - mss : una;
+        plan.len = (uint32_t)(end - plan.offset);
+        plan.flags |= nxt > tail ? WIRE_TCP_FIN : 0;
+    }
+    COUNT(c->tcp->core, tcp_tail_probes);
+    int rc = send_data(c, &plan, &options, mss, out, now_us);
+    c->loss.tlp_out = true;
+    c->loss.tlp_resent = plan.again;
+    c->loss.tlp_end = tcp_conn_snd_offset(c, c->snd.nxt);
+    tcp_timers_tail_probed(c, now_us);
+    return rc;
+}
+
 /* One octet (or the FIN) beyond a closed window (RFC 9293 3.8.6.1); snd.nxt moves only when it is acknowledged. */
 static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     c->owes &= ~(uint32_t)TCP_OWE_PROBE;
@@ -322,7 +360,14 @@ static int send_ack(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
         COUNT(c->tcp->core, tcp_keepalives);
     }
     struct wire_tcp_options options = data_options(c, now_us);
-    return emit(c, &plan, &options, out, now_us);
+    int rc = emit(c, &plan, &options, out, now_us);
+    if (c->rcv.dup_acks > 1) { /* RFC 5681 4.2: one for each segment out of order, even of one batch */
+        c->rcv.dup_acks--;
+        c->owes |= TCP_OWE_ACK;
+    } else {
+        c->rcv.dup_acks = 0;
+    }
+    return rc;
 }
 
 /* The connection's next segment: 1 or 0 as ip_send_out, -1 when it owes nothing more. */
@@ -336,6 +381,9 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
             tcp_conn_update_mss(c, now_us);
         }
         int rc = send_again(c, out, now_us);
+        if (rc < 0 && c->loss.tlp_owed) {
+            rc = send_tail_probe(c, out, now_us);
+        }
         if (rc < 0) {
             rc = send_new(c, out, now_us);
         }

@@ -8,11 +8,11 @@ void recovery_init(struct recovery *r) { *r = (struct recovery){.phase = RECOVER
 /* RFC 6582 3.2 step 2: a loss event is new only if it lies beyond the last one. */
 static bool is_new_loss(const struct recovery *r, uint64_t una) { return !r->has_recover || una > r->recover; }
 
-static void enter_fast(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt) {
+static void enter_fast(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     /* Limited transmit's segments do not count in FlightSize (RFC 5681 3.2 step 2). */
     uint64_t flight = nxt - una;
     flight -= min_u64(flight, r->limited_bytes);
-    cc->ops->loss(cc, (uint32_t)flight);
+    cc->ops->loss(cc, (uint32_t)flight, now_us);
     cc->cwnd_bytes = cc->ssthresh_bytes + RECOVERY_DUPACKS * cc->mss_bytes;
     r->phase = RECOVERY_FAST;
     r->recover = nxt;
@@ -22,7 +22,7 @@ static void enter_fast(struct recovery *r, struct cc *cc, uint64_t una, uint64_t
     r->limited_bytes = 0;
 }
 
-enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt) {
+enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     if (r->phase == RECOVERY_LOSS) {
         return RECOVERY_NOTHING;
     }
@@ -40,7 +40,7 @@ enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t 
         return RECOVERY_NOTHING;
     }
     if (r->dupacks == RECOVERY_DUPACKS && is_new_loss(r, una)) {
-        enter_fast(r, cc, una, nxt);
+        enter_fast(r, cc, una, nxt, now_us);
         return RECOVERY_ENTERED;
     }
     return RECOVERY_NOTHING;
@@ -95,9 +95,9 @@ void recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt) {
     r->limited_bytes = 0;
 }
 
-void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt) {
+void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     bool first = r->phase != RECOVERY_LOSS || una > r->resend;
-    cc->ops->timeout(cc, (uint32_t)(nxt - una), first);
+    cc->ops->timeout(cc, (uint32_t)(nxt - una), first, now_us);
     recovery_resend_all(r, una, nxt); /* RFC 6582 4: no fast retransmit for what was sent before the timeout */
     r->dupacks = 0;
 }

@@ -35,14 +35,14 @@ enum recovery_event { RECOVERY_NOTHING, RECOVERY_ENTERED, RECOVERY_PARTIAL, RECO
 void recovery_init(struct recovery *r);
 
 /* A duplicate ACK (RFC 5681 2) arrived; una and nxt are offsets. Adjusts cc. */
-enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt);
+enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* An ACK moved snd.una forward to una. Adjusts cc, including growth outside recovery. */
 enum recovery_event recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
                                  uint64_t nxt);
 
 /* The retransmission timer fired with [una, nxt) outstanding. */
-void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt);
+void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* All of [una, nxt) is to be sent again though nothing tells of congestion: the segments were too big. */
 void recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt);

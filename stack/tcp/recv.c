@@ -81,6 +81,7 @@ static void report(struct tcp_conn *c, const struct reasm_result *result) {
 /* In-order text was added: what follows for acknowledging, and for the application. */
 static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool filled_gap, uint64_t now_us) {
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
+    c->rcv.dup_acks = 0;
     c->stat.last_data_recv_us = now_us;
     news_mark(c->tcp->core, &c->news);
     if (filled_gap) { /* RFC 5681 4.2: at once, while a gap remains or when one was filled */
@@ -119,6 +120,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     case REASM_EARLY:
         COUNT(c->tcp->core, tcp_ooo);
         c->stat.ooo_segs++;
+        c->rcv.dup_acks += c->sack_ok ? 0 : tcp_segment_count(seg);
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "out of order"};
     case REASM_DUPLICATE:

@@ -4,6 +4,10 @@
  *   rto         SYN, data or FIN is sent; snd.una  all is acknowledged          sends again from snd.una, backs   6298 5
  *               moved and more is outstanding                                   off; R1: suspects the path;
  *                                                                               R2, user timeout: gives up
+ *   tlp         data was sent or acknowledged, in  a recovery begins, all is    sends new data or the last        8985 7
+ *               order, with SACK                   acknowledged                 segment again
+ *   reorder     a segment sent after it was        it was delivered             it is lost                        8985 6.2
+ *               delivered
  *   persist     data waits, nothing is in flight,  the window opens             sends one octet beyond the        9293 3.8.6.1
  *               the window is shut                                              window, backs off to a minute
  *   delack      an ACK is owed and may wait        any segment is sent          owes the ACK                      9293 3.8.6.3
@@ -90,13 +94,63 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
         tcp_conn_owe(c, TCP_OWE_SYN);
     } else if (seq_lt(c->snd.una, c->snd.nxt)) {
-        recovery_timeout(&c->recovery, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt));
+        loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt), now_us);
+        tcp_timers_reordered(c, now_us);
         tcp_trace_cwnd(c, "timeout", now_us);
         tcp_conn_owe(c, TCP_OWE_TRY);
     } else {
         tcp_conn_owe(c, TCP_OWE_TRY); /* the way was missing: look again */
     }
     arm_rto(c, now_us);
+}
+
+/* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). */
+static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
+    if (!loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto)) {
+        timer_cancel(wheel_of(c), &c->timers.tlp);
+        return;
+    }
+    uint64_t rto_left_us = c->timers.rto.deadline_us > now_us ? c->timers.rto.deadline_us - now_us : 0;
+    bool one_segment = seq_diff(c->snd.nxt, c->snd.una) <= c->snd.mss;
+    uint64_t pto_us = rack_pto_us(&c->rtt, one_segment, rto_left_us);
+    if (pto_us < rto_left_us) {
+        arm(c, &c->timers.tlp, "tlp", now_us + pto_us, now_us);
+    } else {
+        timer_cancel(wheel_of(c), &c->timers.tlp);
+    }
+}
+
+static void tlp_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.tlp);
+    tcp_trace_timer(c, "tlp", TAPIR_TIMER_FIRED, now_us, now_us);
+    if (loss_may_probe_tail(&c->loss)) {
+        c->loss.tlp_owed = true;
+        tcp_conn_owe(c, TCP_OWE_TRY);
+    }
+}
+
+void tcp_timers_tail_probed(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, now_us); }
+
+static void reorder_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
+    tcp_trace_timer(c, "reorder", TAPIR_TIMER_FIRED, now_us, now_us);
+    if (loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, now_us)) {
+        COUNT(c->tcp->core, tcp_fast_retransmit);
+        tcp_trace_cwnd(c, "reordering timeout", now_us);
+    }
+    tcp_timers_reordered(c, now_us);
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
+    if (c->loss.reorder_us == 0) {
+        cancel(c, &c->timers.reorder, "reorder", now_us);
+    } else if (!timer_armed(&c->timers.reorder) || c->timers.reorder.deadline_us != c->loss.reorder_us) {
+        arm(c, &c->timers.reorder, "reorder", c->loss.reorder_us, now_us);
+    }
+    if (!loss_may_probe_tail(&c->loss)) {
+        timer_cancel(wheel_of(c), &c->timers.tlp);
+    }
 }
 
 static void arm_persist(struct tcp_conn *c, uint64_t now_us) {
@@ -170,6 +224,8 @@ static void fin_wait_2_fired(struct timer *timer, uint64_t now_us) {
 
 void tcp_timers_init(struct tcp_conn *c) {
     timer_init(&c->timers.rto, rto_fired);
+    timer_init(&c->timers.tlp, tlp_fired);
+    timer_init(&c->timers.reorder, reorder_fired);
     timer_init(&c->timers.persist, persist_fired);
     timer_init(&c->timers.delack, delack_fired);
     timer_init(&c->timers.hold, hold_fired);
@@ -178,8 +234,8 @@ void tcp_timers_init(struct tcp_conn *c) {
 }
 
 void tcp_timers_stop(struct tcp_conn *c) {
-    struct timer *all[] = {&c->timers.rto,  &c->timers.persist,   &c->timers.delack,
-                           &c->timers.hold, &c->timers.keepalive, &c->timers.fin_wait_2};
+    struct timer *all[] = {&c->timers.tlp,    &c->timers.reorder, &c->timers.rto,       &c->timers.persist,
+                           &c->timers.delack, &c->timers.hold,    &c->timers.keepalive, &c->timers.fin_wait_2};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         timer_cancel(wheel_of(c), all[i]);
     }
@@ -189,6 +245,7 @@ void tcp_timers_sent(struct tcp_conn *c, uint64_t now_us) {
     if (!timer_armed(&c->timers.rto)) { /* 5.1 */
         arm_rto(c, now_us);
     }
+    schedule_tail_probe(c, now_us);
 }
 
 void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us) {
@@ -199,6 +256,7 @@ void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us) {
     } else { /* 5.3 */
         arm_rto(c, now_us);
     }
+    schedule_tail_probe(c, now_us);
 }
 
 void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us) {

@@ -1,0 +1,302 @@
+/* Loss recovery of one connection. */
+#include "tcp/loss.h"
+
+#include "base/check.h"
+
+void loss_init(struct loss *l, struct mem *mem, uint64_t seed) {
+    *l = (struct loss){0};
+    recovery_init(&l->reno);
+    rack_init(&l->rack);
+    scoreboard_init(&l->board, mem, seed);
+}
+
+void loss_clear(struct loss *l) { scoreboard_clear(&l->board); }
+
+void loss_start(struct loss *l, bool sack) { l->sack = sack; }
+
+void loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
+    if (!l->sack) {
+        if (again) {
+            recovery_resent(&l->reno, start, (uint32_t)(end - start));
+        }
+        return;
+    }
+    uint64_t fresh = max_u64(start, l->board.nxt);
+    if (start < fresh) { /* sent before, all or part of it */
+        uint64_t part = min_u64(end, fresh);
+        scoreboard_resent(&l->board, start, part, now_us);
+        l->undo.resent_bytes += part - start;
+        l->undo.first_resent_us = l->undo.first_resent_us == 0 ? now_us : l->undo.first_resent_us;
+    }
+    if (end > fresh) {
+        (void)scoreboard_sent(&l->board, end, now_us); /* without memory the run before grows: coarser, not wrong */
+    }
+    if (l->phase == LOSS_RECOVERY) {
+        prr_sent(&l->prr, (uint32_t)(end - start));
+    }
+}
+
+static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
+    l->undo = (struct loss_undo){
+        .possible = true, .cwnd_bytes = cc->cwnd_bytes, .ssthresh_bytes = cc->ssthresh_bytes, .una = una};
+}
+
+static void enter_recovery(struct loss *l, struct cc *cc, uint64_t flight, uint64_t now_us) {
+    if (l->phase == LOSS_OPEN) {
+        remember(l, cc, l->board.una);
+    }
+    cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
+    prr_start(&l->prr, flight);
+    l->phase = LOSS_RECOVERY;
+    l->recover = l->board.nxt;
+}
+
+/* RFC 4015 3.2: the window is as if nothing had happened. */
+static void undo(struct loss *l, struct cc *cc) {
+    scoreboard_forgive(&l->board);
+    cc->ssthresh_bytes = max_u32(cc->ssthresh_bytes, l->undo.ssthresh_bytes);
+    cc->cwnd_bytes = max_u32(cc->cwnd_bytes, l->undo.cwnd_bytes);
+    if (cc->ops->undo != NULL) {
+        cc->ops->undo(cc);
+    }
+    l->undo.possible = false;
+    l->phase = LOSS_OPEN;
+}
+
+/* What one ACK tells of the runs, collected while the scoreboard is walked. */
+struct harvest {
+    struct loss *l;
+    struct rack_ack rack;
+    uint64_t delivered_to; /* before this ACK */
+    uint64_t echo_ms;
+    bool has_rtt, original; /* original: something sent once, and before the timeout, arrived */
+    uint64_t rtt_us;
+};
+
+static void delivered(void *ctx, const struct scoreboard_run *run) {
+    struct harvest *h = ctx;
+    rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
+    if (!run->resent) {
+        uint64_t rtt_us = h->rack.now_us - run->sent_us;
+        if (!h->has_rtt) { /* the oldest of them: it may have been held back by a delayed ACK, as RTO must know */
+            h->has_rtt = true;
+            h->rtt_us = rtt_us;
+        }
+        h->original = h->original || run->lost;
+    }
+}
+
+static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harvest *h, struct loss_result *result) {
+    h->delivered_to = l->board.delivered_to;
+    result->delivered_bytes = scoreboard_acked(&l->board, ack->una, delivered, h);
+    for (uint8_t i = 0; i < ack->block_count; i++) {
+        result->delivered_bytes +=
+            scoreboard_sacked(&l->board, ack->blocks[i].left, ack->blocks[i].right, delivered, h);
+    }
+    result->has_rtt = h->has_rtt;
+    result->rtt_us = h->rtt_us;
+}
+
+/* RFC 8985 7.4: what became of the tail loss probe. A retransmitted probe that was answered without a D-SACK
+ * repaired a loss: congestion control must hear of it. */
+static void judge_probe(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
+    if (!l->tlp_out) {
+        return;
+    }
+    bool duplicate = ack->dsack.left < ack->dsack.right && ack->dsack.right >= l->tlp_end;
+    if (!l->tlp_resent || duplicate) {
+        if (ack->una >= l->tlp_end || duplicate) {
+            l->tlp_out = false;
+        }
+    } else if (ack->una > l->tlp_end || (ack->una == l->tlp_end && ack->acked_bytes > 0)) {
+        l->tlp_out = false;
+        if (l->phase == LOSS_OPEN && ack->block_count == 0) {
+            cc->ops->loss(cc, (uint32_t)(ack->nxt - ack->una + ack->acked_bytes), ack->now_us);
+            cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
+        }
+    }
+}
+
+static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const struct harvest *h) {
+    struct loss_undo *u = &l->undo;
+    if (!u->possible || l->phase == LOSS_OPEN) {
+        return false;
+    }
+    /* Eifel (RFC 3522 3.2): the ACK answers something sent before the first retransmission. */
+    bool echo_older = ack->acked_bytes > 0 && ack->echo_ms != 0 && u->first_resent_us != 0 &&
+                      ack->echo_ms < u->first_resent_us / 1000;
+    /* D-SACK (RFC 3708 3): every retransmission was reported as a duplicate. */
+    uint64_t duplicate_bytes = ack->dsack.right - ack->dsack.left;
+    bool had_resent = u->resent_bytes > 0;
+    u->resent_bytes -= min_u64(u->resent_bytes, ack->dsack.right > u->una ? duplicate_bytes : 0);
+    bool all_duplicates = had_resent && u->resent_bytes == 0;
+    /* F-RTO with SACK (RFC 5682 3): after a timeout an original arrived. */
+    bool original = l->phase == LOSS_TIMEOUT && h->original;
+    return echo_older || all_duplicates || original;
+}
+
+static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t flight, uint64_t now_us) {
+    uint64_t wait_us;
+    uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
+    uint64_t reo_wnd_us = rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
+    uint64_t lost_bytes = rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
+    l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
+    if (lost_bytes > 0 && l->phase == LOSS_OPEN) {
+        enter_recovery(l, cc, flight, now_us);
+        return true;
+    }
+    return false;
+}
+
+static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
+    if (l->phase == LOSS_OPEN || ack->una < l->recover) {
+        return l->phase == LOSS_RECOVERY && ack->acked_bytes > 0 ? LOSS_PARTIAL : LOSS_NOTHING;
+    }
+    if (l->phase == LOSS_RECOVERY) { /* RFC 9937 6.3 */
+        cc->cwnd_bytes = cc->ssthresh_bytes;
+    }
+    rack_recovery_ended(&l->rack);
+    l->phase = LOSS_OPEN;
+    return LOSS_LEFT;
+}
+
+static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack, const struct loss_result *result,
+                       bool new_loss) {
+    if (l->phase == LOSS_RECOVERY) {
+        struct prr_ack prr = {.delivered_bytes = result->delivered_bytes,
+                              .pipe_bytes = scoreboard_pipe(&l->board),
+                              .ssthresh_bytes = cc->ssthresh_bytes,
+                              .mss_bytes = cc->mss_bytes,
+                              .safe = ack->acked_bytes > 0 && !new_loss};
+        cc->cwnd_bytes = prr_cwnd(&l->prr, &prr);
+    } else if (ack->acked_bytes > 0) {
+        struct cc_ack grown = {.now_us = ack->now_us,
+                               .acked_bytes = (uint32_t)min_u64(ack->acked_bytes, UINT32_MAX),
+                               .flight_bytes = (uint32_t)(ack->nxt - ack->una + ack->acked_bytes),
+                               .rtt_us = result->has_rtt ? result->rtt_us : 0,
+                               .una = ack->una,
+                               .nxt = ack->nxt,
+                               .cwnd_limited = ack->cwnd_limited};
+        cc->ops->ack(cc, &grown);
+    }
+}
+
+static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
+    struct loss_result result = {.event = LOSS_NOTHING};
+    struct harvest h = {
+        .l = l,
+        .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
+    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes - l->board.sacked_bytes;
+    uint64_t lost_before = l->board.lost_bytes;
+    if (ack->dsack.left < ack->dsack.right) {
+        rack_dsack(&l->rack, ack->una, ack->nxt);
+    }
+    take_blocks(l, ack, &h, &result);
+    judge_probe(l, cc, ack);
+    if (was_for_nothing(l, ack, &h)) {
+        undo(l, cc);
+        result.event = LOSS_UNDONE;
+        return result;
+    }
+    enum loss_event left = leave_if_done(l, cc, ack);
+    bool entered = detect(l, cc, rtt, flight, ack->now_us);
+    result.event = entered ? LOSS_ENTERED : left;
+    set_window(l, cc, ack, &result, l->board.lost_bytes > lost_before);
+    return result;
+}
+
+static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
+    static const enum loss_event events[] = {[RECOVERY_NOTHING] = LOSS_NOTHING,
+                                             [RECOVERY_ENTERED] = LOSS_ENTERED,
+                                             [RECOVERY_PARTIAL] = LOSS_PARTIAL,
+                                             [RECOVERY_LEFT] = LOSS_LEFT};
+    struct loss_result result = {.event = LOSS_NOTHING, .delivered_bytes = ack->acked_bytes};
+    if (ack->acked_bytes > 0) {
+        struct cc_ack grown = {.now_us = ack->now_us,
+                               .acked_bytes = (uint32_t)ack->acked_bytes,
+                               .flight_bytes = (uint32_t)(ack->nxt - ack->una + ack->acked_bytes),
+                               .una = ack->una,
+                               .nxt = ack->nxt,
+                               .cwnd_limited = ack->cwnd_limited};
+        result.event = events[recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
+    } else if (ack->duplicate) {
+        result.event = events[recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
+    }
+    return result;
+}
+
+struct loss_result loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
+    return l->sack ? sack_ack(l, cc, rtt, ack) : reno_ack(l, cc, ack);
+}
+
+void loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+    if (!l->sack) {
+        recovery_timeout(&l->reno, cc, una, nxt, now_us);
+        return;
+    }
+    const struct scoreboard_run *head = scoreboard_first(&l->board);
+    bool renege = head != NULL && head->sacked; /* RFC 2018 8: what is acknowledged next was "received" already */
+    bool first = l->phase != LOSS_TIMEOUT || una > l->undo.una;
+    if (first) {
+        remember(l, cc, una);
+    }
+    cc->ops->timeout(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), first, now_us);
+    scoreboard_lose_all(&l->board, renege);
+    l->phase = LOSS_TIMEOUT;
+    l->recover = nxt;
+    l->reorder_us = 0;
+    l->tlp_owed = l->tlp_out = false;
+}
+
+bool loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
+    uint64_t flight = l->board.nxt - l->board.una - l->board.sacked_bytes;
+    bool entered = detect(l, cc, rtt, flight, now_us);
+    if (entered) {
+        struct prr_ack prr = {
+            .pipe_bytes = scoreboard_pipe(&l->board), .ssthresh_bytes = cc->ssthresh_bytes, .mss_bytes = cc->mss_bytes};
+        cc->cwnd_bytes = prr_cwnd(&l->prr, &prr);
+    }
+    return entered;
+}
+
+void loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
+    if (!l->sack) {
+        recovery_resend_all(&l->reno, una, nxt);
+        return;
+    }
+    scoreboard_lose_all(&l->board, false);
+    l->recover = nxt;
+    l->phase = LOSS_TIMEOUT; /* without its loss of window: nothing tells of congestion */
+    l->undo.possible = false;
+}
+
+uint64_t loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
+    uint64_t start;
+    if (!l->sack) {
+        return recovery_next(&l->reno, cc, una, nxt, end);
+    }
+    if (!scoreboard_next_lost(&l->board, &start, end)) {
+        return UINT64_MAX;
+    }
+    uint64_t pipe = scoreboard_pipe(&l->board);
+    uint64_t room = cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0;
+    if (room < cc->mss_bytes && room < *end - start) {
+        return UINT64_MAX;
+    }
+    *end = min_u64(*end, start + room - room % cc->mss_bytes + (room < cc->mss_bytes ? room : 0));
+    return start;
+}
+
+uint64_t loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {
+    return l->sack ? scoreboard_pipe(&l->board) : recovery_flight(&l->reno, una, nxt);
+}
+
+uint32_t loss_limited_bytes(const struct loss *l) {
+    return l->sack ? 0 : l->reno.limited_bytes; /* with SACK the pipe itself makes room */
+}
+
+bool loss_may_probe_tail(const struct loss *l) {
+    return l->sack && l->phase == LOSS_OPEN && !l->tlp_out && l->board.sacked_bytes == 0 && l->board.nxt > l->board.una;
+}
+
+bool loss_recovering(const struct loss *l) { return l->sack ? l->phase != LOSS_OPEN : l->reno.phase != RECOVERY_OPEN; }

@@ -1,0 +1,100 @@
+/* Loss recovery of one connection: with SACK by RACK-TLP and PRR, without it by NewReno. Knows no connection.
+ *
+ * Works on stream offsets and says what an ACK or a timeout meant; congestion control is told through `cc`.
+ * With SACK: what is lost is found by time (RFC 8985), how much may be sent in a recovery by PRR (RFC 9937), and a
+ * recovery that turns out to have been for nothing is undone (RFC 4015, RFC 3708 for D-SACK, RFC 5682).
+ */
+#ifndef TCP_LOSS_H
+#define TCP_LOSS_H
+
+#include "tcp/cc.h"
+#include "tcp/prr.h"
+#include "tcp/rack.h"
+#include "tcp/recovery.h"
+#include "tcp/sack.h"
+#include "tcp/scoreboard.h"
+
+enum loss_phase { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT };
+
+/* How to take a recovery back. */
+struct loss_undo {
+    bool possible;
+    uint32_t cwnd_bytes, ssthresh_bytes; /* as before */
+    uint64_t una;                        /* when it began */
+    uint64_t resent_bytes;               /* sent again and not reported as duplicates yet */
+    uint64_t first_resent_us;            /* 0: nothing was sent again yet */
+};
+
+struct loss {
+    bool sack; /* which of the two is at work */
+    struct recovery reno;
+    struct scoreboard board;
+    struct rack rack;
+    struct prr prr;
+    enum loss_phase phase;
+    uint64_t recover; /* the phase ends when everything below is acknowledged */
+    struct loss_undo undo;
+    bool tlp_owed;   /* a tail loss probe is to be sent now */
+    bool tlp_out;    /* one is on its way: no other until it is answered (RFC 8985 7.3) */
+    bool tlp_resent; /* it was a retransmission */
+    uint64_t tlp_end;
+    uint64_t reorder_us; /* when the reordering window of the next run ends; 0: nothing waits */
+};
+
+/* What an ACK carries. Offsets of blocks are within [una, nxt] (or below una: a D-SACK). */
+struct loss_ack {
+    uint64_t now_us;
+    uint64_t una, nxt;    /* after the ACK */
+    uint64_t acked_bytes; /* by which una moved */
+    bool duplicate;       /* in RFC 5681's sense */
+    bool cwnd_limited;
+    uint64_t echo_ms; /* our clock in milliseconds when the echoed segment was sent; 0: not known */
+    struct sack_block blocks[SACK_BLOCKS];
+    uint8_t block_count;
+    struct sack_block dsack; /* empty: none */
+};
+
+enum loss_event { LOSS_NOTHING, LOSS_ENTERED, LOSS_PARTIAL, LOSS_LEFT, LOSS_UNDONE };
+
+struct loss_result {
+    enum loss_event event;
+    bool has_rtt;
+    uint64_t rtt_us; /* of a run that was sent once (Karn) */
+    uint64_t delivered_bytes;
+};
+
+void loss_init(struct loss *l, struct mem *mem, uint64_t seed);
+void loss_clear(struct loss *l);
+
+/* The handshake is over: recovery by SACK or without; offset 0 is the next to be sent. */
+void loss_start(struct loss *l, bool sack);
+
+/* [start, end) was sent; `again`: not for the first time. */
+void loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
+
+/* An ACK came. */
+struct loss_result loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack);
+
+/* The retransmission timer fired. */
+void loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+
+/* The reordering timer fired: what waited is lost now. True: a recovery began. */
+bool loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
+
+/* The segments were too big for the path: all of [una, nxt) goes again, and it is not congestion. */
+void loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);
+
+/* The next stretch to send again: its first offset, and its end in *end; UINT64_MAX: none, or cwnd forbids it. */
+uint64_t loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
+
+/* Bytes in flight, for comparing with cwnd; and what limited transmit adds to cwnd (RFC 3042). */
+uint64_t loss_flight(const struct loss *l, uint64_t una, uint64_t nxt);
+uint32_t loss_limited_bytes(const struct loss *l);
+
+/* May a tail loss probe be scheduled (RFC 8985 7.2)? */
+bool loss_may_probe_tail(const struct loss *l);
+
+/* In a recovery or after a timeout? */
+bool loss_recovering(const struct loss *l);
+
+#endif

@@ -1,0 +1,80 @@
+/* What was sent and is not acknowledged, by stream offset: sacked, lost, sent again (RFC 6675 3, RFC 8985 5.1).
+ *
+ * Outstanding bytes are cut into runs, each sent in one go (a super-segment is one run until a SACK cuts it). Runs
+ * are found by offset in a tree, by time in a list; every change costs O(log runs). Knows no connection.
+ */
+#ifndef TCP_SCOREBOARD_H
+#define TCP_SCOREBOARD_H
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/tree.h"
+
+#define SCOREBOARD_RUNS_MAX 65536 /* a peer that cuts finer than this is not obeyed (HAZARDS S1) */
+
+struct scoreboard_run {
+    struct tree_node node; /* key: first offset */
+    uint64_t end;
+    uint64_t sent_us;      /* its last transmission */
+    struct list by_time;   /* in board->by_time while in flight: not sacked, and not lost since last sent */
+    struct list lost_node; /* in board->to_resend while lost and not sent again */
+    bool sacked, lost;
+    bool resent; /* sent more than once */
+};
+
+struct scoreboard {
+    struct mem *mem; /* kept */
+    struct tree runs;
+    struct list by_time; /* earliest transmission first */
+    struct list to_resend;
+    uint64_t una, nxt; /* the offsets covered */
+    uint64_t sacked_bytes;
+    uint64_t lost_bytes;   /* lost and not sacked, sent again or not */
+    uint64_t resent_bytes; /* of the lost ones: sent again, in flight */
+    uint64_t delivered_to; /* highest offset ever acknowledged or sacked: RACK.fack */
+};
+
+/* Told of each run, or part of one, that is delivered for the first time. */
+typedef void scoreboard_delivered_fn(void *ctx, const struct scoreboard_run *run);
+
+void scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed);
+void scoreboard_clear(struct scoreboard *board);
+
+/* [board->nxt, end) was sent for the first time. False: memory is short (the bytes count as one with the last run). */
+bool scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us);
+
+/* [start, end) was sent again. */
+void scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us);
+
+/* Everything below una is acknowledged; returns the bytes that were not delivered before. */
+uint64_t scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx);
+
+/* [left, right), within [una, nxt), is sacked; returns the bytes that were not delivered before. */
+uint64_t scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
+                           void *ctx);
+
+/* The run is lost (again): it waits to be sent again. */
+void scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run);
+
+/* Everything not sacked is lost (RTO). With `renege` the sacks are forgotten first (RFC 2018 8). */
+void scoreboard_lose_all(struct scoreboard *board, bool renege);
+
+/* Nothing is lost after all: what was marked is in flight (undo). */
+void scoreboard_forgive(struct scoreboard *board);
+
+/* The next stretch to send again, at most len bytes from *start to *end; false: none. */
+bool scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end);
+
+/* The first run, and the last one; NULL: nothing is outstanding. */
+struct scoreboard_run *scoreboard_first(const struct scoreboard *board);
+struct scoreboard_run *scoreboard_last(const struct scoreboard *board);
+
+/* The run a node of by_time belongs to. */
+struct scoreboard_run *scoreboard_by_time(struct list *node);
+
+/* Bytes in flight (RFC 6675 4, "pipe", as kept by RFC 8985). */
+static inline uint64_t scoreboard_pipe(const struct scoreboard *board) {
+    return board->nxt - board->una - board->sacked_bytes - board->lost_bytes + board->resent_bytes;
+}
+
+#endif
