@@ -14,7 +14,7 @@ static void forget_sent(struct tapir_stack *stack) {
 /* The tables through which lower rooms reach up. */
 static void connect_rooms(struct tapir_stack *stack) {
     struct ip *ip = &stack->ip;
-    ip->handlers[WIRE_PROTO_TCP] = (struct ip_handler){&stack->tcp, tcp_input, tcp_icmp_error};
+    ip->handlers[WIRE_PROTO_TCP] = (struct ip_handler){&stack->tcp, tcp_arrives, tcp_icmp_error};
     ip->handlers[WIRE_PROTO_UDP] = (struct ip_handler){&stack->udp, udp_input, udp_error};
     ip->handlers[WIRE_PROTO_ICMP] = (struct ip_handler){&stack->sock, sock_ping_input, sock_ping_error};
     ip->raw = sock_raw_input;
@@ -152,7 +152,7 @@ void tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame 
     forget_sent(stack);
     struct link_netif *n = link_netif_get(&stack->link, netif);
     CHECK(n != NULL && netif != LINK_LOOPBACK);
-    link_input(n, frame, now_us);
+    link_eth_input(n, frame, now_us);
 }
 
 /* A frame that was queued whole: it is the one piece, kept until the next call. */
@@ -183,12 +183,12 @@ int tapir_stack_output(struct tapir_stack *stack, int netif, struct tapir_out *o
     run_loopback(stack, now_us);
     struct link_netif *n = link_netif_get(&stack->link, netif);
     CHECK(n != NULL && netif != LINK_LOOPBACK);
-    struct tapir_frame *frame = link_dequeue(n);
+    struct tapir_frame *frame = link_netif_dequeue(n);
     if (frame == NULL && tcp_output_next(&stack->tcp, netif, out, now_us) > 0) {
         return 1;
     }
     if (frame == NULL) { /* a segment may have asked for its neighbour */
-        frame = link_dequeue(n);
+        frame = link_netif_dequeue(n);
     }
     if (frame == NULL) {
         return 0;

@@ -131,7 +131,8 @@ TAPIR_API struct tapir_stack *tapir_stack_create(const struct tapir_env *env, si
 /* Takes the stack; sends nothing: reset or close sockets first for a polite end. */
 TAPIR_API void tapir_stack_destroy(struct tapir_stack *stack);
 
-/* Adds an interface; borrows config. Returns its index (1 and up), -EINVAL, -EEXIST or -ENOBUFS. */
+/* Adds an interface; borrows config. Returns its index (1 and up), -EINVAL (no name, MAC or sensible MTU; TSO or USO
+ * without CSUM), -EEXIST or -ENOBUFS. */
 TAPIR_API int tapir_netif_add(struct tapir_stack *stack, const struct tapir_netif_config *config);
 
 /* Takes an interface up or down: down drops what is queued and what arrives. 0 or -ENODEV. */

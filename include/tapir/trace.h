@@ -29,9 +29,9 @@ struct tapir_trace_segment {
     uint32_t window_bytes; /* already scaled when the connection is known */
     uint32_t len;          /* payload bytes */
     uint16_t urgent;
-    uint16_t gso_size;  /* payload bytes a wire segment; 0: one segment */
-    uint8_t flags;      /* TCP flag bits as on the wire, FIN = 1 */
-    uint8_t state;      /* enum tapir_tcp_state before the segment; 0 none */
+    uint16_t gso_size; /* payload bytes a wire segment; 0: one segment */
+    uint8_t flags;     /* TCP flag bits as on the wire, FIN = 1 */
+    uint8_t state;     /* enum tapir_tcp_state before the segment; 0 none */
     uint8_t tos;
     uint8_t sack_count;
     bool has_mss, has_wscale, has_timestamps, sack_permitted;
@@ -48,8 +48,8 @@ struct tapir_trace_packet {
 };
 
 struct tapir_trace_state {
-    uint8_t from, to;     /* enum tapir_tcp_state */
-    const char *trigger;  /* the event of RFC 9293 figure 5, as "rcv SYN,ACK" */
+    uint8_t from, to;    /* enum tapir_tcp_state */
+    const char *trigger; /* the event of RFC 9293 figure 5, as "rcv SYN,ACK" */
 };
 
 enum tapir_timer_action { TAPIR_TIMER_ARMED, TAPIR_TIMER_CANCELLED, TAPIR_TIMER_FIRED };

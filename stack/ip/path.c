@@ -133,7 +133,7 @@ uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
     /* A group has no neighbour whose reachability could be confirmed. */
     if (path->netif->index != LINK_LOOPBACK && path->cast == LINK_UNICAST) {
-        link_confirm(path->netif, &path->next_hop, now_us);
+        link_arp_cache_confirm(path->netif, &path->next_hop, now_us);
         ip_route_gateway_alive(ip, path);
     }
 }

@@ -188,7 +188,7 @@ int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_
 /* A segment that does not leave as it is: to lo, or cut. Always 0 as the device has nothing to send from it. */
 static int send_copied(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
                        const struct tapir_out *out, uint64_t now_us) {
-    struct tapir_frame *frame = link_out_to_frame(ip->link, out);
+    struct tapir_frame *frame = link_send_flatten(ip->link, out);
     if (frame == NULL) {
         COUNT(ip->core, ip_no_memory);
     } else {

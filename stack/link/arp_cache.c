@@ -313,14 +313,14 @@ void link_arp_cache_flush(struct link_netif *netif) {
     }
 }
 
-void link_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
+void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
     struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
     if (entry != NULL && entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED) {
         confirm(entry, now_us);
     }
 }
 
-int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us) {
+int link_arp_cache_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us) {
     struct arp_entry *entry;
     CHECK(netif->index != LINK_LOOPBACK);
     if (!netif->up || link_arp_cache_use(netif, ipv4, &entry, now_us) != 1) {

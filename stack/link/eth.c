@@ -89,7 +89,7 @@ static void input_arp(struct link_netif *netif, const struct tapir_frame *frame,
 
 /* Each drop has one counter, and the order of the tests decides which: cheap and general ones come first. All
  * groups are taken, as IP knows which it joined; the source address earns no trust, not even our own (L10). */
-void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
+void link_eth_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
     struct core *core = netif->link->core;
     struct wire_eth eth;
     CHECK(netif->index != LINK_LOOPBACK);

@@ -8,6 +8,12 @@
 
 /* ---- netif.c ---- */
 
+/* Makes slot `index` an interface that is up; its configuration (borrowed) has been judged. 0 or -ENOBUFS. */
+int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_config *config);
+
+/* Frees the slot and all that waits there. */
+void link_netif_close(struct link_netif *netif);
+
 /* Appends a complete frame (on lo: a datagram) to the device queue of netif, which is up. Takes frame.
  * 0, or -ENOBUFS: counted, frame released. */
 int link_netif_enqueue(struct link_netif *netif, struct tapir_frame *frame);

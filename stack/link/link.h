@@ -100,7 +100,7 @@ const struct link_address *link_address_find_any(const struct link *link, const 
 
 /* A frame came from the device (Ethernet header first). Borrows frame; its data, len, netif and offload may have
  * been changed afterwards, as a handler may have kept a reference to it. Not for lo. */
-void link_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
+void link_eth_input(struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
 
 /* Sends a whole IPv4 datagram (frame->data at its IP header, headroom before it) to next_hop: resolves the
  * neighbour, prepends Ethernet, queues for the device. On lo it queues for delivery. Takes frame.
@@ -117,16 +117,16 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
                   struct tapir_out *out, uint64_t now_us);
 
 /* Copies `out` (headers and pieces) into one new frame, data at out->header; NULL: memory short. */
-struct tapir_frame *link_out_to_frame(struct link *link, const struct tapir_out *out);
+struct tapir_frame *link_send_flatten(struct link *link, const struct tapir_out *out);
 
 /* The next queued frame for the device, given; NULL: none. */
-struct tapir_frame *link_dequeue(struct link_netif *netif);
+struct tapir_frame *link_netif_dequeue(struct link_netif *netif);
 
 /* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). */
-void link_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
+void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
 
 /* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). This counts as a use of the entry.
  * Not for lo. For tests and traces. */
-int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
+int link_arp_cache_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "link/arp.h"
+#include "link/internal.h"
 
 #define CAPS_KNOWN (TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 | TAPIR_CAP_USO4)
 #define NEIGHBOUR_BUCKETS 16U /* a small LAN without growing; the table doubles by itself */
@@ -17,8 +18,7 @@ static bool copy_name(char to[16], const char from[16]) {
     return len > 0 && len < 16;
 }
 
-/* Makes slot `index` an interface that is up; its configuration has been judged. 0 or -ENOBUFS. */
-static int open_netif(struct link *link, uint8_t index, const struct tapir_netif_config *config) {
+int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_config *config) {
     struct link_netif *netif = &link->netifs[index];
     memset(netif, 0, sizeof *netif);
     netif->link = link;
@@ -38,25 +38,6 @@ static int open_netif(struct link *link, uint8_t index, const struct tapir_netif
     return result;
 }
 
-/* The only interface that is not Ethernet: IP takes what is queued here as received. */
-int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us) {
-    memset(link, 0, sizeof *link);
-    link->core = core;
-    link->handlers = *handlers;
-    list_init(&link->waiting);
-    /* Nothing between sender and receiver here can damage a byte or needs a super-segment cut. */
-    const struct tapir_netif_config lo = {
-        .name = "lo", .mtu_bytes = TAPIR_LOOPBACK_MTU, .caps = TAPIR_CAP_CSUM | TAPIR_CAP_TSO4};
-    int result = open_netif(link, LINK_LOOPBACK, &lo);
-    if (result != 0) {
-        return result;
-    }
-    const struct tapir_addr localhost = addr_of_ipv4(IPV4_LOOPBACK);
-    result = link_address_add(&link->netifs[LINK_LOOPBACK], &localhost, 8, false, now_us);
-    CHECK(result == 0);
-    return 0;
-}
-
 /* Drops what waits for the device and for neighbours, and stops the ARP timers. */
 static void quiesce(struct link_netif *netif) {
     netif->link->core->counters.link_down += netif->queue.count;
@@ -67,23 +48,22 @@ static void quiesce(struct link_netif *netif) {
     }
 }
 
-void link_destroy(struct link *link) {
-    for (size_t i = 0; i < ARRAY_LEN(link->netifs); i++) {
-        struct link_netif *netif = &link->netifs[i];
-        if (netif->used) {
-            quiesce(netif);
-            table_destroy(&netif->neighbours);
-            netif->used = false;
-        }
-    }
-    /* The books balance when the last neighbour is gone. */
-    CHECK(link->pending_bytes == 0 && list_empty(&link->waiting));
+void link_netif_close(struct link_netif *netif) {
+    quiesce(netif);
+    table_destroy(&netif->neighbours);
+    netif->used = false;
+}
+
+/* Who cuts super-segments has to finish their checksums too. */
+static bool caps_make_sense(uint32_t caps) {
+    bool cuts = (caps & (TAPIR_CAP_TSO4 | TAPIR_CAP_USO4)) != 0;
+    return (caps & ~CAPS_KNOWN) == 0 && (!cuts || (caps & TAPIR_CAP_CSUM) != 0);
 }
 
 int link_netif_add(struct link *link, const struct tapir_netif_config *config) {
     char name[16];
     if (!copy_name(name, config->name) || mac_is_group(config->mac) || mac_is_zero(config->mac) ||
-        config->mtu_bytes < TAPIR_MTU_MIN || config->mtu_bytes > TAPIR_MTU_MAX || (config->caps & ~CAPS_KNOWN) != 0) {
+        config->mtu_bytes < TAPIR_MTU_MIN || config->mtu_bytes > TAPIR_MTU_MAX || !caps_make_sense(config->caps)) {
         return -EINVAL;
     }
     /* Downwards, so that the lowest free slot is the one left. */
@@ -99,7 +79,7 @@ int link_netif_add(struct link *link, const struct tapir_netif_config *config) {
     if (slot < 0) {
         return slot;
     }
-    int result = open_netif(link, (uint8_t)slot, config);
+    int result = link_netif_open(link, (uint8_t)slot, config);
     return result == 0 ? slot : result;
 }
 
@@ -163,7 +143,7 @@ int link_netif_enqueue(struct link_netif *netif, struct tapir_frame *frame) {
     return 0;
 }
 
-struct tapir_frame *link_dequeue(struct link_netif *netif) {
+struct tapir_frame *link_netif_dequeue(struct link_netif *netif) {
     struct tapir_frame *frame = frame_queue_pop(&netif->queue);
     if (frame != NULL && netif->index != LINK_LOOPBACK) {
         COUNT(netif->link->core, eth_out);

@@ -98,7 +98,7 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
     }
     if (result == 0) {
         /* The pieces are the sender's and may be gone when the answer comes. */
-        struct tapir_frame *frame = link_out_to_frame(netif->link, out);
+        struct tapir_frame *frame = link_send_flatten(netif->link, out);
         if (frame == NULL) {
             COUNT(netif->link->core, link_no_memory);
         } else {
@@ -108,7 +108,7 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
     return 0;
 }
 
-struct tapir_frame *link_out_to_frame(struct link *link, const struct tapir_out *out) {
+struct tapir_frame *link_send_flatten(struct link *link, const struct tapir_out *out) {
     CHECK(out->len <= TAPIR_FRAME_MAX_BYTES && out->piece_count <= TAPIR_OUT_PIECES);
     struct tapir_frame *frame = frame_alloc(&link->core->mem, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)out->len);
     if (frame == NULL) {

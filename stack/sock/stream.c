@@ -166,7 +166,7 @@ static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoi
 
 static int64_t stream_send(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
-    return stream->listener != NULL ? -EPIPE : tcp_user_send(stream->conn, msg, flags, now_us);
+    return stream->listener != NULL ? -EPIPE : tcp_user_data_send(stream->conn, msg, flags, now_us);
 }
 
 static int64_t stream_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
@@ -177,7 +177,7 @@ static int64_t stream_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags
     if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
         return -EAGAIN; /* a stream's errors are reported by SO_ERROR; its queue is always empty */
     }
-    return tcp_user_receive(stream->conn, msg, flags, now_us);
+    return tcp_user_data_receive(stream->conn, msg, flags, now_us);
 }
 
 static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
@@ -219,7 +219,7 @@ static int stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t
                                         .unacked_segs = stream->listener->accept_count,
                                         .sacked_segs = stream->listener->backlog};
     } else {
-        tcp_user_status(stream->conn, info, now_us);
+        tcp_info_status(stream->conn, info, now_us);
     }
     return 0;
 }
@@ -244,8 +244,8 @@ const struct sock_ops sock_stream_ops = {
     .shutdown = stream_shutdown,
     .local = stream_local,
     .peer = stream_peer,
-    .set = sock_stream_set,
-    .get = sock_stream_get,
+    .set = sock_stream_options_set,
+    .get = sock_stream_options_get,
     .tcp_info = stream_tcp_info,
     .ready = stream_ready,
 };

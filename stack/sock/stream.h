@@ -13,8 +13,8 @@ struct sock_stream {
 };
 
 /* sock_ops.set and .get of streams; errors as tapir_sock_set and _get. */
-int sock_stream_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
-int sock_stream_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
+int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
+int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
 
 /* shutdown() of a listener for reading: it listens no more and is an unconnected socket again, as on Linux.
  * -ENOTCONN (not for reading), -ENOBUFS. */

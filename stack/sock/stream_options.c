@@ -173,7 +173,7 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
     }
 }
 
-int sock_stream_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us) {
+int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us) {
     struct tcp_settings *set = settings_of(s);
     int rc = set_flag(set, opt, value != 0);
     if (rc == -ENOPROTOOPT) {
@@ -254,7 +254,7 @@ static int get_live(struct tcp_conn *c, enum tapir_sock_opt opt, int64_t *value)
         *value = (int64_t)tcp_user_readable(c);
         return 0;
     case TAPIR_OPT_OUT_BYTES:
-        *value = (int64_t)sndq_bytes(&c->snd.queue) + (c->fin_sent && !tcp_conn_fin_acked(c) ? 1 : 0);
+        *value = (int64_t)tcp_sndq_bytes(&c->snd.queue) + (c->fin_sent && !tcp_conn_fin_acked(c) ? 1 : 0);
         return 0;
     case TAPIR_OPT_AT_MARK:
         *value = c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
@@ -264,7 +264,7 @@ static int get_live(struct tcp_conn *c, enum tapir_sock_opt opt, int64_t *value)
     }
 }
 
-int sock_stream_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value) {
+int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value) {
     struct sock_stream *stream = s->impl;
     switch (opt) {
     case TAPIR_OPT_TYPE:

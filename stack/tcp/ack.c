@@ -30,7 +30,7 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
     } else {
         return;
     }
-    rtt_sample(&c->rtt, sample_us);
+    tcp_rtt_sample(&c->rtt, sample_us);
     tcp_trace_rtt(c, sample_us, reason, now_us);
 }
 
@@ -47,13 +47,13 @@ static void account_probe(struct tcp_conn *c, struct seq ack, uint64_t now_us) {
         uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
         c->fin_sent = c->fin_sent || nxt == c->snd.queue.tail;
         c->snd.nxt = ack;
-        loss_sent(&c->loss, nxt, nxt + 1, false, now_us);
+        tcp_loss_sent(&c->loss, nxt, nxt + 1, false, now_us);
     }
 }
 
 /* RFC 7661 4.1 in spirit: a window that was not in use says nothing about the path. */
 static bool cwnd_in_use(const struct tcp_conn *c, uint32_t flight_bytes) {
-    return c->snd.cwnd_limited || (cc_in_slow_start(&c->cc) && flight_bytes >= c->cc.cwnd_bytes / 2);
+    return c->snd.cwnd_limited || (tcp_cc_in_slow_start(&c->cc) && flight_bytes >= c->cc.cwnd_bytes / 2);
 }
 
 /* Our clock, in milliseconds, when the segment that this one echoes was sent; 0: not known. */
@@ -72,7 +72,7 @@ static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     c->stat.bytes_acked += min_u64(una, c->snd.queue.tail) - c->snd.queue.head;
     c->stat.delivered_segs += (acked + c->snd.mss - 1) / c->snd.mss;
-    sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
+    tcp_sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
     if (c->snd.urgent && seq_ge(c->snd.una, c->snd.up)) {
         c->snd.urgent = false;
     }
@@ -107,18 +107,18 @@ static bool restarts_timer(struct tcp_conn *c, enum loss_event event) {
 
 static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64_t now_us) {
     uint32_t cwnd_before = c->cc.cwnd_bytes;
-    uint32_t limited_before = loss_limited_bytes(&c->loss);
-    struct loss_result result = loss_ack(&c->loss, &c->cc, &c->rtt, ack);
+    uint32_t limited_before = tcp_loss_limited_bytes(&c->loss);
+    struct loss_result result = tcp_loss_ack(&c->loss, &c->cc, &c->rtt, ack);
     if (result.has_rtt) {
-        rtt_sample(&c->rtt, result.rtt_us);
+        tcp_rtt_sample(&c->rtt, result.rtt_us);
         tcp_trace_rtt(c, result.rtt_us, "acknowledged run", now_us);
     }
     report(c, result.event, cwnd_before, now_us);
-    if (loss_limited_bytes(&c->loss) > limited_before) {
+    if (tcp_loss_limited_bytes(&c->loss) > limited_before) {
         COUNT(c->tcp->core, tcp_limited_transmit);
     }
     if (ack->acked_bytes > 0) {
-        rtt_progress(&c->rtt);
+        tcp_rtt_progress(&c->rtt);
         if (restarts_timer(c, result.event)) {
             tcp_timers_acked(c, now_us);
         }

@@ -2,7 +2,7 @@
 #include "tcp/arrives.h"
 
 #include "base/addr.h"
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -32,7 +32,7 @@ static void at_connection(struct tcp_conn *c, struct tcp_segment *seg, uint64_t 
 static void at_nobody(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us) {
     COUNT(tcp->core, tcp_no_port);
     tcp_trace_in(tcp->core, NULL, seg, true, "no connection", now_us);
-    tcp_output_reset_for(tcp, seg, now_us);
+    tcp_bare_reset_for(tcp, seg, now_us);
 }
 
 /* 3.10.7.2: RST is ignored, ACK is answered with RST (or is a SYN cookie), SYN opens. */
@@ -101,7 +101,7 @@ static void dispatch(struct tcp *tcp, struct tcp_segment *seg, uint64_t now_us) 
     }
 }
 
-enum ip_verdict tcp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
+enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct tcp *tcp = ctx;
     struct tcp_segment seg;
     COUNT(tcp->core, tcp_in);
@@ -118,18 +118,18 @@ enum ip_verdict tcp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
 void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     COUNT(c->tcp->core, tcp_established);
     if (c->retransmits > 0) {
-        rtt_syn_lost(&c->rtt);
+        tcp_rtt_syn_lost(&c->rtt);
     }
     tcp_ack_rtt(c, seg, now_us);
     c->snd.una = seg->ack;
     tcp_ack_window(c, seg);
     tcp_conn_update_mss(c, now_us);
-    cc_init(&c->cc, c->set.cc, c->snd.mss);
-    loss_start(&c->loss, c->sack_ok);
+    tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
+    tcp_loss_start(&c->loss, c->sack_ok);
     if (c->retransmits > 1) { /* RFC 6928 2, RFC 5681 3.1: a SYN lost twice is a loss like another */
         c->cc.cwnd_bytes = c->snd.mss;
     }
-    rtt_progress(&c->rtt);
+    tcp_rtt_progress(&c->rtt);
     tcp_timers_acked(c, now_us);
     tcp_timers_alive(c, now_us);
     ip_path_confirm(c->tcp->ip, &c->path, now_us);

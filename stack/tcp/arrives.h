@@ -58,6 +58,9 @@ void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uin
 /* The window scale to use of an option: above 14 counts as 14 (T5). options.c */
 uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *options);
 
+/* The MSS option for a path: the interface's MTU less headers (MUST-67), or TCP_MAXSEG. options.c */
+uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes);
+
 /* Owes a challenge ACK unless one went out a moment ago (RFC 5961 7, S5). challenge.c */
 void tcp_challenge(struct tcp_conn *c, uint64_t now_us);
 

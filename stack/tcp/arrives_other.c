@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "tcp/arrives.h"
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 
@@ -106,7 +106,7 @@ static void act(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp_verd
         tcp_challenge(c, now_us);
         break;
     case TCP_DROP_RESET:
-        tcp_output_reset_for(c->tcp, seg, now_us);
+        tcp_bare_reset_for(c->tcp, seg, now_us);
         break;
     case TCP_GO_ON:
     case TCP_DROP:

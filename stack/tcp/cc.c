@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 
-const struct cc_ops *cc_find(const char *name, size_t len) {
-    static const struct cc_ops *const known[] = {&cc_cubic, &cc_reno};
+const struct cc_ops *tcp_cc_find(const char *name, size_t len) {
+    static const struct cc_ops *const known[] = {&tcp_cc_cubic, &tcp_cc_reno};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         const char *candidate = known[i]->name;
         if (memcmp(candidate, name, len) == 0 && candidate[len] == '\0') {
@@ -16,15 +16,17 @@ const struct cc_ops *cc_find(const char *name, size_t len) {
     return NULL;
 }
 
-uint32_t cc_initial_window(uint32_t mss_bytes) { return min_u32(10 * mss_bytes, max_u32(2 * mss_bytes, 14600)); }
+uint32_t tcp_cc_initial_window(uint32_t mss_bytes) { return min_u32(10 * mss_bytes, max_u32(2 * mss_bytes, 14600)); }
 
-void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes) {
-    *cc = (struct cc){
-        .ops = ops, .mss_bytes = mss_bytes, .cwnd_bytes = cc_initial_window(mss_bytes), .ssthresh_bytes = CC_INFINITE};
+void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes) {
+    *cc = (struct cc){.ops = ops,
+                      .mss_bytes = mss_bytes,
+                      .cwnd_bytes = tcp_cc_initial_window(mss_bytes),
+                      .ssthresh_bytes = CC_INFINITE};
     ops->init(cc);
 }
 
-void cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
+void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
     if (mss_bytes < cc->mss_bytes) {
         cc->cwnd_bytes = (uint32_t)((uint64_t)cc->cwnd_bytes * mss_bytes / cc->mss_bytes);
     }
@@ -32,14 +34,14 @@ void cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, mss_bytes);
 }
 
-void cc_restart(struct cc *cc, uint64_t idle_us) {
-    cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc_initial_window(cc->mss_bytes));
+void tcp_cc_restart(struct cc *cc, uint64_t idle_us) {
+    cc->cwnd_bytes = min_u32(cc->cwnd_bytes, tcp_cc_initial_window(cc->mss_bytes));
     cc->acked_bytes = 0;
     if (cc->ops->idle != NULL) {
         cc->ops->idle(cc, idle_us);
     }
 }
 
-void cc_grow(struct cc *cc, uint64_t bytes) {
+void tcp_cc_grow(struct cc *cc, uint64_t bytes) {
     cc->cwnd_bytes = (uint32_t)min_u64(cc->cwnd_bytes + bytes, CC_CWND_MAX_BYTES);
 }

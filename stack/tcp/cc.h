@@ -54,26 +54,26 @@ struct cc_ops {
     void (*undo)(struct cc *cc);                   /* the last loss was none; may be NULL */
 };
 
-extern const struct cc_ops cc_reno, cc_cubic;
+extern const struct cc_ops tcp_cc_reno, tcp_cc_cubic;
 
 /* The algorithm of that name, or NULL. */
-const struct cc_ops *cc_find(const char *name, size_t len);
+const struct cc_ops *tcp_cc_find(const char *name, size_t len);
 
 /* Starts with the initial window of RFC 6928. */
-void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes);
+void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes);
 
 /* The MSS changed (path MTU): the window keeps its size in segments when it shrinks (RFC 1191 6.4 in spirit). */
-void cc_set_mss(struct cc *cc, uint32_t mss_bytes);
+void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes);
 
 /* IW = min(10 MSS, max(2 MSS, 14600)) (RFC 6928 2). */
-uint32_t cc_initial_window(uint32_t mss_bytes);
+uint32_t tcp_cc_initial_window(uint32_t mss_bytes);
 
 /* Nothing was sent for an RTO: back to the restart window (RFC 5681 4.1). */
-void cc_restart(struct cc *cc, uint64_t idle_us);
+void tcp_cc_restart(struct cc *cc, uint64_t idle_us);
 
 /* Adds to the window within bounds. */
-void cc_grow(struct cc *cc, uint64_t bytes);
+void tcp_cc_grow(struct cc *cc, uint64_t bytes);
 
-static inline bool cc_in_slow_start(const struct cc *cc) { return cc->cwnd_bytes < cc->ssthresh_bytes; }
+static inline bool tcp_cc_in_slow_start(const struct cc *cc) { return cc->cwnd_bytes < cc->ssthresh_bytes; }
 
 #endif

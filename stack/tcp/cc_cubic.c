@@ -21,7 +21,7 @@ static uint64_t cube_root(uint64_t value) {
 
 static void cubic_init(struct cc *cc) {
     cc->cubic = (struct cc_cubic_state){0};
-    hystart_init(&cc->cubic.hystart);
+    tcp_hystart_init(&cc->cubic.hystart);
 }
 
 /* 4.2: K is when the window is back at W_max. */
@@ -76,7 +76,7 @@ static void avoid(struct cc *cc, const struct cc_ack *ack, uint32_t acked_bytes)
     q->credit += (target - cc->cwnd_bytes) * acked_bytes;
     uint64_t whole = q->credit / cc->cwnd_bytes;
     q->credit %= cc->cwnd_bytes;
-    cc_grow(cc, whole);
+    tcp_cc_grow(cc, whole);
 }
 
 static void cubic_ack(struct cc *cc, const struct cc_ack *ack) {
@@ -85,12 +85,12 @@ static void cubic_ack(struct cc *cc, const struct cc_ack *ack) {
         cc->cubic.epoch_us = 0;
         return;
     }
-    if (cc_in_slow_start(cc)) {
+    if (tcp_cc_in_slow_start(cc)) {
         struct hystart_ack h = {.una = ack->una, .nxt = ack->nxt, .rtt_us = ack->rtt_us};
-        uint32_t divisor = hystart_divisor(&cc->cubic.hystart, &h);
+        uint32_t divisor = tcp_hystart_divisor(&cc->cubic.hystart, &h);
         if (divisor != 0) {
             uint32_t step = min_u32(acked_bytes / divisor, cc->ssthresh_bytes - cc->cwnd_bytes);
-            cc_grow(cc, step);
+            tcp_cc_grow(cc, step);
             return;
         }
         cc->ssthresh_bytes = cc->cwnd_bytes;
@@ -122,7 +122,7 @@ static void cubic_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint
     }
     cc->cwnd_bytes = cc->mss_bytes;
     cc->cubic.epoch_us = 0;
-    hystart_init(&cc->cubic.hystart);
+    tcp_hystart_init(&cc->cubic.hystart);
 }
 
 static void cubic_idle(struct cc *cc, uint64_t idle_us) {
@@ -136,10 +136,10 @@ static void cubic_undo(struct cc *cc) {
     cc->cubic.epoch_us = 0;
 }
 
-const struct cc_ops cc_cubic = {.name = "cubic",
-                                .init = cubic_init,
-                                .ack = cubic_ack,
-                                .loss = cubic_loss,
-                                .timeout = cubic_timeout,
-                                .idle = cubic_idle,
-                                .undo = cubic_undo};
+const struct cc_ops tcp_cc_cubic = {.name = "cubic",
+                                    .init = cubic_init,
+                                    .ack = cubic_ack,
+                                    .loss = cubic_loss,
+                                    .timeout = cubic_timeout,
+                                    .idle = cubic_idle,
+                                    .undo = cubic_undo};

@@ -12,15 +12,15 @@ static void reno_ack(struct cc *cc, const struct cc_ack *ack) {
         return;
     }
     uint32_t acked_bytes = ack->acked_bytes;
-    if (cc_in_slow_start(cc)) {
+    if (tcp_cc_in_slow_start(cc)) {
         uint32_t step_bytes = min_u32(acked_bytes, cc->ssthresh_bytes - cc->cwnd_bytes);
-        cc_grow(cc, step_bytes);
+        tcp_cc_grow(cc, step_bytes);
         acked_bytes -= step_bytes;
     }
     cc->acked_bytes += acked_bytes;
     while (cc->acked_bytes >= cc->cwnd_bytes) { /* one MSS for each window acknowledged */
         cc->acked_bytes -= cc->cwnd_bytes;
-        cc_grow(cc, cc->mss_bytes);
+        tcp_cc_grow(cc, cc->mss_bytes);
     }
 }
 
@@ -44,5 +44,5 @@ static void reno_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint6
     cc->acked_bytes = 0;
 }
 
-const struct cc_ops cc_reno = {
+const struct cc_ops tcp_cc_reno = {
     .name = "reno", .init = reno_init, .ack = reno_ack, .loss = reno_loss, .timeout = reno_timeout};

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "tcp/bare.h"
 #include "tcp/isn.h"
-#include "tcp/output.h"
 #include "tcp/table.h"
 #include "tcp/tcp.h"
 #include "tcp/timers.h"
@@ -25,7 +25,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .linger_s = -1,
         .ttl = IP_TTL_DEFAULT,
         .mtu_discover = 1,
-        .cc = &cc_cubic,
+        .cc = &tcp_cc_cubic,
     };
 }
 
@@ -37,9 +37,9 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
     c->tcp = tcp;
     c->set = *set;
     c->state = CLOSED;
-    sndq_init(&c->snd.queue, &tcp->core->mem);
-    reasm_init(&c->rcv.queue, &tcp->core->mem, 0);
-    loss_init(&c->loss, &tcp->core->mem, 0);
+    tcp_sndq_init(&c->snd.queue, &tcp->core->mem);
+    tcp_reasm_init(&c->rcv.queue, &tcp->core->mem, 0);
+    tcp_loss_init(&c->loss, &tcp->core->mem, 0);
     tcp_timers_init(c);
     return c;
 }
@@ -53,26 +53,26 @@ static void name_ends(struct tcp_conn *c, const struct tapir_endpoint *local, co
 void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
                       uint64_t now_us) {
     struct core *core = c->tcp->core;
-    sndq_clear(&c->snd.queue);
-    reasm_clear(&c->rcv.queue);
+    tcp_sndq_clear(&c->snd.queue);
+    tcp_reasm_clear(&c->rcv.queue);
     name_ends(c, local, remote);
     memset(&c->snd, 0, sizeof c->snd);
     memset(&c->rcv, 0, sizeof c->rcv);
     memset(&c->ts, 0, sizeof c->ts);
     memset(&c->stat, 0, sizeof c->stat);
-    sndq_init(&c->snd.queue, &core->mem);
-    reasm_init(&c->rcv.queue, &core->mem, core_random(core));
-    rtt_init(&c->rtt);
-    loss_clear(&c->loss);
-    loss_init(&c->loss, &core->mem, core_random(core));
+    tcp_sndq_init(&c->snd.queue, &core->mem);
+    tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));
+    tcp_rtt_init(&c->rtt);
+    tcp_loss_clear(&c->loss);
+    tcp_loss_init(&c->loss, &core->mem, core_random(core));
     c->ts.offset = tcp_isn_timestamp_offset(&core->key, local, remote);
     c->snd.iss = tcp_isn(&c->tcp->isn_key, local, remote, now_us);
     c->snd.una = c->snd.nxt = c->snd.iss;
     c->snd.peer_mss = TCP_MSS_DEFAULT;
     c->snd.mss = TCP_MSS_DEFAULT;
     c->snd.last_send_us = now_us;
-    cc_init(&c->cc, c->set.cc, TCP_MSS_DEFAULT);
-    c->rcv.wscale = window_scale_for(c->set.rcvbuf_bytes);
+    tcp_cc_init(&c->cc, c->set.cc, TCP_MSS_DEFAULT);
+    c->rcv.wscale = tcp_window_scale_for(c->set.rcvbuf_bytes);
     c->rcv.quickacks = TCP_QUICKACKS;
     c->rcv.seen_mss = TCP_MSS_DEFAULT;
     c->stat.last_recv_us = now_us;
@@ -103,9 +103,9 @@ void tcp_conn_free(struct tcp_conn *c) {
     }
     tcp_table_unbind(tcp, &c->port);
     news_drop(&c->news);
-    sndq_clear(&c->snd.queue);
-    reasm_clear(&c->rcv.queue);
-    loss_clear(&c->loss);
+    tcp_sndq_clear(&c->snd.queue);
+    tcp_reasm_clear(&c->rcv.queue);
+    tcp_loss_clear(&c->loss);
     mem_free(&tcp->core->mem, c, sizeof *c);
 }
 
@@ -113,13 +113,13 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     tcp_state_enter(c, CLOSED, event, now_us);
     leave_tables(c);
     c->error = error;
-    sndq_clear(&c->snd.queue);
-    loss_clear(&c->loss);
+    tcp_sndq_clear(&c->snd.queue);
+    tcp_loss_clear(&c->loss);
     if (error != 0) {
         /* What came before a reset is lost with it, as on Linux; early data can never become whole. */
-        reasm_clear(&c->rcv.queue);
+        tcp_reasm_clear(&c->rcv.queue);
     }
-    reasm_prune(&c->rcv.queue);
+    tcp_reasm_prune(&c->rcv.queue);
     bool unaccepted = c->listener != NULL;
     news_mark(c->tcp->core, &c->news);
     if (c->orphan || unaccepted) {
@@ -162,7 +162,7 @@ bool tcp_conn_fin_acked(const struct tcp_conn *c) {
 uint32_t tcp_conn_rcv_space(const struct tcp_conn *c) {
     const struct mem *mem = &c->tcp->core->mem;
     uint64_t window = c->set.rcvbuf_bytes / 2;
-    uint64_t ready = min_u64(reasm_ready_bytes(&c->rcv.queue), window);
+    uint64_t ready = min_u64(tcp_reasm_ready_bytes(&c->rcv.queue), window);
     uint64_t held = min_u64(c->rcv.queue.true_bytes, c->set.rcvbuf_bytes);
     uint64_t space = min_u64(window - ready, c->set.rcvbuf_bytes - held);
     if (mem->used_bytes > mem->cap_bytes - mem->cap_bytes / 8) {
@@ -197,6 +197,6 @@ void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us) {
     c->snd.mss_checked_us = now_us;
     if (mss != c->snd.mss) {
         c->snd.mss = mss;
-        cc_set_mss(&c->cc, mss);
+        tcp_cc_set_mss(&c->cc, mss);
     }
 }

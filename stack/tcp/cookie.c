@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "tcp/arrives.h"
+#include "tcp/bare.h"
 #include "tcp/isn.h"
-#include "tcp/output.h"
 #include "tcp/tcp.h"
 #include "tcp/trace.h"
 #include "tcp/window.h"
@@ -59,12 +59,12 @@ void tcp_cookie_reply_to(struct tcp_listener *l, const struct tcp_segment *syn, 
     uint16_t peer_mss = tcp_segment_option(syn, WIRE_TCPOPT_MSS) ? syn->options.mss : TCP_MSS_DEFAULT;
     struct tcp_cookie_reply reply = {
         .iss = seq_of(make(tcp, syn, syn->seq, period_at(now_us), mss_index(peer_mss))),
-        .mss = tcp_output_mss_offer(syn->rx->netif, l->set.maxseg_bytes),
+        .mss = tcp_options_mss_offer(syn->rx->netif, l->set.maxseg_bytes),
         .timestamps = tcp_segment_option(syn, WIRE_TCPOPT_TIMESTAMPS),
     };
     if (reply.timestamps) { /* without them there is nowhere to remember these */
         reply.has_wscale = tcp_segment_option(syn, WIRE_TCPOPT_WSCALE);
-        reply.wscale = window_scale_for(l->set.rcvbuf_bytes);
+        reply.wscale = tcp_window_scale_for(l->set.rcvbuf_bytes);
         reply.sack = tcp_segment_option(syn, WIRE_TCPOPT_SACK_PERMITTED);
         uint32_t bits = reply.has_wscale ? tcp_options_wscale(tcp->core, &syn->options) : TS_NO_WSCALE;
         bits |= reply.sack ? TS_SACK : 0;
@@ -72,7 +72,7 @@ void tcp_cookie_reply_to(struct tcp_listener *l, const struct tcp_segment *syn, 
         reply.tsecr = syn->options.tsval;
     }
     tcp->cookie_flood_us = max_u64(now_us, 1);
-    tcp_output_cookie(tcp, syn, &reply, now_us);
+    tcp_bare_cookie(tcp, syn, &reply, now_us);
 }
 
 static bool matches(const struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us, uint8_t *index) {
@@ -101,7 +101,7 @@ bool tcp_cookie_check(struct tcp_listener *l, const struct tcp_segment *seg, str
                               .iss = seq_sub(seg->ack, 1),
                               .irs = seq_sub(seg->seq, 1),
                               .mss = mss_table[index],
-                              .offered_mss = tcp_output_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
+                              .offered_mss = tcp_options_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
                               .timestamps = tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS),
                               .tsval = seg->options.tsval};
     if (half->timestamps) {

@@ -18,8 +18,8 @@ static struct tcp_judgement take_fin(struct tcp_conn *c, uint64_t now_us) {
     c->rcv.nxt = seq_add(c->rcv.nxt, 1);
     c->rcv.edge = seq_max(c->rcv.edge, c->rcv.nxt);
     c->fin_received = true;
-    reasm_prune(&c->rcv.queue);
-    sack_forget(&c->rcv.sack);
+    tcp_reasm_prune(&c->rcv.queue);
+    tcp_sack_forget(&c->rcv.sack);
     news_mark(c->tcp->core, &c->news);
     tcp_conn_owe(c, TCP_OWE_ACK);
     if (tcp_in(c, ESTABLISHED)) {

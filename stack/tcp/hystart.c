@@ -10,7 +10,9 @@
 #define CSS_GROWTH_DIVISOR 4
 #define CSS_ROUNDS 5
 
-void hystart_init(struct hystart *h) { *h = (struct hystart){.last_min_us = UINT64_MAX, .current_min_us = UINT64_MAX}; }
+void tcp_hystart_init(struct hystart *h) {
+    *h = (struct hystart){.last_min_us = UINT64_MAX, .current_min_us = UINT64_MAX};
+}
 
 static void next_round(struct hystart *h, uint64_t nxt) {
     h->last_min_us = h->current_min_us;
@@ -30,7 +32,7 @@ static bool delay_grew(const struct hystart *h) {
     return h->current_min_us >= h->last_min_us + thresh_us;
 }
 
-uint32_t hystart_divisor(struct hystart *h, const struct hystart_ack *ack) {
+uint32_t tcp_hystart_divisor(struct hystart *h, const struct hystart_ack *ack) {
     if (!h->started || ack->una >= h->round_end) {
         h->started = true;
         next_round(h, ack->nxt);

@@ -15,7 +15,7 @@ struct hystart {
     bool started;
 };
 
-void hystart_init(struct hystart *h);
+void tcp_hystart_init(struct hystart *h);
 
 struct hystart_ack {
     uint64_t una, nxt; /* offsets after the ACK */
@@ -23,6 +23,6 @@ struct hystart_ack {
 };
 
 /* An ACK in slow start: the share of acked bytes by which to grow is 1/divisor; 0: slow start is over. */
-uint32_t hystart_divisor(struct hystart *h, const struct hystart_ack *ack);
+uint32_t tcp_hystart_divisor(struct hystart *h, const struct hystart_ack *ack);
 
 #endif

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "tcp/arrives.h"
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/table.h"
 #include "tcp/trace.h"
 
@@ -20,7 +20,7 @@ static void path_too_narrow(struct tcp_conn *c, const struct ip_error *error, ui
     uint32_t before = c->snd.mss;
     tcp_conn_update_mss(c, now_us);
     if (c->snd.mss < before && tcp_in(c, TCP_SYNCHRONIZED)) {
-        loss_resend_all(&c->loss, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt));
+        tcp_loss_resend_all(&c->loss, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt));
         c->timing = false;
         tcp_conn_owe(c, TCP_OWE_TRY);
     }

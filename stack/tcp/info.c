@@ -26,7 +26,7 @@ static uint64_t unsent(const struct tcp_conn *c) {
     return c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
 }
 
-void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {
+void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {
     bool up = tcp_in(c, TCP_SYNCHRONIZED);
     uint32_t flight = up ? seq_diff(c->snd.nxt, c->snd.una) : 0;
     *info = (struct tapir_tcp_info){
@@ -40,7 +40,7 @@ void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .wscale_ok = c->snd.wscale_ok,
         .snd_wscale = c->snd.wscale,
         .rcv_wscale = c->rcv.wscale,
-        .rto_us = rtt_timeout_us(&c->rtt),
+        .rto_us = tcp_rtt_timeout_us(&c->rtt),
         .ato_us = TCP_DELACK_US,
         .rtt_us = c->rtt.srtt_us,
         .rttvar_us = c->rtt.rttvar_us,

@@ -2,9 +2,9 @@
 #include "tcp/listen.h"
 
 #include "tcp/arrives.h"
+#include "tcp/bare.h"
 #include "tcp/cookie.h"
 #include "tcp/isn.h"
-#include "tcp/output.h"
 #include "tcp/table.h"
 #include "tcp/trace.h"
 #include "tcp/user.h"
@@ -84,7 +84,7 @@ static void fill_half(struct tcp_half *half, struct tcp_listener *l, const struc
         .iss = tcp_isn(&l->tcp->isn_key, &seg->local, &seg->remote, now_us),
         .irs = seg->seq,
         .mss = tcp_segment_option(seg, WIRE_TCPOPT_MSS) ? seg->options.mss : TCP_MSS_DEFAULT,
-        .offered_mss = tcp_output_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
+        .offered_mss = tcp_options_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
         .has_wscale = tcp_segment_option(seg, WIRE_TCPOPT_WSCALE),
         .timestamps = tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS),
         .tsval = seg->options.tsval,
@@ -118,7 +118,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     tcp_table_add_half(tcp, half);
     list_push_back(&l->halves, &half->node);
     l->half_count++;
-    tcp_output_syn_ack(half, now_us);
+    tcp_bare_syn_ack(half, now_us);
 }
 
 /* A connection in the state its record stands for: LISTEN, then SYN-RECEIVED. NULL: no memory. */
@@ -143,7 +143,7 @@ static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     c->rcv.irs = half->irs;
     c->rcv.nxt = c->rcv.wup = seq_add(half->irs, 1);
     c->rcv.mss = half->offered_mss;
-    c->rcv.wscale = half->has_wscale ? window_scale_for(l->set.rcvbuf_bytes) : 0;
+    c->rcv.wscale = half->has_wscale ? tcp_window_scale_for(l->set.rcvbuf_bytes) : 0;
     c->rcv.edge = seq_add(c->rcv.nxt, min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX));
     c->snd.peer_mss = half->mss;
     c->snd.wscale_ok = half->has_wscale;
@@ -207,7 +207,7 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     if (syn && !tcp_segment_has(seg, WIRE_TCP_ACK | WIRE_TCP_RST)) {
         /* The SYN-ACK was lost, or is late. A peer that has started anew will reset what it does not know. */
         tcp_trace_in(core, NULL, seg, true, "SYN again", now_us);
-        tcp_output_syn_ack(half, now_us);
+        tcp_bare_syn_ack(half, now_us);
         return NULL;
     }
     if (tcp_segment_has(seg, WIRE_TCP_RST)) { /* MUST-11: back to LISTEN; exact match only (RFC 5961 3) */
@@ -232,7 +232,7 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     if (!seq_eq(seg->ack, seq_add(half->iss, 1))) { /* fifth: an unacceptable ACK is answered with RST */
         COUNT(core, tcp_bad_ack);
         tcp_trace_in(core, NULL, seg, true, "ACK of no SYN of ours", now_us);
-        tcp_output_reset_for(tcp, seg, now_us);
+        tcp_bare_reset_for(tcp, seg, now_us);
         return NULL;
     }
     return complete(half, seg, now_us);

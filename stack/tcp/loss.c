@@ -3,36 +3,36 @@
 
 #include "base/check.h"
 
-void loss_init(struct loss *l, struct mem *mem, uint64_t seed) {
+void tcp_loss_init(struct loss *l, struct mem *mem, uint64_t seed) {
     *l = (struct loss){0};
-    recovery_init(&l->reno);
-    rack_init(&l->rack);
-    scoreboard_init(&l->board, mem, seed);
+    tcp_recovery_init(&l->reno);
+    tcp_rack_init(&l->rack);
+    tcp_scoreboard_init(&l->board, mem, seed);
 }
 
-void loss_clear(struct loss *l) { scoreboard_clear(&l->board); }
+void tcp_loss_clear(struct loss *l) { tcp_scoreboard_clear(&l->board); }
 
-void loss_start(struct loss *l, bool sack) { l->sack = sack; }
+void tcp_loss_start(struct loss *l, bool sack) { l->sack = sack; }
 
-void loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
+void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
     if (!l->sack) {
         if (again) {
-            recovery_resent(&l->reno, start, (uint32_t)(end - start));
+            tcp_recovery_resent(&l->reno, start, (uint32_t)(end - start));
         }
         return;
     }
     uint64_t fresh = max_u64(start, l->board.nxt);
     if (start < fresh) { /* sent before, all or part of it */
         uint64_t part = min_u64(end, fresh);
-        scoreboard_resent(&l->board, start, part, now_us);
+        tcp_scoreboard_resent(&l->board, start, part, now_us);
         l->undo.resent_bytes += part - start;
         l->undo.first_resent_us = l->undo.first_resent_us == 0 ? now_us : l->undo.first_resent_us;
     }
     if (end > fresh) {
-        (void)scoreboard_sent(&l->board, end, now_us); /* without memory the run before grows: coarser, not wrong */
+        (void)tcp_scoreboard_sent(&l->board, end, now_us); /* without memory the run before grows: coarser, not wrong */
     }
     if (l->phase == LOSS_RECOVERY) {
-        prr_sent(&l->prr, (uint32_t)(end - start));
+        tcp_prr_sent(&l->prr, (uint32_t)(end - start));
     }
 }
 
@@ -46,14 +46,14 @@ static void enter_recovery(struct loss *l, struct cc *cc, uint64_t flight, uint6
         remember(l, cc, l->board.una);
     }
     cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
-    prr_start(&l->prr, flight);
+    tcp_prr_start(&l->prr, flight);
     l->phase = LOSS_RECOVERY;
     l->recover = l->board.nxt;
 }
 
 /* RFC 4015 3.2: the window is as if nothing had happened. */
 static void undo(struct loss *l, struct cc *cc) {
-    scoreboard_forgive(&l->board);
+    tcp_scoreboard_forgive(&l->board);
     cc->ssthresh_bytes = max_u32(cc->ssthresh_bytes, l->undo.ssthresh_bytes);
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, l->undo.cwnd_bytes);
     if (cc->ops->undo != NULL) {
@@ -75,7 +75,7 @@ struct harvest {
 
 static void delivered(void *ctx, const struct scoreboard_run *run) {
     struct harvest *h = ctx;
-    rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
+    tcp_rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
     if (!run->resent) {
         uint64_t rtt_us = h->rack.now_us - run->sent_us;
         if (!h->has_rtt) { /* the oldest of them: it may have been held back by a delayed ACK, as RTO must know */
@@ -88,10 +88,10 @@ static void delivered(void *ctx, const struct scoreboard_run *run) {
 
 static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harvest *h, struct loss_result *result) {
     h->delivered_to = l->board.delivered_to;
-    result->delivered_bytes = scoreboard_acked(&l->board, ack->una, delivered, h);
+    result->delivered_bytes = tcp_scoreboard_acked(&l->board, ack->una, delivered, h);
     for (uint8_t i = 0; i < ack->block_count; i++) {
         result->delivered_bytes +=
-            scoreboard_sacked(&l->board, ack->blocks[i].left, ack->blocks[i].right, delivered, h);
+            tcp_scoreboard_sacked(&l->board, ack->blocks[i].left, ack->blocks[i].right, delivered, h);
     }
     result->has_rtt = h->has_rtt;
     result->rtt_us = h->rtt_us;
@@ -138,8 +138,8 @@ static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const st
 static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t flight, uint64_t now_us) {
     uint64_t wait_us;
     uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
-    uint64_t reo_wnd_us = rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
-    uint64_t lost_bytes = rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
+    uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
+    uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
     if (lost_bytes > 0 && l->phase == LOSS_OPEN) {
         enter_recovery(l, cc, flight, now_us);
@@ -155,7 +155,7 @@ static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct
     if (l->phase == LOSS_RECOVERY) { /* RFC 9937 6.3 */
         cc->cwnd_bytes = cc->ssthresh_bytes;
     }
-    rack_recovery_ended(&l->rack);
+    tcp_rack_recovery_ended(&l->rack);
     l->phase = LOSS_OPEN;
     return LOSS_LEFT;
 }
@@ -164,11 +164,11 @@ static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack
                        bool new_loss) {
     if (l->phase == LOSS_RECOVERY) {
         struct prr_ack prr = {.delivered_bytes = result->delivered_bytes,
-                              .pipe_bytes = scoreboard_pipe(&l->board),
+                              .pipe_bytes = tcp_scoreboard_pipe(&l->board),
                               .ssthresh_bytes = cc->ssthresh_bytes,
                               .mss_bytes = cc->mss_bytes,
                               .safe = ack->acked_bytes > 0 && !new_loss};
-        cc->cwnd_bytes = prr_cwnd(&l->prr, &prr);
+        cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
     } else if (ack->acked_bytes > 0) {
         struct cc_ack grown = {.now_us = ack->now_us,
                                .acked_bytes = (uint32_t)min_u64(ack->acked_bytes, UINT32_MAX),
@@ -189,7 +189,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     uint64_t flight = ack->nxt - ack->una + ack->acked_bytes - l->board.sacked_bytes;
     uint64_t lost_before = l->board.lost_bytes;
     if (ack->dsack.left < ack->dsack.right) {
-        rack_dsack(&l->rack, ack->una, ack->nxt);
+        tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
     take_blocks(l, ack, &h, &result);
     judge_probe(l, cc, ack);
@@ -218,67 +218,68 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct l
                                .una = ack->una,
                                .nxt = ack->nxt,
                                .cwnd_limited = ack->cwnd_limited};
-        result.event = events[recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
+        result.event = events[tcp_recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
     } else if (ack->duplicate) {
-        result.event = events[recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
+        result.event = events[tcp_recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
     }
     return result;
 }
 
-struct loss_result loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
+struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
     return l->sack ? sack_ack(l, cc, rtt, ack) : reno_ack(l, cc, ack);
 }
 
-void loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     if (!l->sack) {
-        recovery_timeout(&l->reno, cc, una, nxt, now_us);
+        tcp_recovery_timeout(&l->reno, cc, una, nxt, now_us);
         return;
     }
-    const struct scoreboard_run *head = scoreboard_first(&l->board);
+    const struct scoreboard_run *head = tcp_scoreboard_first(&l->board);
     bool renege = head != NULL && head->sacked; /* RFC 2018 8: what is acknowledged next was "received" already */
     bool first = l->phase != LOSS_TIMEOUT || una > l->undo.una;
     if (first) {
         remember(l, cc, una);
     }
     cc->ops->timeout(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), first, now_us);
-    scoreboard_lose_all(&l->board, renege);
+    tcp_scoreboard_lose_all(&l->board, renege);
     l->phase = LOSS_TIMEOUT;
     l->recover = nxt;
     l->reorder_us = 0;
     l->tlp_owed = l->tlp_out = false;
 }
 
-bool loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
+bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
     uint64_t flight = l->board.nxt - l->board.una - l->board.sacked_bytes;
     bool entered = detect(l, cc, rtt, flight, now_us);
     if (entered) {
-        struct prr_ack prr = {
-            .pipe_bytes = scoreboard_pipe(&l->board), .ssthresh_bytes = cc->ssthresh_bytes, .mss_bytes = cc->mss_bytes};
-        cc->cwnd_bytes = prr_cwnd(&l->prr, &prr);
+        struct prr_ack prr = {.pipe_bytes = tcp_scoreboard_pipe(&l->board),
+                              .ssthresh_bytes = cc->ssthresh_bytes,
+                              .mss_bytes = cc->mss_bytes};
+        cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
     }
     return entered;
 }
 
-void loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
+void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
     if (!l->sack) {
-        recovery_resend_all(&l->reno, una, nxt);
+        tcp_recovery_resend_all(&l->reno, una, nxt);
         return;
     }
-    scoreboard_lose_all(&l->board, false);
+    tcp_scoreboard_lose_all(&l->board, false);
     l->recover = nxt;
     l->phase = LOSS_TIMEOUT; /* without its loss of window: nothing tells of congestion */
     l->undo.possible = false;
 }
 
-uint64_t loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
+uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
     uint64_t start;
     if (!l->sack) {
-        return recovery_next(&l->reno, cc, una, nxt, end);
+        return tcp_recovery_next(&l->reno, cc, una, nxt, end);
     }
-    if (!scoreboard_next_lost(&l->board, &start, end)) {
+    if (!tcp_scoreboard_next_lost(&l->board, &start, end)) {
         return UINT64_MAX;
     }
-    uint64_t pipe = scoreboard_pipe(&l->board);
+    uint64_t pipe = tcp_scoreboard_pipe(&l->board);
     uint64_t room = cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0;
     if (room < cc->mss_bytes && room < *end - start) {
         return UINT64_MAX;
@@ -287,16 +288,18 @@ uint64_t loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint
     return start;
 }
 
-uint64_t loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {
-    return l->sack ? scoreboard_pipe(&l->board) : recovery_flight(&l->reno, una, nxt);
+uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {
+    return l->sack ? tcp_scoreboard_pipe(&l->board) : tcp_recovery_flight(&l->reno, una, nxt);
 }
 
-uint32_t loss_limited_bytes(const struct loss *l) {
+uint32_t tcp_loss_limited_bytes(const struct loss *l) {
     return l->sack ? 0 : l->reno.limited_bytes; /* with SACK the pipe itself makes room */
 }
 
-bool loss_may_probe_tail(const struct loss *l) {
+bool tcp_loss_may_probe_tail(const struct loss *l) {
     return l->sack && l->phase == LOSS_OPEN && !l->tlp_out && l->board.sacked_bytes == 0 && l->board.nxt > l->board.una;
 }
 
-bool loss_recovering(const struct loss *l) { return l->sack ? l->phase != LOSS_OPEN : l->reno.phase != RECOVERY_OPEN; }
+bool tcp_loss_recovering(const struct loss *l) {
+    return l->sack ? l->phase != LOSS_OPEN : l->reno.phase != RECOVERY_OPEN;
+}

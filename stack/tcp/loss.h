@@ -63,38 +63,38 @@ struct loss_result {
     uint64_t delivered_bytes;
 };
 
-void loss_init(struct loss *l, struct mem *mem, uint64_t seed);
-void loss_clear(struct loss *l);
+void tcp_loss_init(struct loss *l, struct mem *mem, uint64_t seed);
+void tcp_loss_clear(struct loss *l);
 
 /* The handshake is over: recovery by SACK or without; offset 0 is the next to be sent. */
-void loss_start(struct loss *l, bool sack);
+void tcp_loss_start(struct loss *l, bool sack);
 
 /* [start, end) was sent; `again`: not for the first time. */
-void loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
+void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
 
 /* An ACK came. */
-struct loss_result loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack);
+struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack);
 
 /* The retransmission timer fired. */
-void loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* The reordering timer fired: what waited is lost now. True: a recovery began. */
-bool loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
+bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
 
 /* The segments were too big for the path: all of [una, nxt) goes again, and it is not congestion. */
-void loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);
+void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);
 
 /* The next stretch to send again: its first offset, and its end in *end; UINT64_MAX: none, or cwnd forbids it. */
-uint64_t loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
+uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
 
 /* Bytes in flight, for comparing with cwnd; and what limited transmit adds to cwnd (RFC 3042). */
-uint64_t loss_flight(const struct loss *l, uint64_t una, uint64_t nxt);
-uint32_t loss_limited_bytes(const struct loss *l);
+uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt);
+uint32_t tcp_loss_limited_bytes(const struct loss *l);
 
 /* May a tail loss probe be scheduled (RFC 8985 7.2)? */
-bool loss_may_probe_tail(const struct loss *l);
+bool tcp_loss_may_probe_tail(const struct loss *l);
 
 /* In a recovery or after a timeout? */
-bool loss_recovering(const struct loss *l);
+bool tcp_loss_recovering(const struct loss *l);
 
 #endif

@@ -1,6 +1,4 @@
 /* A connection's segments: what to send next, and how it is laid out (RFC 9293 3.8.6, 3.10.2). */
-#include "tcp/output.h"
-
 #include "base/addr.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -28,7 +26,7 @@ static uint16_t offer_window(struct tcp_conn *c, bool syn) {
         return (uint16_t)window;
     }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
-    uint32_t window = window_to_offer(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
+    uint32_t window = tcp_window_to_offer(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
     c->rcv.edge = seq_max(c->rcv.edge, seq_add(c->rcv.nxt, window));
     return (uint16_t)(window >> c->rcv.wscale);
 }
@@ -36,7 +34,7 @@ static uint16_t offer_window(struct tcp_conn *c, bool syn) {
 static void add_sack(struct tcp_conn *c, struct wire_tcp_options *options) {
     struct sack_block blocks[SACK_BLOCKS];
     uint8_t room = c->ts.ok ? 3 : 4; /* 40 bytes of options, 12 for timestamps, 2 + 8n for blocks */
-    uint8_t count = sack_report(&c->rcv.sack, blocks, room);
+    uint8_t count = tcp_sack_report(&c->rcv.sack, blocks, room);
     for (uint8_t i = 0; i < count; i++) {
         options->sack[i].left = tcp_conn_rcv_seq(c, blocks[i].left).v;
         options->sack[i].right = tcp_conn_rcv_seq(c, blocks[i].right).v;
@@ -150,7 +148,7 @@ static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq
 static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
     uint32_t segments = max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
-    loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
+    tcp_loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
     c->stat.bytes_sent += plan->len;
     c->stat.data_segs_out += segments;
     if (plan->again) {
@@ -170,12 +168,13 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     uint64_t tail = c->snd.queue.tail;
     if (plan->len > 0) {
         uint32_t covered;
-        out->piece_count = sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
+        out->piece_count =
+            tcp_sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
         if (covered < plan->len) { /* more pieces than one frame takes: cut at a segment's end, and ask again */
             plan->len = covered > mss ? covered - covered % mss : covered;
             plan->flags &= (uint8_t)~WIRE_TCP_FIN;
             out->piece_count =
-                sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
+                tcp_sndq_pieces(&c->snd.queue, plan->offset, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
         }
     }
     plan->seq = tcp_conn_snd_seq(c, plan->offset);
@@ -216,7 +215,7 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     uint64_t end;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
-    uint64_t from = loss_next(&c->loss, &c->cc, una, nxt, &end);
+    uint64_t from = tcp_loss_next(&c->loss, &c->cc, una, nxt, &end);
     if (from == UINT64_MAX) {
         return -1;
     }
@@ -236,8 +235,8 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
 static uint32_t usable_window(struct tcp_conn *c, uint64_t una, uint64_t nxt) {
     uint64_t edge = una + c->snd.wnd;
     uint64_t peer = edge > nxt ? edge - nxt : 0; /* MUST-34: a shrunk window may leave less than nothing */
-    uint64_t flight = loss_flight(&c->loss, una, nxt);
-    uint64_t cwnd = (uint64_t)c->cc.cwnd_bytes + loss_limited_bytes(&c->loss);
+    uint64_t flight = tcp_loss_flight(&c->loss, una, nxt);
+    uint64_t cwnd = (uint64_t)c->cc.cwnd_bytes + tcp_loss_limited_bytes(&c->loss);
     uint64_t own = cwnd > flight ? cwnd - flight : 0;
     c->snd.cwnd_limited = own < peer && own < c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
     return (uint32_t)min_u64(min_u64(peer, own), UINT32_MAX);
@@ -246,9 +245,9 @@ static uint32_t usable_window(struct tcp_conn *c, uint64_t una, uint64_t nxt) {
 /* RFC 5681 4.1: after an idle RTO the window starts anew. */
 static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
     uint64_t idle_us = now_us - c->snd.last_send_us;
-    if (seq_eq(c->snd.una, c->snd.nxt) && idle_us > rtt_timeout_us(&c->rtt)) {
+    if (seq_eq(c->snd.una, c->snd.nxt) && idle_us > tcp_rtt_timeout_us(&c->rtt)) {
         uint32_t before = c->cc.cwnd_bytes;
-        cc_restart(&c->cc, idle_us);
+        tcp_cc_restart(&c->cc, idle_us);
         if (c->cc.cwnd_bytes != before) {
             tcp_trace_cwnd(c, "idle", now_us);
         }
@@ -281,7 +280,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
                             .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
                                     (c->owes & TCP_OWE_FORCE) != 0};
     struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
-    plan.len = min_u32(window_may_send(&w), room);
+    plan.len = min_u32(tcp_window_may_send(&w), room);
     bool at_end = nxt + plan.len == tail;
     if (c->fin_wanted && at_end && usable > plan.len) {
         plan.flags |= WIRE_TCP_FIN;
@@ -337,7 +336,7 @@ static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     if (nxt < c->snd.queue.tail) {
         uint32_t covered;
         plan.len = 1;
-        out->piece_count = sndq_pieces(&c->snd.queue, nxt, 1, out->pieces, TAPIR_OUT_PIECES, &covered);
+        out->piece_count = tcp_sndq_pieces(&c->snd.queue, nxt, 1, out->pieces, TAPIR_OUT_PIECES, &covered);
     } else if (c->fin_wanted && nxt == c->snd.queue.tail) {
         plan.flags |= WIRE_TCP_FIN;
     } else {

@@ -3,15 +3,15 @@
 
 #include "base/check.h"
 
-void prr_start(struct prr *prr, uint64_t flight_bytes) {
+void tcp_prr_start(struct prr *prr, uint64_t flight_bytes) {
     *prr = (struct prr){.recover_fs_bytes = max_u64(flight_bytes, 1)};
 }
 
-void prr_sent(struct prr *prr, uint32_t bytes) { prr->out_bytes += bytes; }
+void tcp_prr_sent(struct prr *prr, uint32_t bytes) { prr->out_bytes += bytes; }
 
 static uint64_t less(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
 
-uint32_t prr_cwnd(struct prr *prr, const struct prr_ack *ack) {
+uint32_t tcp_prr_cwnd(struct prr *prr, const struct prr_ack *ack) {
     uint64_t send_bytes;
     prr->delivered_bytes += ack->delivered_bytes;
     if (ack->pipe_bytes > ack->ssthresh_bytes) {

@@ -10,10 +10,10 @@ struct prr {
     uint64_t recover_fs_bytes;           /* RecoverFS: in flight when the recovery began */
 };
 
-void prr_start(struct prr *prr, uint64_t flight_bytes);
+void tcp_prr_start(struct prr *prr, uint64_t flight_bytes);
 
 /* Bytes were sent during the recovery, new or again. */
-void prr_sent(struct prr *prr, uint32_t bytes);
+void tcp_prr_sent(struct prr *prr, uint32_t bytes);
 
 struct prr_ack {
     uint64_t delivered_bytes; /* newly, by this ACK */
@@ -23,6 +23,6 @@ struct prr_ack {
 };
 
 /* The congestion window that lets out what this ACK allows. */
-uint32_t prr_cwnd(struct prr *prr, const struct prr_ack *ack);
+uint32_t tcp_prr_cwnd(struct prr *prr, const struct prr_ack *ack);
 
 #endif

@@ -26,27 +26,27 @@ struct rack_ack {
     uint64_t echo_ms; /* our clock when the segment that is echoed was stamped; 0: not known */
 };
 
-void rack_init(struct rack *rack);
+void tcp_rack_init(struct rack *rack);
 
 /* A run was delivered for the first time (6.2 steps 2 and 3). delivered_to is RACK.fack before this ACK. */
-void rack_delivered(struct rack *rack, const struct rack_ack *ack, const struct scoreboard_run *run,
-                    uint64_t delivered_to);
+void tcp_rack_delivered(struct rack *rack, const struct rack_ack *ack, const struct scoreboard_run *run,
+                        uint64_t delivered_to);
 
 /* A D-SACK was in the ACK; it counts once a round (6.2 step 4). */
-void rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt);
+void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt);
 
 /* A recovery ended: the widened window wears off. */
-void rack_recovery_ended(struct rack *rack);
+void tcp_rack_recovery_ended(struct rack *rack);
 
 /* The reordering window now (6.2 step 4). */
-uint64_t rack_reo_wnd_us(const struct rack *rack, const struct rtt *rtt, bool in_recovery, uint64_t sacked_segs);
+uint64_t tcp_rack_reo_wnd_us(const struct rack *rack, const struct rtt *rtt, bool in_recovery, uint64_t sacked_segs);
 
 /* Marks what is lost (6.2 step 5); returns the bytes, and in *wait_us how long until the next may be (0: nothing
  * waits). */
-uint64_t rack_detect(struct rack *rack, struct scoreboard *board, uint64_t reo_wnd_us, uint64_t now_us,
-                     uint64_t *wait_us);
+uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t reo_wnd_us, uint64_t now_us,
+                         uint64_t *wait_us);
 
 /* TLP's timeout from now (7.2), not above rto_us. */
-uint64_t rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us);
+uint64_t tcp_rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us);
 
 #endif

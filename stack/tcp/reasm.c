@@ -14,7 +14,7 @@ static struct reasm_range *range_of(struct tree_node *node) {
     return node == NULL ? NULL : CONTAINER_OF(node, struct reasm_range, node);
 }
 
-void reasm_init(struct reasm *r, struct mem *mem, uint64_t seed) {
+void tcp_reasm_init(struct reasm *r, struct mem *mem, uint64_t seed) {
     *r = (struct reasm){.mem = mem};
     list_init(&r->ready);
     tree_init(&r->early, seed);
@@ -40,14 +40,14 @@ static void free_range(struct reasm *r, struct reasm_range *range) {
     mem_free(r->mem, range, sizeof *range);
 }
 
-void reasm_prune(struct reasm *r) {
+void tcp_reasm_prune(struct reasm *r) {
     while (r->early.root != NULL) {
         free_range(r, range_of(r->early.root));
     }
 }
 
-void reasm_clear(struct reasm *r) {
-    reasm_prune(r);
+void tcp_reasm_clear(struct reasm *r) {
+    tcp_reasm_prune(r);
     free_pieces(r, &r->ready);
     r->head = r->next;
     r->ready_skip = 0;
@@ -199,8 +199,8 @@ static void advance(struct reasm *r) {
     }
 }
 
-struct reasm_result reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
-                                 uint64_t offset) {
+struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
+                                     uint64_t offset) {
     struct reasm_result result = {.verdict = REASM_DUPLICATE};
     uint64_t start = offset;
     uint64_t end = offset + len;
@@ -228,7 +228,7 @@ struct reasm_result reasm_insert(struct reasm *r, struct tapir_frame *frame, con
     return result;
 }
 
-size_t reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len) {
+size_t tcp_reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len) {
     uint64_t skip = offset - r->head + r->ready_skip;
     size_t done = 0;
     for (struct list *node = r->ready.next; node != &r->ready && done < len; node = node->next) {
@@ -247,7 +247,7 @@ size_t reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len) 
     return done;
 }
 
-size_t reasm_read(struct reasm *r, void *to, size_t len) {
+size_t tcp_reasm_read(struct reasm *r, void *to, size_t len) {
     size_t done = 0;
     while (done < len && !list_empty(&r->ready)) {
         struct reasm_piece *piece = piece_of(r->ready.next);

@@ -36,13 +36,13 @@ struct reasm {
     uint64_t true_bytes; /* memory held */
 };
 
-void reasm_init(struct reasm *r, struct mem *mem, uint64_t seed);
+void tcp_reasm_init(struct reasm *r, struct mem *mem, uint64_t seed);
 
 /* Frees everything held. */
-void reasm_clear(struct reasm *r);
+void tcp_reasm_clear(struct reasm *r);
 
 /* Frees what is early (memory pressure: allowed by RFC 2018 8). */
-void reasm_prune(struct reasm *r);
+void tcp_reasm_prune(struct reasm *r);
 
 enum reasm_verdict { REASM_READY, REASM_EARLY, REASM_DUPLICATE, REASM_NO_MEMORY };
 
@@ -56,15 +56,15 @@ struct reasm_result {
 
 /* Takes in data [offset, offset + len), which lies in frame: a reference is added, or the bytes copied. `next`
  * moves over all that is contiguous. Borrows frame. */
-struct reasm_result reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
-                                 uint64_t offset);
+struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
+                                     uint64_t offset);
 
 /* Copies up to len bytes at `offset` (head <= offset) of what is in order; returns how many. to NULL: none. */
-size_t reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len);
+size_t tcp_reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len);
 
 /* Copies the next bytes to the application's buffer (NULL: drops them) and frees what held them. */
-size_t reasm_read(struct reasm *r, void *to, size_t len);
+size_t tcp_reasm_read(struct reasm *r, void *to, size_t len);
 
-static inline uint64_t reasm_ready_bytes(const struct reasm *r) { return r->next - r->head; }
+static inline uint64_t tcp_reasm_ready_bytes(const struct reasm *r) { return r->next - r->head; }
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-void recovery_init(struct recovery *r) { *r = (struct recovery){.phase = RECOVERY_OPEN}; }
+void tcp_recovery_init(struct recovery *r) { *r = (struct recovery){.phase = RECOVERY_OPEN}; }
 
 /* RFC 6582 3.2 step 2: a loss event is new only if it lies beyond the last one. */
 static bool is_new_loss(const struct recovery *r, uint64_t una) { return !r->has_recover || una > r->recover; }
@@ -22,7 +22,8 @@ static void enter_fast(struct recovery *r, struct cc *cc, uint64_t una, uint64_t
     r->limited_bytes = 0;
 }
 
-enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+enum recovery_event tcp_recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt,
+                                        uint64_t now_us) {
     if (r->phase == RECOVERY_LOSS) {
         return RECOVERY_NOTHING;
     }
@@ -66,8 +67,8 @@ static enum recovery_event ack_in_fast(struct recovery *r, struct cc *cc, const 
     return RECOVERY_PARTIAL;
 }
 
-enum recovery_event recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
-                                 uint64_t nxt) {
+enum recovery_event tcp_recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
+                                     uint64_t nxt) {
     r->limited_bytes = 0;
     if (r->phase == RECOVERY_FAST) {
         return ack_in_fast(r, cc, ack, una, nxt);
@@ -86,7 +87,7 @@ enum recovery_event recovery_ack(struct recovery *r, struct cc *cc, const struct
     return event;
 }
 
-void recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt) {
+void tcp_recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt) {
     r->phase = RECOVERY_LOSS;
     r->recover = nxt;
     r->has_recover = true;
@@ -95,14 +96,14 @@ void recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt) {
     r->limited_bytes = 0;
 }
 
-void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+void tcp_recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     bool first = r->phase != RECOVERY_LOSS || una > r->resend;
     cc->ops->timeout(cc, (uint32_t)(nxt - una), first, now_us);
-    recovery_resend_all(r, una, nxt); /* RFC 6582 4: no fast retransmit for what was sent before the timeout */
+    tcp_recovery_resend_all(r, una, nxt); /* RFC 6582 4: no fast retransmit for what was sent before the timeout */
     r->dupacks = 0;
 }
 
-uint64_t recovery_next(const struct recovery *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
+uint64_t tcp_recovery_next(const struct recovery *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
     if (r->resend_first && una < nxt) {
         *end = min_u64(una + cc->mss_bytes, nxt);
         return una;
@@ -114,14 +115,14 @@ uint64_t recovery_next(const struct recovery *r, const struct cc *cc, uint64_t u
     return UINT64_MAX;
 }
 
-void recovery_resent(struct recovery *r, uint64_t offset, uint32_t len) {
+void tcp_recovery_resent(struct recovery *r, uint64_t offset, uint32_t len) {
     r->resend_first = false;
     if (r->phase == RECOVERY_LOSS && offset <= r->resend) {
         r->resend = max_u64(r->resend, offset + len);
     }
 }
 
-uint64_t recovery_flight(const struct recovery *r, uint64_t una, uint64_t nxt) {
+uint64_t tcp_recovery_flight(const struct recovery *r, uint64_t una, uint64_t nxt) {
     if (r->phase == RECOVERY_LOSS && r->resend < r->recover) {
         return r->resend - una + (nxt - r->recover);
     }

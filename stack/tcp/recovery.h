@@ -32,28 +32,28 @@ struct recovery {
 /* What an ACK did, beyond moving snd.una. */
 enum recovery_event { RECOVERY_NOTHING, RECOVERY_ENTERED, RECOVERY_PARTIAL, RECOVERY_LEFT };
 
-void recovery_init(struct recovery *r);
+void tcp_recovery_init(struct recovery *r);
 
 /* A duplicate ACK (RFC 5681 2) arrived; una and nxt are offsets. Adjusts cc. */
-enum recovery_event recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+enum recovery_event tcp_recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* An ACK moved snd.una forward to una. Adjusts cc, including growth outside recovery. */
-enum recovery_event recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
-                                 uint64_t nxt);
+enum recovery_event tcp_recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
+                                     uint64_t nxt);
 
 /* The retransmission timer fired with [una, nxt) outstanding. */
-void recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+void tcp_recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* All of [una, nxt) is to be sent again though nothing tells of congestion: the segments were too big. */
-void recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt);
+void tcp_recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt);
 
 /* The next offset to send again, or UINT64_MAX. At most mss_bytes from there, up to the limit in *end. */
-uint64_t recovery_next(const struct recovery *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
+uint64_t tcp_recovery_next(const struct recovery *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
 
 /* [offset, offset + len) was sent again. */
-void recovery_resent(struct recovery *r, uint64_t offset, uint32_t len);
+void tcp_recovery_resent(struct recovery *r, uint64_t offset, uint32_t len);
 
 /* Bytes in flight by this module's estimate, for comparing with cwnd. */
-uint64_t recovery_flight(const struct recovery *r, uint64_t una, uint64_t nxt);
+uint64_t tcp_recovery_flight(const struct recovery *r, uint64_t una, uint64_t nxt);
 
 #endif

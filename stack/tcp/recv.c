@@ -1,6 +1,6 @@
 /* The sixth and seventh steps of 3.10.7.4: urgent data and the segment text; when to acknowledge. */
 #include "tcp/arrives.h"
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/timers.h"
 
 /* MUST-31, MUST-32: the pointer may only move forward; it names the byte after the urgent one (MUST-62). */
@@ -51,18 +51,18 @@ static bool make_room(struct tcp_conn *c, bool early) {
         COUNT(c->tcp->core, tcp_ooo_full);
         return false;
     }
-    reasm_prune(&c->rcv.queue);
-    sack_forget(&c->rcv.sack);
+    tcp_reasm_prune(&c->rcv.queue);
+    tcp_sack_forget(&c->rcv.sack);
     return true;
 }
 
 static struct reasm_result insert(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t offset) {
     struct reasm *queue = &c->rcv.queue;
-    struct reasm_result result = reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
+    struct reasm_result result = tcp_reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
     if (result.verdict == REASM_NO_MEMORY && offset <= queue->next && queue->early.root != NULL) {
-        reasm_prune(queue); /* what is in order comes first */
-        sack_forget(&c->rcv.sack);
-        result = reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
+        tcp_reasm_prune(queue); /* what is in order comes first */
+        tcp_sack_forget(&c->rcv.sack);
+        result = tcp_reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
     }
     return result;
 }
@@ -70,12 +70,12 @@ static struct reasm_result insert(struct tcp_conn *c, const struct tcp_segment *
 static void report(struct tcp_conn *c, const struct reasm_result *result) {
     struct sack *sack = &c->rcv.sack;
     if (result->dup_left < result->dup_right) {
-        sack_duplicate(sack, result->dup_left, result->dup_right);
+        tcp_sack_duplicate(sack, result->dup_left, result->dup_right);
     }
     if (result->left < result->right && result->left > c->rcv.queue.next) {
-        sack_received(sack, result->left, result->right);
+        tcp_sack_received(sack, result->left, result->right);
     }
-    sack_advance(sack, c->rcv.queue.next);
+    tcp_sack_advance(sack, c->rcv.queue.next);
 }
 
 /* In-order text was added: what follows for acknowledging, and for the application. */
@@ -98,7 +98,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     }
     if (unwanted(c)) {
         COUNT(c->tcp->core, tcp_after_close);
-        tcp_output_reset_for(c->tcp, seg, now_us);
+        tcp_bare_reset_for(c->tcp, seg, now_us);
         tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
         return (struct tcp_judgement){TCP_GONE, "data after close"};
     }

@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 
-void rtt_init(struct rtt *rtt) { *rtt = (struct rtt){.rto_us = TCP_RTO_INITIAL_US, .min_us = UINT64_MAX}; }
+void tcp_rtt_init(struct rtt *rtt) { *rtt = (struct rtt){.rto_us = TCP_RTO_INITIAL_US, .min_us = UINT64_MAX}; }
 
-void rtt_sample(struct rtt *rtt, uint64_t sample_us) {
+void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us) {
     rtt->latest_us = sample_us;
     rtt->min_us = min_u64(rtt->min_us, max_u64(sample_us, 1));
     if (!rtt->measured) { /* 2.2 */
@@ -22,17 +22,17 @@ void rtt_sample(struct rtt *rtt, uint64_t sample_us) {
     rtt->backoff = 0;
 }
 
-uint64_t rtt_timeout_us(const struct rtt *rtt) { return min_u64(rtt->rto_us << rtt->backoff, TCP_RTO_MAX_US); }
+uint64_t tcp_rtt_timeout_us(const struct rtt *rtt) { return min_u64(rtt->rto_us << rtt->backoff, TCP_RTO_MAX_US); }
 
-void rtt_back_off(struct rtt *rtt) {
-    if (rtt_timeout_us(rtt) < TCP_RTO_MAX_US) {
+void tcp_rtt_back_off(struct rtt *rtt) {
+    if (tcp_rtt_timeout_us(rtt) < TCP_RTO_MAX_US) {
         rtt->backoff++;
     }
 }
 
-void rtt_progress(struct rtt *rtt) { rtt->backoff = 0; }
+void tcp_rtt_progress(struct rtt *rtt) { rtt->backoff = 0; }
 
-void rtt_syn_lost(struct rtt *rtt) {
+void tcp_rtt_syn_lost(struct rtt *rtt) {
     if (!rtt->measured && rtt->rto_us < TCP_RTO_FALLBACK_US) {
         rtt->rto_us = TCP_RTO_FALLBACK_US;
     }

@@ -20,22 +20,22 @@ struct rtt {
     uint8_t backoff; /* the timeout is rto_us << backoff, capped */
 };
 
-void rtt_init(struct rtt *rtt);
+void tcp_rtt_init(struct rtt *rtt);
 
 /* Takes a sample of a segment that was sent once (Karn: the caller sees to it) and ends the backoff. */
-void rtt_sample(struct rtt *rtt, uint64_t sample_us);
+void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us);
 
 /* The timeout with its backoff. */
-uint64_t rtt_timeout_us(const struct rtt *rtt);
+uint64_t tcp_rtt_timeout_us(const struct rtt *rtt);
 
 /* The timer expired: doubles the timeout (5.5). */
-void rtt_back_off(struct rtt *rtt);
+void tcp_rtt_back_off(struct rtt *rtt);
 
 /* New data was acknowledged: the backoff ends (Karn's algorithm keeps it until a valid sample; RFC 6298 5.7 note
  * and every host drop it on forward progress). */
-void rtt_progress(struct rtt *rtt);
+void tcp_rtt_progress(struct rtt *rtt);
 
 /* The SYN was lost and nothing was measured: data starts from 3 s (5.7). */
-void rtt_syn_lost(struct rtt *rtt);
+void tcp_rtt_syn_lost(struct rtt *rtt);
 
 #endif

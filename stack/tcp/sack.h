@@ -17,21 +17,21 @@ struct sack {
 };
 
 /* The range [left, right) now holds the segment just received: it becomes the first block. */
-void sack_received(struct sack *sack, uint64_t left, uint64_t right);
+void tcp_sack_received(struct sack *sack, uint64_t left, uint64_t right);
 
 /* [left, right) was received before: a D-SACK in the next ACK. */
-void sack_duplicate(struct sack *sack, uint64_t left, uint64_t right);
+void tcp_sack_duplicate(struct sack *sack, uint64_t left, uint64_t right);
 
 /* rcv.nxt moved to next: blocks below it are reported no more. */
-void sack_advance(struct sack *sack, uint64_t next);
+void tcp_sack_advance(struct sack *sack, uint64_t next);
 
 /* Early data was thrown away: nothing but a pending D-SACK may be reported. */
-void sack_forget(struct sack *sack);
+void tcp_sack_forget(struct sack *sack);
 
 /* Writes up to max blocks in the order of reporting and ends the D-SACK; returns how many. */
-uint8_t sack_report(struct sack *sack, struct sack_block *blocks, uint8_t max);
+uint8_t tcp_sack_report(struct sack *sack, struct sack_block *blocks, uint8_t max);
 
-/* How many sack_report would write. */
-uint8_t sack_pending(const struct sack *sack);
+/* How many tcp_sack_report would write. */
+uint8_t tcp_sack_pending(const struct sack *sack);
 
 #endif

@@ -7,15 +7,15 @@ static struct scoreboard_run *run_of(struct tree_node *node) {
     return node == NULL ? NULL : CONTAINER_OF(node, struct scoreboard_run, node);
 }
 
-struct scoreboard_run *scoreboard_by_time(struct list *node) {
+struct scoreboard_run *tcp_scoreboard_by_time(struct list *node) {
     return LIST_ENTRY(node, struct scoreboard_run, by_time);
 }
 
-struct scoreboard_run *scoreboard_first(const struct scoreboard *board) {
+struct scoreboard_run *tcp_scoreboard_first(const struct scoreboard *board) {
     return run_of(tree_first(&board->runs));
 }
 
-struct scoreboard_run *scoreboard_last(const struct scoreboard *board) {
+struct scoreboard_run *tcp_scoreboard_last(const struct scoreboard *board) {
     return run_of(tree_last(&board->runs));
 }
 
@@ -23,7 +23,7 @@ static uint64_t bytes_of(const struct scoreboard_run *run) { return run->end - r
 
 static bool resent_in_flight(const struct scoreboard_run *run) { return run->lost && !list_linked(&run->lost_node); }
 
-void scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed) {
+void tcp_scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed) {
     *board = (struct scoreboard){.mem = mem};
     tree_init(&board->runs, seed);
     list_init(&board->by_time);
@@ -50,7 +50,7 @@ static void free_run(struct scoreboard *board, struct scoreboard_run *run) {
     mem_free(board->mem, run, sizeof *run);
 }
 
-void scoreboard_clear(struct scoreboard *board) {
+void tcp_scoreboard_clear(struct scoreboard *board) {
     while (board->runs.root != NULL) {
         free_run(board, run_of(board->runs.root));
     }
@@ -69,11 +69,11 @@ static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, 
     return run;
 }
 
-bool scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us) {
+bool tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us) {
     struct scoreboard_run *run = new_run(board, board->nxt, end);
     board->nxt = end;
     if (run == NULL) {
-        struct scoreboard_run *last = scoreboard_last(board);
+        struct scoreboard_run *last = tcp_scoreboard_last(board);
         if (last == NULL) { /* nothing to join: what is not tracked is as good as acknowledged for the sums */
             board->una = board->nxt;
             return false;
@@ -115,7 +115,7 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
 static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset) {
     struct scoreboard_run *run = run_of(tree_at_or_before(&board->runs, offset));
     if (run == NULL) {
-        return scoreboard_first(board);
+        return tcp_scoreboard_first(board);
     }
     if (run->node.key < offset) {
         if (run->end > offset) {
@@ -126,7 +126,7 @@ static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset
     return run;
 }
 
-void scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us) {
+void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us) {
     struct scoreboard_run *run = start_at(board, start);
     while (run != NULL && run->node.key < end) {
         if (run->end > end) {
@@ -158,10 +158,10 @@ static void shorten(struct scoreboard *board, struct scoreboard_run *run, uint64
     tree_insert(&board->runs, &run->node, una);
 }
 
-uint64_t scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx) {
+uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx) {
     uint64_t delivered = 0;
     struct scoreboard_run *run;
-    while ((run = scoreboard_first(board)) != NULL && run->node.key < una) {
+    while ((run = tcp_scoreboard_first(board)) != NULL && run->node.key < una) {
         if (run->end > una && !split(board, run, una)) {
             /* It cannot be cut: what is left of it keeps its history under a later start. */
             struct scoreboard_run part = *run;
@@ -184,8 +184,8 @@ uint64_t scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_del
     return delivered;
 }
 
-uint64_t scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
-                           void *ctx) {
+uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
+                               void *ctx) {
     uint64_t delivered = 0;
     struct scoreboard_run *run = start_at(board, left);
     while (run != NULL && run->node.key < right) {
@@ -206,7 +206,7 @@ uint64_t scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t rig
     return delivered;
 }
 
-void scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run) {
+void tcp_scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run) {
     CHECK(!run->sacked);
     unaccount(board, run);
     run->lost = true;
@@ -214,19 +214,19 @@ void scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run) {
     list_push_back(&board->to_resend, &run->lost_node);
 }
 
-void scoreboard_lose_all(struct scoreboard *board, bool renege) {
-    for (struct scoreboard_run *run = scoreboard_first(board); run != NULL; run = run_of(tree_next(&run->node))) {
+void tcp_scoreboard_lose_all(struct scoreboard *board, bool renege) {
+    for (struct scoreboard_run *run = tcp_scoreboard_first(board); run != NULL; run = run_of(tree_next(&run->node))) {
         if (renege && run->sacked) {
             unaccount(board, run);
             run->sacked = false;
         }
         if (!run->sacked) { /* in the order of the stream, whatever order they were found lost in before */
-            scoreboard_lose(board, run);
+            tcp_scoreboard_lose(board, run);
         }
     }
 }
 
-void scoreboard_forgive(struct scoreboard *board) {
+void tcp_scoreboard_forgive(struct scoreboard *board) {
     for (struct list *node = list_pop_front(&board->to_resend); node != NULL;
          node = list_pop_front(&board->to_resend)) {
         struct scoreboard_run *run = LIST_ENTRY(node, struct scoreboard_run, lost_node);
@@ -236,7 +236,7 @@ void scoreboard_forgive(struct scoreboard *board) {
     }
 }
 
-bool scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end) {
+bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end) {
     if (list_empty(&board->to_resend)) {
         return false;
     }

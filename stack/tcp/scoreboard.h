@@ -37,43 +37,43 @@ struct scoreboard {
 /* Told of each run, or part of one, that is delivered for the first time. */
 typedef void scoreboard_delivered_fn(void *ctx, const struct scoreboard_run *run);
 
-void scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed);
-void scoreboard_clear(struct scoreboard *board);
+void tcp_scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed);
+void tcp_scoreboard_clear(struct scoreboard *board);
 
 /* [board->nxt, end) was sent for the first time. False: memory is short (the bytes count as one with the last run). */
-bool scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us);
+bool tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us);
 
 /* [start, end) was sent again. */
-void scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us);
+void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us);
 
 /* Everything below una is acknowledged; returns the bytes that were not delivered before. */
-uint64_t scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx);
+uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx);
 
 /* [left, right), within [una, nxt), is sacked; returns the bytes that were not delivered before. */
-uint64_t scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
-                           void *ctx);
+uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
+                               void *ctx);
 
 /* The run is lost (again): it waits to be sent again. */
-void scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run);
+void tcp_scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run);
 
 /* Everything not sacked is lost (RTO). With `renege` the sacks are forgotten first (RFC 2018 8). */
-void scoreboard_lose_all(struct scoreboard *board, bool renege);
+void tcp_scoreboard_lose_all(struct scoreboard *board, bool renege);
 
 /* Nothing is lost after all: what was marked is in flight (undo). */
-void scoreboard_forgive(struct scoreboard *board);
+void tcp_scoreboard_forgive(struct scoreboard *board);
 
 /* The next stretch to send again, at most len bytes from *start to *end; false: none. */
-bool scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end);
+bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end);
 
 /* The first run, and the last one; NULL: nothing is outstanding. */
-struct scoreboard_run *scoreboard_first(const struct scoreboard *board);
-struct scoreboard_run *scoreboard_last(const struct scoreboard *board);
+struct scoreboard_run *tcp_scoreboard_first(const struct scoreboard *board);
+struct scoreboard_run *tcp_scoreboard_last(const struct scoreboard *board);
 
 /* The run a node of by_time belongs to. */
-struct scoreboard_run *scoreboard_by_time(struct list *node);
+struct scoreboard_run *tcp_scoreboard_by_time(struct list *node);
 
 /* Bytes in flight (RFC 6675 4, "pipe", as kept by RFC 8985). */
-static inline uint64_t scoreboard_pipe(const struct scoreboard *board) {
+static inline uint64_t tcp_scoreboard_pipe(const struct scoreboard *board) {
     return board->nxt - board->una - board->sacked_bytes - board->lost_bytes + board->resent_bytes;
 }
 

@@ -56,8 +56,8 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
     if (duplicate) {
         COUNT(c->tcp->core, tcp_duplicate);
         if (c->sack_ok) { /* RFC 2883 4.1 */
-            sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq),
-                           tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
+            tcp_sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq),
+                               tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
         }
         return (struct tcp_judgement){TCP_DROP_ACK, "duplicate"};
     }
@@ -73,7 +73,7 @@ static void trim(struct tcp_conn *c, struct tcp_segment *seg) {
     if (seq_lt(seg->seq, c->rcv.nxt)) {
         uint32_t before = seq_diff(c->rcv.nxt, seg->seq);
         if (c->sack_ok && seg->len > 0 && !tcp_segment_has(seg, WIRE_TCP_SYN)) {
-            sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
+            tcp_sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
         }
         tcp_segment_trim_front(seg, before);
     }

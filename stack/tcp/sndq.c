@@ -7,7 +7,7 @@
 
 static struct sndq_chunk *chunk_of(struct list *node) { return LIST_ENTRY(node, struct sndq_chunk, node); }
 
-void sndq_init(struct sndq *q, struct mem *mem) {
+void tcp_sndq_init(struct sndq *q, struct mem *mem) {
     *q = (struct sndq){.mem = mem};
     list_init(&q->chunks);
 }
@@ -22,7 +22,7 @@ static void drop_first(struct sndq *q) {
     mem_free(q->mem, chunk, size);
 }
 
-void sndq_clear(struct sndq *q) {
+void tcp_sndq_clear(struct sndq *q) {
     while (!list_empty(&q->chunks)) {
         drop_first(q);
     }
@@ -47,7 +47,7 @@ static struct sndq_chunk *add_chunk(struct sndq *q, size_t wanted) {
     return chunk;
 }
 
-size_t sndq_append(struct sndq *q, const void *data, size_t len) {
+size_t tcp_sndq_append(struct sndq *q, const void *data, size_t len) {
     const uint8_t *from = data;
     size_t left = len;
     while (left > 0) {
@@ -68,7 +68,7 @@ size_t sndq_append(struct sndq *q, const void *data, size_t len) {
     return len - left;
 }
 
-void sndq_acked(struct sndq *q, uint64_t head) {
+void tcp_sndq_acked(struct sndq *q, uint64_t head) {
     CHECK(head >= q->head && head <= q->tail);
     q->first_skip += head - q->head;
     q->head = head;
@@ -96,8 +96,8 @@ static void seek(struct sndq *q, uint64_t offset) {
     }
 }
 
-size_t sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tapir_piece *pieces, size_t piece_max,
-                   uint32_t *covered) {
+size_t tcp_sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tapir_piece *pieces, size_t piece_max,
+                       uint32_t *covered) {
     CHECK(offset >= q->head && offset + len <= q->tail);
     size_t count = 0;
     *covered = 0;

@@ -25,20 +25,20 @@ struct sndq {
     uint64_t cursor_offset;    /* offset of the cursor chunk's first byte */
 };
 
-void sndq_init(struct sndq *q, struct mem *mem);
-void sndq_clear(struct sndq *q);
+void tcp_sndq_init(struct sndq *q, struct mem *mem);
+void tcp_sndq_clear(struct sndq *q);
 
 /* Copies up to len bytes in; returns how many (less when memory is short). Borrows data. */
-size_t sndq_append(struct sndq *q, const void *data, size_t len);
+size_t tcp_sndq_append(struct sndq *q, const void *data, size_t len);
 
 /* Forgets everything before offset `head`. */
-void sndq_acked(struct sndq *q, uint64_t head);
+void tcp_sndq_acked(struct sndq *q, uint64_t head);
 
 /* Points pieces at [offset, offset + len), all held; returns how many pieces, and in *covered how many bytes
  * they cover (less than len when piece_max does not do). Borrowed until the next change of the queue. */
-size_t sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tapir_piece *pieces, size_t piece_max,
-                   uint32_t *covered);
+size_t tcp_sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tapir_piece *pieces, size_t piece_max,
+                       uint32_t *covered);
 
-static inline uint64_t sndq_bytes(const struct sndq *q) { return q->tail - q->head; }
+static inline uint64_t tcp_sndq_bytes(const struct sndq *q) { return q->tail - q->head; }
 
 #endif

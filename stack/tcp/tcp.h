@@ -30,7 +30,7 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
 void tcp_destroy(struct tcp *tcp);
 
 /* What ip calls for protocol 6 (struct ip_handler); ctx is the struct tcp. arrives.c, icmp.c */
-enum ip_verdict tcp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
+enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us);
 bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us);
 
 /* The next segment for an interface: 1 and *out is complete with all its headers; 0: none. output.c */

@@ -24,7 +24,7 @@
 
 #include <errno.h>
 
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/trace.h"
 
 static struct timer_wheel *wheel_of(const struct tcp_conn *c) { return &c->tcp->core->wheel; }
@@ -61,7 +61,7 @@ static uint64_t within_user_timeout(const struct tcp_conn *c, uint64_t deadline_
 }
 
 static void arm_rto(struct tcp_conn *c, uint64_t now_us) {
-    arm(c, &c->timers.rto, "rto", within_user_timeout(c, now_us + rtt_timeout_us(&c->rtt)), now_us);
+    arm(c, &c->timers.rto, "rto", within_user_timeout(c, now_us + tcp_rtt_timeout_us(&c->rtt)), now_us);
 }
 
 static uint32_t retries_allowed(const struct tcp_conn *c) {
@@ -90,11 +90,12 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
         ip_path_suspect(c->tcp->ip, &c->path, now_us);
     }
     c->timing = false;
-    rtt_back_off(&c->rtt);
+    tcp_rtt_back_off(&c->rtt);
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
         tcp_conn_owe(c, TCP_OWE_SYN);
     } else if (seq_lt(c->snd.una, c->snd.nxt)) {
-        loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt), now_us);
+        tcp_loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt),
+                         now_us);
         tcp_timers_reordered(c, now_us);
         tcp_trace_cwnd(c, "timeout", now_us);
         tcp_conn_owe(c, TCP_OWE_TRY);
@@ -106,13 +107,13 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
 
 /* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). */
 static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
-    if (!loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto)) {
+    if (!tcp_loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto)) {
         timer_cancel(wheel_of(c), &c->timers.tlp);
         return;
     }
     uint64_t rto_left_us = c->timers.rto.deadline_us > now_us ? c->timers.rto.deadline_us - now_us : 0;
     bool one_segment = seq_diff(c->snd.nxt, c->snd.una) <= c->snd.mss;
-    uint64_t pto_us = rack_pto_us(&c->rtt, one_segment, rto_left_us);
+    uint64_t pto_us = tcp_rack_pto_us(&c->rtt, one_segment, rto_left_us);
     if (pto_us < rto_left_us) {
         arm(c, &c->timers.tlp, "tlp", now_us + pto_us, now_us);
     } else {
@@ -123,7 +124,7 @@ static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
 static void tlp_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.tlp);
     tcp_trace_timer(c, "tlp", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (loss_may_probe_tail(&c->loss)) {
+    if (tcp_loss_may_probe_tail(&c->loss)) {
         c->loss.tlp_owed = true;
         tcp_conn_owe(c, TCP_OWE_TRY);
     }
@@ -134,7 +135,7 @@ void tcp_timers_tail_probed(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, no
 static void reorder_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
     tcp_trace_timer(c, "reorder", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, now_us)) {
+    if (tcp_loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, now_us)) {
         COUNT(c->tcp->core, tcp_fast_retransmit);
         tcp_trace_cwnd(c, "reordering timeout", now_us);
     }
@@ -148,7 +149,7 @@ void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
     } else if (!timer_armed(&c->timers.reorder) || c->timers.reorder.deadline_us != c->loss.reorder_us) {
         arm(c, &c->timers.reorder, "reorder", c->loss.reorder_us, now_us);
     }
-    if (!loss_may_probe_tail(&c->loss)) {
+    if (!tcp_loss_may_probe_tail(&c->loss)) {
         timer_cancel(wheel_of(c), &c->timers.tlp);
     }
 }
@@ -206,7 +207,7 @@ static void keepalive_fired(struct timer *timer, uint64_t now_us) {
     bool late = c->set.user_timeout_us != 0 && now_us - c->stat.last_recv_us >= c->set.user_timeout_us;
     if (c->keepalive_probes >= (c->set.user_timeout_us != 0 ? UINT32_MAX : c->set.keepcnt) ||
         (late && c->keepalive_probes > 0)) {
-        tcp_output_reset(c, now_us);
+        tcp_bare_reset(c, now_us);
         give_up(c, now_us);
         return;
     }
@@ -313,7 +314,7 @@ static void half_fired(struct timer *timer, uint64_t now_us) {
     }
     half->retransmits++;
     COUNT(half->listener->tcp->core, tcp_retransmits);
-    tcp_output_syn_ack(half, now_us);
+    tcp_bare_syn_ack(half, now_us);
 }
 
 void tcp_timers_half_sent(struct tcp_half *half, uint64_t now_us) {

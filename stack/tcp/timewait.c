@@ -2,7 +2,7 @@
 #include "tcp/timewait.h"
 
 #include "base/addr.h"
-#include "tcp/output.h"
+#include "tcp/bare.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -71,7 +71,7 @@ void tcp_timewait_start(struct tcp_conn *c, uint64_t now_us) {
     struct tcp_wait record = record_of(c, now_us);
     COUNT(tcp->core, tcp_timewait);
     if ((c->owes & TCP_OWE_ACK) != 0) {
-        tcp_output_wait_ack(tcp, &record, now_us);
+        tcp_bare_wait_ack(tcp, &record, now_us);
     }
     tcp_table_remove_conn(tcp, c);
     if (tcp->waits.used >= TCP_TIMEWAIT_MAX) { /* D7: the oldest has waited longest */
@@ -130,7 +130,7 @@ enum tcp_wait_verdict tcp_timewait_arrives(struct tcp *tcp, struct tcp_wait *w, 
         return TCP_WAIT_DONE; /* a bare ACK in order needs no answer: two waits would never fall silent */
     }
     COUNT(tcp->core, tcp_duplicate);
-    tcp_output_wait_ack(tcp, w, now_us);
+    tcp_bare_wait_ack(tcp, w, now_us);
     if (tcp_segment_has(seg, WIRE_TCP_FIN) && !is_old_by_timestamp(w, seg)) {
         restart(tcp, w, now_us); /* 3.10.7.4 eighth: "Restart the 2 MSL time-wait timeout" */
     }

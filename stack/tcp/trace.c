@@ -123,6 +123,6 @@ void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *rea
     event.rtt = (struct tapir_trace_rtt){.sample_us = sample_us,
                                          .srtt_us = c->rtt.srtt_us,
                                          .rttvar_us = c->rtt.rttvar_us,
-                                         .rto_us = rtt_timeout_us(&c->rtt)};
+                                         .rto_us = tcp_rtt_timeout_us(&c->rtt)};
     core_trace(core, &event);
 }

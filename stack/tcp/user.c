@@ -4,7 +4,8 @@
 #include <errno.h>
 
 #include "base/addr.h"
-#include "tcp/output.h"
+#include "tcp/arrives.h"
+#include "tcp/bare.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/window.h"
@@ -65,7 +66,7 @@ int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint6
     if (iss_after.v != 0 && seq_le(c->snd.iss, iss_after)) {
         c->snd.iss = c->snd.una = c->snd.nxt = seq_add(iss_after, 1 + (uint32_t)(core_random(tcp->core) & 0xffff));
     }
-    c->rcv.mss = tcp_output_mss_offer(c->path.netif, c->set.maxseg_bytes);
+    c->rcv.mss = tcp_options_mss_offer(c->path.netif, c->set.maxseg_bytes);
     tcp_table_add_conn(tcp, c);
     COUNT(tcp->core, tcp_active_open);
     tcp_state_enter(c, SYN_SENT, TCP_EVENT_ACTIVE_OPEN, now_us);
@@ -110,7 +111,7 @@ void tcp_user_abort(struct tcp_conn *c, uint64_t now_us) {
         return;
     }
     if (tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT)) {
-        tcp_output_reset(c, now_us);
+        tcp_bare_reset(c, now_us);
     }
     tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
 }
@@ -128,7 +129,7 @@ static void make_orphan(struct tcp_conn *c, uint64_t now_us) {
     c->orphan = true;
     list_push_back(&tcp->orphans, &c->orphans);
     tcp->orphan_count++;
-    reasm_clear(&c->rcv.queue);
+    tcp_reasm_clear(&c->rcv.queue);
     if (tcp_in(c, FIN_WAIT_2)) {
         tcp_timers_fin_wait_2(c, now_us);
     }
@@ -138,7 +139,7 @@ static void make_orphan(struct tcp_conn *c, uint64_t now_us) {
 void tcp_user_close(struct tcp_conn *c, uint64_t now_us) {
     news_drop(&c->news);
     c->news.owner = 0;
-    bool unread = reasm_ready_bytes(&c->rcv.queue) > 0;
+    bool unread = tcp_reasm_ready_bytes(&c->rcv.queue) > 0;
     bool refuse = c->set.linger_s == 0 || unread || (tcp_in(c, FIN_WAIT_2) && c->set.linger2_us < 0);
     if (refuse) { /* SHLD-3: the peer must learn that its data was not read (RFC 2525 2.17) */
         tcp_user_abort(c, now_us);
@@ -163,7 +164,7 @@ int tcp_user_take_error(struct tcp_conn *c) {
 uint64_t tcp_user_readable(const struct tcp_conn *c) {
     const struct reasm *queue = &c->rcv.queue;
     bool mark = c->rcv.urgent && !c->set.oobinline && c->rcv.up >= queue->head && c->rcv.up < queue->next;
-    return reasm_ready_bytes(queue) - (mark ? 1 : 0);
+    return tcp_reasm_ready_bytes(queue) - (mark ? 1 : 0);
 }
 
 static bool writable(const struct tcp_conn *c) {
@@ -171,7 +172,7 @@ static bool writable(const struct tcp_conn *c) {
         return !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
     }
     /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
-    uint64_t used = sndq_bytes(&c->snd.queue);
+    uint64_t used = tcp_sndq_bytes(&c->snd.queue);
     return used + used / 2 <= c->set.sndbuf_bytes;
 }
 

@@ -11,11 +11,11 @@
 int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
 
 /* SEND: copies out of msg; bytes taken, -EAGAIN, -EPIPE, a pending error, -ENOBUFS. */
-int64_t tcp_user_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
 /* RECEIVE: copies into msg; bytes, 0 at the end, -EAGAIN, -ENOTCONN, -EINVAL (TAPIR_MSG_OOB and none there), a
  * pending error. Stops at the urgent mark. */
-int64_t tcp_user_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
+int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
 /* CLOSE of the sending side, or of the receiving side (TAPIR_SHUT_*). -ENOTCONN. */
 int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us);
@@ -36,6 +36,6 @@ uint32_t tcp_user_ready(const struct tcp_conn *c);
 uint64_t tcp_user_readable(const struct tcp_conn *c);
 
 /* STATUS. */
-void tcp_user_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us);
+void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us);
 
 #endif

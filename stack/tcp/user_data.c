@@ -13,7 +13,7 @@ static size_t take_message(struct tcp_conn *c, const struct tapir_msg *msg, uint
         if (want == 0) {
             continue;
         }
-        size_t got = sndq_append(&c->snd.queue, msg->iov[i].base, want);
+        size_t got = tcp_sndq_append(&c->snd.queue, msg->iov[i].base, want);
         taken += got;
         room -= got;
         if (got < want) {
@@ -39,7 +39,7 @@ static int not_sending(struct tcp_conn *c) {
     return tcp_in(c, SYN_SENT | SYN_RECEIVED) && !c->fin_wanted ? -EAGAIN : -EPIPE;
 }
 
-int64_t tcp_user_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     if (!tcp_in(c, TCP_SENDING)) {
         return not_sending(c);
     }
@@ -49,7 +49,7 @@ int64_t tcp_user_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t 
     }
     struct sndq *queue = &c->snd.queue;
     uint64_t cap = c->set.sndbuf_bytes;
-    uint64_t used = sndq_bytes(queue);
+    uint64_t used = tcp_sndq_bytes(queue);
     if (used >= cap || queue->true_bytes >= cap * TCP_SNDQ_TRUE_FACTOR + SNDQ_CHUNK_BYTES) {
         return -EAGAIN;
     }
@@ -83,7 +83,7 @@ static int64_t receive_urgent(struct tcp_conn *c, struct tapir_msg *msg, uint32_
         msg->flags |= TAPIR_MSG_TRUNC;
         return 0;
     }
-    reasm_peek(&c->rcv.queue, c->rcv.up, msg->iov[0].base, 1);
+    tcp_reasm_peek(&c->rcv.queue, c->rcv.up, msg->iov[0].base, 1);
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         c->rcv.urgent_read = true;
     }
@@ -103,7 +103,7 @@ static uint64_t up_to_mark(struct tcp_conn *c, uint64_t *at, bool peek) {
     if (!c->set.oobinline) {
         *at += 1;
         if (!peek) {
-            reasm_read(queue, NULL, 1);
+            tcp_reasm_read(queue, NULL, 1);
         }
     }
     if (!peek) {
@@ -121,7 +121,8 @@ static size_t copy_out(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags
     for (size_t i = 0; i < msg->iov_count && left > 0; i++) {
         size_t want = min_size(msg->iov[i].len, (size_t)left);
         void *to = discard ? NULL : msg->iov[i].base;
-        size_t got = peek ? reasm_peek(&c->rcv.queue, at + done, to, want) : reasm_read(&c->rcv.queue, to, want);
+        size_t got =
+            peek ? tcp_reasm_peek(&c->rcv.queue, at + done, to, want) : tcp_reasm_read(&c->rcv.queue, to, want);
         done += got;
         left -= got;
     }
@@ -135,8 +136,8 @@ static void update_window(struct tcp_conn *c) {
     }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
     uint32_t offered = tcp_conn_offered(c);
-    uint32_t next = window_to_offer(offered, tcp_conn_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
-    if (window_update_due(offered, next, buffer, c->rcv.mss)) {
+    uint32_t next = tcp_window_to_offer(offered, tcp_conn_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
+    if (tcp_window_update_due(offered, next, buffer, c->rcv.mss)) {
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
 }
@@ -155,13 +156,13 @@ static int64_t nothing_to_read(struct tcp_conn *c) {
     return -EAGAIN;
 }
 
-int64_t tcp_user_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     (void)now_us;
     msg->flags = 0;
     if ((flags & TAPIR_MSG_OOB) != 0) {
         return receive_urgent(c, msg, flags);
     }
-    if (reasm_ready_bytes(&c->rcv.queue) == 0) {
+    if (tcp_reasm_ready_bytes(&c->rcv.queue) == 0) {
         return nothing_to_read(c);
     }
     if (message_bytes(msg) == 0) {

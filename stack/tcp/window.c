@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-uint8_t window_scale_for(uint32_t bytes) {
+uint8_t tcp_window_scale_for(uint32_t bytes) {
     uint8_t scale = 0;
     while (scale < TCP_WSCALE_MAX && bytes >> scale > UINT16_MAX) {
         scale++;
@@ -11,8 +11,8 @@ uint8_t window_scale_for(uint32_t bytes) {
     return scale;
 }
 
-uint32_t window_to_offer(uint32_t offered_bytes, uint32_t space_bytes, uint32_t buffer_bytes, uint32_t mss_bytes,
-                         uint8_t scale) {
+uint32_t tcp_window_to_offer(uint32_t offered_bytes, uint32_t space_bytes, uint32_t buffer_bytes, uint32_t mss_bytes,
+                             uint8_t scale) {
     uint32_t unit = 1U << scale;
     uint32_t most = (uint32_t)UINT16_MAX << scale;
     uint32_t wanted = min_u32(space_bytes, most) & ~(unit - 1);
@@ -24,7 +24,8 @@ uint32_t window_to_offer(uint32_t offered_bytes, uint32_t space_bytes, uint32_t 
     return min_u32((offered_bytes + unit - 1) & ~(unit - 1), most);
 }
 
-bool window_update_due(uint32_t offered_bytes, uint32_t would_offer_bytes, uint32_t buffer_bytes, uint32_t mss_bytes) {
+bool tcp_window_update_due(uint32_t offered_bytes, uint32_t would_offer_bytes, uint32_t buffer_bytes,
+                           uint32_t mss_bytes) {
     if (would_offer_bytes <= offered_bytes) {
         return false;
     }
@@ -35,7 +36,7 @@ bool window_update_due(uint32_t offered_bytes, uint32_t would_offer_bytes, uint3
            (gain >= mss_bytes && offered_bytes < mss_bytes);
 }
 
-uint32_t window_may_send(const struct window_send *w) {
+uint32_t tcp_window_may_send(const struct window_send *w) {
     uint32_t fits = (uint32_t)min_u64(w->unsent_bytes, w->usable_bytes);
     uint32_t whole = fits - fits % w->mss_bytes;
     uint32_t tail = fits - whole;

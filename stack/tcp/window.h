@@ -8,16 +8,17 @@
 #define TCP_WSCALE_MAX 14 /* RFC 7323 2.3 */
 
 /* The smallest shift with which `bytes` can be offered in 16 bits. */
-uint8_t window_scale_for(uint32_t bytes);
+uint8_t tcp_window_scale_for(uint32_t bytes);
 
 /* The window to offer: `offered` bytes are on offer still (right edge less rcv.nxt), `space` are free in a buffer
  * of `buffer`. Never less than offered (SHLD-14); grows by at least min(buffer/2, mss) at a time (MUST-39);
  * rounded so that `scale` loses nothing. */
-uint32_t window_to_offer(uint32_t offered_bytes, uint32_t space_bytes, uint32_t buffer_bytes, uint32_t mss_bytes,
-                         uint8_t scale);
+uint32_t tcp_window_to_offer(uint32_t offered_bytes, uint32_t space_bytes, uint32_t buffer_bytes, uint32_t mss_bytes,
+                             uint8_t scale);
 
 /* Would a window update move the edge far enough to be worth a segment now? (two segments or half the buffer) */
-bool window_update_due(uint32_t offered_bytes, uint32_t would_offer_bytes, uint32_t buffer_bytes, uint32_t mss_bytes);
+bool tcp_window_update_due(uint32_t offered_bytes, uint32_t would_offer_bytes, uint32_t buffer_bytes,
+                           uint32_t mss_bytes);
 
 struct window_send {
     uint64_t unsent_bytes;  /* D: in the send queue beyond snd.nxt */
@@ -31,6 +32,6 @@ struct window_send {
 };
 
 /* How many bytes to send now; 0: wait (MUST-38, SHLD-7, RFC 9293 3.8.6.2.1). Whole segments first. */
-uint32_t window_may_send(const struct window_send *w);
+uint32_t tcp_window_may_send(const struct window_send *w);
 
 #endif

@@ -136,7 +136,7 @@ static void input_eth(struct rig *rig, const uint8_t dst[6], uint16_t type, cons
     struct writer w = writer_of(frame_put(frame, (uint32_t)len + WIRE_ETH_LEN), len + WIRE_ETH_LEN);
     wire_eth_emit(&w, &eth);
     writer_copy(&w, bytes, len);
-    link_input(rig->netif, frame, rig->now_us);
+    link_eth_input(rig->netif, frame, rig->now_us);
     frame_release(frame);
 }
 
@@ -228,7 +228,7 @@ static void look_for_poison(const struct tapir_frame *frame) {
 const struct sent *rig_sent(struct rig *rig) {
     struct sent *sent = &sent_storage;
     sent->any = false;
-    for (struct tapir_frame *frame = link_dequeue(rig->netif); frame != NULL; frame = link_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL; frame = link_netif_dequeue(rig->netif)) {
         look_for_poison(frame);
         cr_assert(wire_eth_parse(frame->data, frame->len, &sent->eth));
         if (sent->eth.type == WIRE_ETHERTYPE_ARP) {

@@ -282,7 +282,7 @@ Test(ip_send, a_segment_above_the_mtu) {
 static unsigned tcp_inputs;
 static struct ip_rx tcp_rx;
 static struct tapir_offload tcp_offload;
-static enum ip_verdict tcp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
+static enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     (void)ctx;
     (void)now_us;
     tcp_inputs++;
@@ -293,7 +293,7 @@ static enum ip_verdict tcp_input(void *ctx, const struct ip_rx *rx, uint64_t now
 
 Test(ip_send, a_super_segment_over_lo) {
     struct rig *rig = start();
-    rig->ip.handlers[WIRE_PROTO_TCP].input = tcp_input;
+    rig->ip.handlers[WIRE_PROTO_TCP].input = tcp_arrives;
     struct ip_path path = rig_path(rig, OUR_IP);
     cr_assert_eq(path.netif->index, LINK_LOOPBACK);
     struct tapir_out out;

@@ -83,7 +83,7 @@ void rig_frame(struct rig *rig, const void *bytes, size_t len, const struct tapi
     if (offload != NULL) {
         frame->offload = *offload;
     }
-    link_input(rig->netif, frame, rig->now_us);
+    link_eth_input(rig->netif, frame, rig->now_us);
     cr_assert_eq(frame->refs, 1);
     frame_release(frame);
 }
@@ -112,7 +112,7 @@ void rig_answer(struct rig *rig, const uint8_t mac[6], uint32_t ipv4) {
 
 struct sent rig_sent(struct rig *rig) {
     struct sent sent = {0};
-    struct tapir_frame *frame = link_dequeue(rig->netif);
+    struct tapir_frame *frame = link_netif_dequeue(rig->netif);
     if (frame == NULL) {
         return sent;
     }
@@ -136,7 +136,7 @@ struct sent rig_sent(struct rig *rig) {
 
 unsigned rig_drain(struct rig *rig) {
     unsigned count = 0;
-    for (struct tapir_frame *frame = link_dequeue(rig->netif); frame != NULL; frame = link_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL; frame = link_netif_dequeue(rig->netif)) {
         frame_release(frame);
         count++;
     }

@@ -29,7 +29,7 @@ static void assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6])
 
 static void confirm(struct rig *rig, uint32_t ipv4) {
     const struct tapir_addr addr = addr_of_ipv4(ipv4);
-    link_confirm(rig->netif, &addr, rig->now_us);
+    link_arp_cache_confirm(rig->netif, &addr, rig->now_us);
 }
 
 /* A neighbour that is STALE: resolved once, then idle. */
@@ -464,13 +464,13 @@ Test(link_arp_cache, the_unreachable_handler_may_evict_the_entry_that_failed) {
 Test(link_arp_cache, lookup_tells_the_mac_or_asks) {
     struct rig *rig = rig_start();
     uint8_t mac[6];
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
     assert_question(rig, PEER_IP, all_mac);
     rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
+    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
     cr_assert_arr_eq(mac, peer_mac, 6);
     link_netif_set_up(rig->netif, false, rig->now_us);
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
     rig_stop(rig);
 }
 

@@ -70,7 +70,7 @@ Test(link_eth, L1_a_million_short_frames_keep_no_memory) {
     size_t used_bytes = rig->core.mem.used_bytes;
     for (uint32_t i = 0; i < 1000000; i++) {
         frame->len = i % 14;
-        link_input(rig->netif, frame, rig->now_us);
+        link_eth_input(rig->netif, frame, rig->now_us);
     }
     cr_assert_eq(COUNTER_OF(rig, eth_short), 1000000);
     cr_assert_eq(rig->core.mem.used_bytes, used_bytes);

@@ -19,7 +19,7 @@ Test(link_netif, lo_is_there) {
     cr_assert_not_null(link_address_find(lo, &localhost));
     cr_assert_eq(link_address_find_any(&rig->link, &localhost)->prefix_len, 8);
     /* It is not announced. */
-    cr_assert_null(link_dequeue(link_netif_get(&rig->link, LINK_LOOPBACK)));
+    cr_assert_null(link_netif_dequeue(link_netif_get(&rig->link, LINK_LOOPBACK)));
     rig_stop(rig);
 }
 

@@ -22,12 +22,12 @@ static struct model model;
 static void start(void) {
     test_env_init(&env);
     mem = (struct mem){.env = &env.env, .cap_bytes = 256U << 20};
-    reasm_init(&r, &mem, 42);
+    tcp_reasm_init(&r, &mem, 42);
     memset(&model, 0, sizeof model);
 }
 
 static void stop(void) {
-    reasm_clear(&r);
+    tcp_reasm_clear(&r);
     cr_assert_eq(r.true_bytes, 0);
     cr_assert_eq(r.early_bytes, 0);
     cr_assert_eq(mem.used_bytes, 0);
@@ -48,7 +48,7 @@ static struct reasm_result insert(uint64_t offset, uint32_t len, uint32_t capaci
     for (uint32_t i = 0; i < len; i++) {
         data[i] = byte_at(offset + i);
     }
-    struct reasm_result result = reasm_insert(&r, frame, data, len, offset);
+    struct reasm_result result = tcp_reasm_insert(&r, frame, data, len, offset);
     frame_release(frame);
     return result;
 }
@@ -104,11 +104,11 @@ static void check_result(const struct reasm_result *result, uint64_t offset, uin
 
 static void read_some(uint64_t len) {
     uint8_t bytes[SPAN];
-    cr_assert_eq(reasm_peek(&r, r.head, bytes, len), min_u64(len, reasm_ready_bytes(&r)));
-    for (uint64_t i = 0; i < min_u64(len, reasm_ready_bytes(&r)); i++) {
+    cr_assert_eq(tcp_reasm_peek(&r, r.head, bytes, len), min_u64(len, tcp_reasm_ready_bytes(&r)));
+    for (uint64_t i = 0; i < min_u64(len, tcp_reasm_ready_bytes(&r)); i++) {
         cr_assert_eq(bytes[i], byte_at(model.head + i));
     }
-    size_t got = reasm_read(&r, bytes, len);
+    size_t got = tcp_reasm_read(&r, bytes, len);
     for (size_t i = 0; i < got; i++) {
         cr_assert_eq(bytes[i], byte_at(model.head + i));
     }
@@ -138,9 +138,9 @@ Test(tcp_reasm, SHLD_31_against_a_naive_model) {
         }
         read_some(SPAN);
         cr_assert_eq(model.head, model.next);
-        reasm_clear(&r);
+        tcp_reasm_clear(&r);
         cr_assert_eq(mem.used_bytes, 0);
-        reasm_init(&r, &mem, seed);
+        tcp_reasm_init(&r, &mem, seed);
         memset(&model, 0, sizeof model);
     }
 }
@@ -149,9 +149,9 @@ Test(tcp_reasm, prune_keeps_what_is_in_order) {
     insert(0, 100, 0);
     insert(200, 100, 0);
     insert(400, 3000, 0);
-    reasm_prune(&r);
+    tcp_reasm_prune(&r);
     cr_assert_eq(r.early_bytes, 0);
-    cr_assert_eq(reasm_ready_bytes(&r), 100);
+    cr_assert_eq(tcp_reasm_ready_bytes(&r), 100);
     cr_assert_eq(insert(100, 400, 0).verdict, REASM_READY);
     cr_assert_eq(r.next, 500);
 }
@@ -195,7 +195,7 @@ Test(tcp_reasm, S2_holes_in_any_order) {
         }
         cr_assert_lt(deepest, 64);
         cr_assert_geq(r.true_bytes, r.early_bytes * 4096); /* true size: each byte costs its frame */
-        reasm_clear(&r);
+        tcp_reasm_clear(&r);
     }
 }
 
@@ -210,8 +210,8 @@ Test(tcp_reasm, D11_memory_runs_out_anywhere) {
         env.fail_at = k;
         struct tapir_frame *frame = frame_alloc(&mem, 0, 600);
         if (frame == NULL) {
-            reasm_clear(&r);
-            reasm_init(&r, &mem, k);
+            tcp_reasm_clear(&r);
+            tcp_reasm_init(&r, &mem, k);
             continue;
         }
         uint8_t *data = frame_put(frame, 600);
@@ -219,13 +219,13 @@ Test(tcp_reasm, D11_memory_runs_out_anywhere) {
             data[i] = byte_at(50 + i);
         }
         uint64_t next_before = r.next;
-        struct reasm_result result = reasm_insert(&r, frame, data, 600, 50);
+        struct reasm_result result = tcp_reasm_insert(&r, frame, data, 600, 50);
         frame_release(frame);
         cr_assert(result.verdict == REASM_READY ? r.next == 650 : r.next == next_before);
         read_some(SPAN);
-        reasm_clear(&r);
+        tcp_reasm_clear(&r);
         cr_assert_eq(mem.used_bytes, 0);
-        reasm_init(&r, &mem, k);
+        tcp_reasm_init(&r, &mem, k);
         model.head = 0;
     }
 }

@@ -6,7 +6,7 @@
 
 static void expect_blocks(struct sack *sack, uint8_t max, const struct sack_block *wanted, uint8_t count) {
     struct sack_block blocks[SACK_BLOCKS];
-    cr_assert_eq(sack_report(sack, blocks, max), count);
+    cr_assert_eq(tcp_sack_report(sack, blocks, max), count);
     for (uint8_t i = 0; i < count; i++) {
         cr_assert_eq(blocks[i].left, wanted[i].left, "block %u", i);
         cr_assert_eq(blocks[i].right, wanted[i].right, "block %u", i);
@@ -19,55 +19,55 @@ static void expect_blocks(struct sack *sack, uint8_t max, const struct sack_bloc
 
 Test(tcp_sack, the_most_recent_comes_first) {
     struct sack sack = {0};
-    sack_received(&sack, 10, 20);
-    sack_received(&sack, 30, 40);
-    sack_received(&sack, 50, 60);
+    tcp_sack_received(&sack, 10, 20);
+    tcp_sack_received(&sack, 30, 40);
+    tcp_sack_received(&sack, 50, 60);
     EXPECT(&sack, 4, {50, 60}, {30, 40}, {10, 20});
     EXPECT(&sack, 2, {50, 60}, {30, 40});
-    sack_received(&sack, 10, 25); /* grew: first again, and once only */
+    tcp_sack_received(&sack, 10, 25); /* grew: first again, and once only */
     EXPECT(&sack, 4, {10, 25}, {50, 60}, {30, 40});
 }
 
 Test(tcp_sack, a_block_swallows_what_it_touches) {
     struct sack sack = {0};
-    sack_received(&sack, 10, 20);
-    sack_received(&sack, 30, 40);
-    sack_received(&sack, 50, 60);
-    sack_received(&sack, 10, 40);
+    tcp_sack_received(&sack, 10, 20);
+    tcp_sack_received(&sack, 30, 40);
+    tcp_sack_received(&sack, 50, 60);
+    tcp_sack_received(&sack, 10, 40);
     EXPECT(&sack, 4, {10, 40}, {50, 60});
 }
 
 Test(tcp_sack, the_oldest_of_five_is_forgotten) {
     struct sack sack = {0};
     for (uint64_t i = 1; i <= 5; i++) {
-        sack_received(&sack, i * 10, i * 10 + 5);
+        tcp_sack_received(&sack, i * 10, i * 10 + 5);
     }
     EXPECT(&sack, 4, {50, 55}, {40, 45}, {30, 35}, {20, 25});
 }
 
 Test(tcp_sack, what_is_acknowledged_is_not_reported) {
     struct sack sack = {0};
-    sack_received(&sack, 10, 20);
-    sack_received(&sack, 30, 40);
-    sack_advance(&sack, 20);
+    tcp_sack_received(&sack, 10, 20);
+    tcp_sack_received(&sack, 30, 40);
+    tcp_sack_advance(&sack, 20);
     EXPECT(&sack, 4, {30, 40});
-    sack_advance(&sack, 39);
+    tcp_sack_advance(&sack, 39);
     EXPECT(&sack, 4, {30, 40});
-    sack_advance(&sack, 40);
-    cr_assert_eq(sack_pending(&sack), 0);
+    tcp_sack_advance(&sack, 40);
+    cr_assert_eq(tcp_sack_pending(&sack), 0);
 }
 
 Test(tcp_sack, a_duplicate_goes_first_and_once) {
     struct sack sack = {0};
-    sack_received(&sack, 30, 40);
-    sack_duplicate(&sack, 5, 8);
-    cr_assert_eq(sack_pending(&sack), 2);
+    tcp_sack_received(&sack, 30, 40);
+    tcp_sack_duplicate(&sack, 5, 8);
+    cr_assert_eq(tcp_sack_pending(&sack), 2);
     EXPECT(&sack, 3, {5, 8}, {30, 40});
     EXPECT(&sack, 3, {30, 40});
-    sack_duplicate(&sack, 5, 8);
-    sack_forget(&sack);
+    tcp_sack_duplicate(&sack, 5, 8);
+    tcp_sack_forget(&sack);
     EXPECT(&sack, 3, {5, 8});
-    cr_assert_eq(sack_pending(&sack), 0);
+    cr_assert_eq(tcp_sack_pending(&sack), 0);
 }
 
 /* Against a bitmap: blocks are always within what was received, disjoint, and the first holds the newest byte. */
@@ -87,9 +87,9 @@ Test(tcp_sack, against_a_bitmap) {
             while (have[right]) {
                 right++;
             }
-            sack_received(&sack, left, right);
+            tcp_sack_received(&sack, left, right);
             struct sack_block blocks[SACK_BLOCKS];
-            uint8_t count = sack_report(&sack, blocks, SACK_BLOCKS);
+            uint8_t count = tcp_sack_report(&sack, blocks, SACK_BLOCKS);
             cr_assert(count >= 1 && blocks[0].left == left && blocks[0].right == right);
             for (uint8_t i = 0; i < count; i++) {
                 for (uint64_t k = blocks[i].left; k < blocks[i].right; k++) {

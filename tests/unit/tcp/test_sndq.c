@@ -15,7 +15,7 @@ static void start(void) {
 }
 
 static void stop(struct sndq *q) {
-    sndq_clear(q);
+    tcp_sndq_clear(q);
     cr_assert_eq(q->true_bytes, 0);
     cr_assert_eq(mem.used_bytes, 0);
     cr_assert_eq(env.live_blocks, 0);
@@ -28,7 +28,7 @@ static size_t append(struct sndq *q, size_t len) {
     for (size_t i = 0; i < len; i++) {
         bytes[i] = byte_at(q->tail + i);
     }
-    size_t taken = sndq_append(q, bytes, len);
+    size_t taken = tcp_sndq_append(q, bytes, len);
     free(bytes);
     return taken;
 }
@@ -36,7 +36,7 @@ static size_t append(struct sndq *q, size_t len) {
 static void compare(struct sndq *q, uint64_t offset, uint32_t len, size_t piece_max) {
     struct tapir_piece pieces[TAPIR_OUT_PIECES];
     uint32_t covered;
-    size_t count = sndq_pieces(q, offset, len, pieces, piece_max, &covered);
+    size_t count = tcp_sndq_pieces(q, offset, len, pieces, piece_max, &covered);
     cr_assert(count <= piece_max && covered <= len && (covered == len || count == piece_max));
     uint64_t at = offset;
     for (size_t i = 0; i < count; i++) {
@@ -52,22 +52,22 @@ TestSuite(tcp_sndq, .init = start);
 
 Test(tcp_sndq, takes_and_gives_back) {
     struct sndq q;
-    sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &mem);
     cr_assert_eq(append(&q, 100000), 100000);
-    cr_assert_eq(sndq_bytes(&q), 100000);
+    cr_assert_eq(tcp_sndq_bytes(&q), 100000);
     compare(&q, 0, 100000, TAPIR_OUT_PIECES);
     compare(&q, 65000, 2000, TAPIR_OUT_PIECES);
     compare(&q, 100, 1, TAPIR_OUT_PIECES); /* back: the cursor starts over */
-    sndq_acked(&q, 70000);
+    tcp_sndq_acked(&q, 70000);
     compare(&q, 70000, 30000, TAPIR_OUT_PIECES);
-    sndq_acked(&q, 100000);
+    tcp_sndq_acked(&q, 100000);
     cr_assert_eq(q.true_bytes, 0); /* an idle connection holds nothing */
     stop(&q);
 }
 
 Test(tcp_sndq, small_writes_cost_little) { /* D12 */
     struct sndq q;
-    sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &mem);
     for (unsigned i = 0; i < 1000; i++) {
         cr_assert_eq(append(&q, 1), 1);
     }
@@ -78,7 +78,7 @@ Test(tcp_sndq, small_writes_cost_little) { /* D12 */
 
 Test(tcp_sndq, more_pieces_than_asked_for) {
     struct sndq q;
-    sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &mem);
     for (unsigned i = 0; i < 20; i++) {
         append(&q, 1999 + i);
     }
@@ -91,34 +91,34 @@ Test(tcp_sndq, more_pieces_than_asked_for) {
 Test(tcp_sndq, random_walk) {
     struct sndq q;
     uint64_t seed = 3;
-    sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &mem);
     for (unsigned step = 0; step < 3000; step++) {
         seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
         uint32_t draw = (uint32_t)(seed >> 32);
-        if (draw % 3 == 0 && sndq_bytes(&q) < 400000) {
+        if (draw % 3 == 0 && tcp_sndq_bytes(&q) < 400000) {
             size_t len = draw % 5 == 0 ? draw % 90000 : draw % 300;
             cr_assert_eq(append(&q, len), len);
         } else if (draw % 3 == 1) {
-            sndq_acked(&q, q.head + draw % (sndq_bytes(&q) / 4 + 1));
-        } else if (sndq_bytes(&q) > 0) {
-            uint64_t offset = q.head + draw % sndq_bytes(&q);
+            tcp_sndq_acked(&q, q.head + draw % (tcp_sndq_bytes(&q) / 4 + 1));
+        } else if (tcp_sndq_bytes(&q) > 0) {
+            uint64_t offset = q.head + draw % tcp_sndq_bytes(&q);
             compare(&q, offset, (uint32_t)min_u64(q.tail - offset, 5000), 1 + draw % 4);
         }
-        cr_assert_leq(q.true_bytes, 3 * sndq_bytes(&q) + 3 * SNDQ_CHUNK_BYTES);
+        cr_assert_leq(q.true_bytes, 3 * tcp_sndq_bytes(&q) + 3 * SNDQ_CHUNK_BYTES);
     }
     stop(&q);
 }
 
 Test(tcp_sndq, D11_memory_runs_out) {
     struct sndq q;
-    sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &mem);
     for (uint64_t k = 1; k <= 4; k++) {
         env.allocations = 0;
         env.fail_at = k;
         size_t taken = append(&q, 200000);
         cr_assert(taken < 200000 || k == 4);
-        compare(&q, q.head, (uint32_t)sndq_bytes(&q), TAPIR_OUT_PIECES);
-        sndq_acked(&q, q.tail);
+        compare(&q, q.head, (uint32_t)tcp_sndq_bytes(&q), TAPIR_OUT_PIECES);
+        tcp_sndq_acked(&q, q.tail);
     }
     stop(&q);
 }

@@ -1,6 +1,6 @@
 /* Segments without a connection to look after them: resets, SYN-ACKs of half-open records, TIME-WAIT's ACKs. */
+#include "tcp/bare.h"
 #include "base/addr.h"
-#include "tcp/output.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -42,7 +42,7 @@ static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *ba
     (void)ip_send_frame(tcp->ip, &path, &send, frame, now_us); /* a full queue loses it, as the wire might */
 }
 
-void tcp_output_reset_for(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us) {
+void tcp_bare_reset_for(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us) {
     if (tcp_segment_has(seg, WIRE_TCP_RST)) {
         return;
     }
@@ -58,7 +58,7 @@ void tcp_output_reset_for(struct tcp *tcp, const struct tcp_segment *seg, uint64
     send_bare(tcp, NULL, &bare, now_us);
 }
 
-void tcp_output_reset(struct tcp_conn *c, uint64_t now_us) {
+void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us) {
     struct bare bare = {.local = &c->local,
                         .remote = &c->remote,
                         .ttl = c->set.ttl,
@@ -72,11 +72,6 @@ void tcp_output_reset(struct tcp_conn *c, uint64_t now_us) {
     send_bare(c->tcp, c, &bare, now_us);
 }
 
-uint16_t tcp_output_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes) {
-    uint32_t mss = min_u32(netif->mtu_bytes, UINT16_MAX) - WIRE_IPV4_LEN - WIRE_TCP_LEN;
-    return (uint16_t)(maxseg_bytes == 0 ? mss : min_u32(mss, maxseg_bytes));
-}
-
 /* The options of a SYN-ACK: only what the SYN offered (RFC 7323 1.3, RFC 2018 2). */
 static struct wire_tcp_options syn_ack_options(uint16_t mss, bool has_wscale, uint8_t wscale, bool sack) {
     struct wire_tcp_options options = {.present = WIRE_TCPOPT_MSS, .mss = mss, .wscale = wscale};
@@ -85,7 +80,7 @@ static struct wire_tcp_options syn_ack_options(uint16_t mss, bool has_wscale, ui
     return options;
 }
 
-void tcp_output_syn_ack(struct tcp_half *half, uint64_t now_us) {
+void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     struct tcp_listener *l = half->listener;
     struct tcp *tcp = l->tcp;
     struct bare bare = {.local = &half->local,
@@ -99,7 +94,7 @@ void tcp_output_syn_ack(struct tcp_half *half, uint64_t now_us) {
     bare.wire.flags = WIRE_TCP_SYN | WIRE_TCP_ACK;
     bare.wire.window = (uint16_t)min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX);
     bare.wire.options =
-        syn_ack_options(half->offered_mss, half->has_wscale, window_scale_for(l->set.rcvbuf_bytes), half->sack);
+        syn_ack_options(half->offered_mss, half->has_wscale, tcp_window_scale_for(l->set.rcvbuf_bytes), half->sack);
     if (half->timestamps) {
         bare.wire.options.present |= WIRE_TCPOPT_TIMESTAMPS;
         bare.wire.options.tsval = tcp_listen_half_tsval(half, now_us);
@@ -109,8 +104,8 @@ void tcp_output_syn_ack(struct tcp_half *half, uint64_t now_us) {
     tcp_timers_half_sent(half, now_us);
 }
 
-void tcp_output_cookie(struct tcp *tcp, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
-                       uint64_t now_us) {
+void tcp_bare_cookie(struct tcp *tcp, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
+                     uint64_t now_us) {
     struct bare bare = {.local = &syn->local, .remote = &syn->remote, .ttl = IP_TTL_DEFAULT, .reason = "SYN cookie"};
     bare.wire.seq = reply->iss.v;
     bare.wire.ack = seq_add(syn->seq, 1).v;
@@ -126,7 +121,7 @@ void tcp_output_cookie(struct tcp *tcp, const struct tcp_segment *syn, const str
     send_bare(tcp, NULL, &bare, now_us);
 }
 
-void tcp_output_wait_ack(struct tcp *tcp, const struct tcp_wait *w, uint64_t now_us) {
+void tcp_bare_wait_ack(struct tcp *tcp, const struct tcp_wait *w, uint64_t now_us) {
     struct tapir_endpoint local = {.addr = w->local_addr, .port = w->local_port};
     struct tapir_endpoint remote = {.addr = w->remote_addr, .port = w->remote_port};
     struct bare bare = {
