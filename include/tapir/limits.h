@@ -21,58 +21,58 @@
 #define TAPIR_LOOPBACK_BUDGET_FRAMES 64     /* loopback deliveries per call, so that a local loop cannot hang it */
 
 /* --- link: ARP --- */
-#define TAPIR_MTU_MIN 68                        /* RFC 791: every internet module forwards 68 bytes unfragmented */
-#define TAPIR_MTU_MAX 65521                     /* the most a TAP device takes */
-#define TAPIR_LOOPBACK_MTU 65535                /* the largest IP datagram */
-#define TAPIR_ARP_ENTRIES_MAX 1024              /* neighbours an interface; Linux gc_thresh3 */
-#define TAPIR_ARP_PENDING_BYTES 65536           /* bytes waiting for one neighbour (HAZARDS L7) */
-#define TAPIR_ARP_PENDING_FRAMES 32             /* frames waiting for one neighbour */
+#define TAPIR_MTU_MIN 68                         /* RFC 791: every internet module forwards 68 bytes unfragmented */
+#define TAPIR_MTU_MAX 65521                      /* the most a TAP device takes */
+#define TAPIR_LOOPBACK_MTU 65535                 /* the largest IP datagram */
+#define TAPIR_ARP_ENTRIES_MAX 1024               /* neighbours an interface; Linux gc_thresh3 */
+#define TAPIR_ARP_PENDING_BYTES 98304            /* bytes waiting for one neighbour (HAZARDS L7) */
+#define TAPIR_ARP_PENDING_FRAMES 48              /* and frames: the largest datagram in fragments of 1500 bytes */
 #define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours of the stack */
-#define TAPIR_ARP_TRIES 3                       /* requests before EHOSTUNREACH; Linux mcast_solicit */
-#define TAPIR_ARP_RETRY_US 1000000ULL           /* RFC 1122 2.3.2.1: at most one request a second a destination */
-#define TAPIR_ARP_FAILED_US 1000000ULL          /* no new question so soon after one without an answer */
-#define TAPIR_ARP_REACHABLE_US 30000000ULL      /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
-#define TAPIR_ARP_DELAY_US 5000000ULL           /* a stale entry in use waits this long before it is probed */
-#define TAPIR_ARP_STALE_US 600000000ULL         /* an unused stale entry lives this long (RFC 1122: must expire) */
-#define TAPIR_ARP_LOCK_US 1000000ULL            /* a fresh entry is not replaced by another claim (L5); Linux locktime */
-#define TAPIR_ARP_DEFEND_US 10000000ULL         /* RFC 5227 DEFEND_INTERVAL */
+#define TAPIR_ARP_TRIES 3                        /* requests before EHOSTUNREACH; Linux mcast_solicit */
+#define TAPIR_ARP_RETRY_US 1000000ULL            /* RFC 1122 2.3.2.1: at most one request a second a destination */
+#define TAPIR_ARP_FAILED_US 1000000ULL           /* no new question so soon after one without an answer */
+#define TAPIR_ARP_REACHABLE_US 30000000ULL       /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
+#define TAPIR_ARP_DELAY_US 5000000ULL            /* a stale entry in use waits this long before it is probed */
+#define TAPIR_ARP_STALE_US 600000000ULL          /* an unused stale entry lives this long (RFC 1122: must expire) */
+#define TAPIR_ARP_LOCK_US 1000000ULL    /* a fresh entry is not replaced by another claim (L5); Linux locktime */
+#define TAPIR_ARP_DEFEND_US 10000000ULL /* RFC 5227 DEFEND_INTERVAL */
 
 /* --- ip --- */
-#define TAPIR_REASM_DATAGRAMS_MAX 256           /* datagrams in reassembly; with the byte cap bounds FragmentSmack */
-#define TAPIR_REASM_PER_SOURCE_MAX 64           /* of them from one source, so that one cannot starve the rest (F6) */
-#define TAPIR_REASM_BYTES_MAX (1U << 20)        /* memory of all of them, true size */
-#define TAPIR_REASM_TIMEOUT_US 30000000ULL      /* Linux ipfrag_time; RFC 1122's 60-120 s costs too much memory */
-#define TAPIR_PMTU_ENTRIES_MAX 256              /* destinations with a learnt MTU (C5) */
-#define TAPIR_PMTU_FLOOR 552                    /* never believe less; Linux min_pmtu (C5) */
-#define TAPIR_PMTU_EXPIRE_US 600000000ULL       /* RFC 1191 6.3: ten minutes, then try the interface MTU again */
-#define TAPIR_ICMP_RATE_PER_S 1000              /* errors and challenges a second, whole stack; Linux icmp_msgs_per_sec */
-#define TAPIR_ICMP_BURST 50                     /* Linux icmp_msgs_burst */
-#define TAPIR_ICMP_HOST_RATE_PER_S 50           /* of them to one destination, so that no host drains the rest (C8) */
-#define TAPIR_ICMP_HOST_BURST 10                /* far below TAPIR_ICMP_BURST, for the same reason */
-#define TAPIR_ICMP_HOST_BUCKETS 256             /* destinations share these by keyed hash: fixed memory */
-#define TAPIR_ICMP_QUOTE_BYTES 548              /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
-#define TAPIR_IP_ID_RECENT 4096                 /* identifications not given again so soon (N3, RFC 6864 4.3) */
-#define TAPIR_IGMP_GROUPS_MAX 64                /* groups an interface; Linux's 20 a socket, several sockets */
+#define TAPIR_REASM_DATAGRAMS_MAX 256      /* datagrams in reassembly; with the byte cap bounds FragmentSmack */
+#define TAPIR_REASM_PER_SOURCE_MAX 64      /* of them from one source, so that one cannot starve the rest (F6) */
+#define TAPIR_REASM_BYTES_MAX (1U << 20)   /* memory of all of them, true size */
+#define TAPIR_REASM_TIMEOUT_US 30000000ULL /* Linux ipfrag_time; RFC 1122's 60-120 s costs too much memory */
+#define TAPIR_PMTU_ENTRIES_MAX 256         /* destinations with a learnt MTU (C5) */
+#define TAPIR_PMTU_FLOOR 552               /* never believe less; Linux min_pmtu (C5) */
+#define TAPIR_PMTU_EXPIRE_US 600000000ULL  /* RFC 1191 6.3: ten minutes, then try the interface MTU again */
+#define TAPIR_ICMP_RATE_PER_S 1000         /* errors and challenges a second, whole stack; Linux icmp_msgs_per_sec */
+#define TAPIR_ICMP_BURST 50                /* Linux icmp_msgs_burst */
+#define TAPIR_ICMP_HOST_RATE_PER_S 50      /* of them to one destination, so that no host drains the rest (C8) */
+#define TAPIR_ICMP_HOST_BURST 10           /* far below TAPIR_ICMP_BURST, for the same reason */
+#define TAPIR_ICMP_HOST_BUCKETS 256        /* destinations share these by keyed hash: fixed memory */
+#define TAPIR_ICMP_QUOTE_BYTES 548         /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
+#define TAPIR_IP_ID_RECENT 4096            /* identifications not given again so soon (N3, RFC 6864 4.3) */
+#define TAPIR_IGMP_GROUPS_MAX 64           /* groups an interface; Linux's 20 a socket, several sockets */
 
 /* --- udp, raw and ping sockets --- */
-#define TAPIR_DGRAM_RCVBUF_BYTES 212992         /* default receive queue by true size; Linux rmem_default */
-#define TAPIR_DGRAM_SNDBUF_BYTES 212992         /* default bytes waiting to be sent; Linux wmem_default */
-#define TAPIR_RCVBUF_MAX_BYTES (64U << 20)      /* what SO_RCVBUF may ask for */
-#define TAPIR_SNDBUF_MAX_BYTES (64U << 20)      /* what SO_SNDBUF may ask for */
-#define TAPIR_ERRQUEUE_MAX 32                   /* queued IP_RECVERR reports a socket */
-#define TAPIR_DGRAM_GROUPS_MAX 20               /* multicast groups a socket; Linux igmp_max_memberships */
-#define TAPIR_PORT_FIRST 32768                  /* ephemeral ports; Linux ip_local_port_range */
+#define TAPIR_DGRAM_RCVBUF_BYTES 212992    /* default receive queue by true size; Linux rmem_default */
+#define TAPIR_DGRAM_SNDBUF_BYTES 212992    /* default bytes waiting to be sent; Linux wmem_default */
+#define TAPIR_RCVBUF_MAX_BYTES (64U << 20) /* what SO_RCVBUF may ask for */
+#define TAPIR_SNDBUF_MAX_BYTES (64U << 20) /* what SO_SNDBUF may ask for */
+#define TAPIR_ERRQUEUE_MAX 32              /* queued IP_RECVERR reports a socket */
+#define TAPIR_DGRAM_GROUPS_MAX 20          /* multicast groups a socket; Linux igmp_max_memberships */
+#define TAPIR_PORT_FIRST 32768             /* ephemeral ports; Linux ip_local_port_range */
 #define TAPIR_PORT_LAST 60999
 
 /* --- sockets: the driving loop --- */
-#define TAPIR_DRIVE_FRAMES 64             /* frames taken from the device before timers and other callers (D14) */
-#define TAPIR_DRIVE_PROMPT_FRAMES 8       /* of super-segments, once a call has what it waits for: one ACK for all */
-#define TAPIR_DRIVE_ROUNDS 64             /* of output and timers a call makes before it returns: bounds a local loop */
-#define TAPIR_DRIVE_REFRESH_US 50U        /* a call that never blocks looks at the device at most this often */
-#define TAPIR_DRIVE_NAP_US 1000U          /* without a driver for so long, the background thread drives */
-#define TAPIR_DRIVE_RELAYS_MAX 3          /* wake-ups running of one thread by the driver before that thread drives */
-#define TAPIR_DRIVE_DRAIN_US 2000000U     /* last data and FINs get so long when the stack is taken down */
-#define TAPIR_DRIVE_DRAIN_STEP_US 20000U  /* and are looked at so often */
-#define TAPIR_LINGER_LOOK_US 5000U        /* so often does a lingering close look whether the FIN is acknowledged */
+#define TAPIR_DRIVE_FRAMES 64            /* frames taken from the device before timers and other callers (D14) */
+#define TAPIR_DRIVE_PROMPT_FRAMES 8      /* of super-segments, once a call has what it waits for: one ACK for all */
+#define TAPIR_DRIVE_ROUNDS 64            /* of output and timers a call makes before it returns: bounds a local loop */
+#define TAPIR_DRIVE_REFRESH_US 50U       /* a call that never blocks looks at the device at most this often */
+#define TAPIR_DRIVE_NAP_US 1000U         /* without a driver for so long, the background thread drives */
+#define TAPIR_DRIVE_RELAYS_MAX 3         /* wake-ups running of one thread by the driver before that thread drives */
+#define TAPIR_DRIVE_DRAIN_US 2000000U    /* last data and FINs get so long when the stack is taken down */
+#define TAPIR_DRIVE_DRAIN_STEP_US 20000U /* and are looked at so often */
+#define TAPIR_LINGER_LOOK_US 5000U       /* so often does a lingering close look whether the FIN is acknowledged */
 
 #endif

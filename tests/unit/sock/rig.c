@@ -64,7 +64,7 @@ void rig_close(struct rig *rig) {
 static bool carry(struct rig *rig, struct host *from, struct host *to) {
     bool any = false;
     struct tapir_frame *frame;
-    while ((frame = link_dequeue(from->netif)) != NULL) {
+    while ((frame = link_netif_dequeue(from->netif)) != NULL) {
         any = true;
         /* The other host's memory is another: a copy is what a wire gives. */
         struct tapir_frame *copy = frame_alloc(&to->core.mem, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
@@ -73,7 +73,7 @@ static bool carry(struct rig *rig, struct host *from, struct host *to) {
         } else if (copy != NULL) {
             memcpy(frame_put(copy, frame->len), frame->data, frame->len);
             copy->offload = frame->offload;
-            link_input(to->netif, copy, rig->now_us);
+            link_eth_input(to->netif, copy, rig->now_us);
         }
         frame_release(frame);
         frame_release(copy);
