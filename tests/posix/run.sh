@@ -1,0 +1,138 @@
+#!/bin/bash
+# Unmodified textbook programs, compiled for the stack by one option and for the kernel without, talk to each other.
+set -euo pipefail
+
+if [[ ${1:-} == --help ]]; then
+    echo "usage: tests/posix/run.sh"
+    echo "Needs root (or a user namespace) and /dev/net/tun: all traffic stays in a network namespace of its own."
+    echo "Quiet but for a line a step; fails with the first difference."
+    exit 0
+fi
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/tests/posix
+build=${BUILD_DIR:-$root/build/posix}
+
+if [[ ${1:-} != --inside ]]; then
+    if [[ ! -c /dev/net/tun ]] || ! unshare -rn true 2>/dev/null; then
+        echo "tests/posix: skipped: needs /dev/net/tun and leave to make a network namespace"
+        exit 77
+    fi
+    mkdir -p "$build/bin"
+    { cmake -S "$root" -B "$build" -G Ninja -DTAPIR_TESTS=OFF -DTAPIR_APPS=OFF && ninja -C "$build" tapir_all; } \
+        >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
+    for source in "$here"/*.c; do
+        name=$(basename "$source" .c)
+        cc -std=gnu17 -Wall -Wextra -Werror -O1 "$source" -lpthread -o "$build/bin/$name.kernel"
+        cc -std=gnu17 -Wall -Wextra -Werror -O1 -I"$root/include" -include tapir/posix.h "$source" \
+            "$build/libtapir_all.a" $(pkg-config --libs libpcap) -lpthread -o "$build/bin/$name.tapir"
+    done
+    if [[ $(id -u) == 0 ]]; then
+        exec unshare -n "$0" --inside
+    fi
+    exec unshare -rn "$0" --inside
+fi
+
+bin=$build/bin
+work=$(mktemp -d)
+servers=()
+finish() {
+    for pid in "${servers[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# Two TAPs joined by a bridge; the kernel is a host on it too.
+ip link set lo up
+ip link add bridge0 type bridge
+ip address add 10.77.0.1/24 dev bridge0
+ip link set bridge0 up
+for tap in tapA tapB; do
+    ip tuntap add "$tap" mode tap vnet_hdr
+    ip link set "$tap" master bridge0 up
+done
+
+seq 1 20000 >"$work/input"
+
+on() { # on HOST PROGRAM ARGUMENTS...: as the kernel's program, or over one of the TAPs
+    local host=$1 program=$2
+    shift 2
+    case $host in
+    kernel) "$bin/$program.kernel" "$@" ;;
+    A) TAPIR_TAP=tapA TAPIR_ADDRESS=10.77.0.2/24 "$bin/$program.tapir" "$@" ;;
+    B) TAPIR_TAP=tapB TAPIR_ADDRESS=10.77.0.3/24 "$bin/$program.tapir" "$@" ;;
+    esac
+}
+
+address_of() {
+    case $1 in
+    kernel) echo 10.77.0.1 ;;
+    A) echo 10.77.0.2 ;;
+    B) echo 10.77.0.3 ;;
+    esac
+}
+
+# A client's output equals its input; it tries again while the server is still coming up.
+client() {
+    local from=$1 to=$2 port=$3 output=$4
+    for _ in $(seq 50); do
+        if on "$from" echo_client "$(address_of "$to")" "$port" <"$work/input" >"$output" 2>"$work/error"; then
+            cmp "$work/input" "$output"
+            return
+        fi
+        grep -q refused "$work/error" || { cat "$work/error"; return 1; }
+        sleep 0.1
+    done
+    cat "$work/error"
+    return 1
+}
+
+port=7000
+pair() { # pair SERVER-PROGRAM SERVER CLIENT: three clients, one after the other (a TAP serves one program at a time)
+    local program=$1 server=$2 from=$3
+    port=$((port + 1))
+    on "$server" "$program" "$port" 3 >"$work/server" 2>&1 &
+    local pid=$!
+    servers+=("$pid")
+    for i in 1 2 3; do
+        client "$from" "$server" "$port" "$work/output$i"
+    done
+    wait "$pid" || { cat "$work/server"; return 1; }
+    echo "ok: $program on $server, client on $from"
+}
+
+pair echo_iterative A kernel
+pair echo_threads A kernel
+pair echo_iterative kernel A
+pair echo_threads kernel A
+pair echo_iterative A B
+pair echo_threads A B
+
+# Three kernel clients at once against a thread each.
+port=$((port + 1))
+on A echo_threads "$port" 3 >"$work/server" 2>&1 &
+server=$!
+servers+=("$server")
+clients=()
+for i in 1 2 3; do
+    client kernel A "$port" "$work/output$i" &
+    clients+=("$!")
+done
+for pid in "${clients[@]}"; do
+    wait "$pid"
+done
+wait "$server"
+echo "ok: three clients at once"
+
+[[ $(on A udp_time) == noon ]]
+echo "ok: client and server threads over 127.0.0.1"
+
+# Without its variables a program says in one line what it needs.
+if output=$("$bin/echo_client.tapir" 10.77.0.1 7 2>&1 </dev/null); then
+    echo "a program without TAPIR_TAP succeeded"
+    exit 1
+fi
+[[ $output == *"set TAPIR_TAP and TAPIR_ADDRESS"* ]]
+echo "ok: nothing set"
