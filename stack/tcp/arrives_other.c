@@ -37,9 +37,9 @@ static struct tcp_judgement second_check_rst(struct tcp_conn *c, struct tcp_segm
 
 /* RFC 5961 4.2. */
 static struct tcp_judgement fourth_check_syn(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
-    (void)c;
     (void)now_us;
     if (tcp_segment_has(seg, WIRE_TCP_SYN)) {
+        COUNT(c->tcp->core, tcp_flags);
         return (struct tcp_judgement){TCP_DROP_CHALLENGE, "SYN in the window"};
     }
     return go_on();

@@ -80,28 +80,47 @@ static struct wire_tcp_options syn_ack_options(uint16_t mss, bool has_wscale, ui
     return options;
 }
 
-void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
-    struct tcp_listener *l = half->listener;
-    struct tcp *tcp = l->tcp;
+/* What the SYN-ACK of a record and a later ACK have in common. */
+static struct bare half_bare(const struct tcp_half *half, const char *reason, uint64_t now_us) {
+    const struct tcp_listener *l = half->listener;
     struct bare bare = {.local = &half->local,
                         .remote = &half->remote,
                         .ttl = l->set.ttl,
                         .tos = l->set.tos,
                         .netif = l->set.netif,
-                        .reason = half->retransmits > 0 ? "SYN-ACK again" : "SYN-ACK"};
-    bare.wire.seq = half->iss.v;
+                        .reason = reason};
     bare.wire.ack = seq_add(half->irs, 1).v;
-    bare.wire.flags = WIRE_TCP_SYN | WIRE_TCP_ACK;
     bare.wire.window = (uint16_t)min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX);
-    bare.wire.options =
-        syn_ack_options(half->offered_mss, half->has_wscale, tcp_window_scale_for(l->set.rcvbuf_bytes), half->sack);
     if (half->timestamps) {
-        bare.wire.options.present |= WIRE_TCPOPT_TIMESTAMPS;
-        bare.wire.options.tsval = tcp_listen_half_tsval(half, now_us);
-        bare.wire.options.tsecr = half->tsval;
+        bare.wire.options = (struct wire_tcp_options){
+            .present = WIRE_TCPOPT_TIMESTAMPS, .tsval = tcp_listen_half_tsval(half, now_us), .tsecr = half->tsval};
     }
-    send_bare(tcp, NULL, &bare, now_us);
+    return bare;
+}
+
+void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
+    struct tcp_listener *l = half->listener;
+    struct bare bare = half_bare(half, half->retransmits > 0 ? "SYN-ACK again" : "SYN-ACK", now_us);
+    bare.wire.seq = half->iss.v;
+    bare.wire.flags = WIRE_TCP_SYN | WIRE_TCP_ACK;
+    struct wire_tcp_options agreed =
+        syn_ack_options(half->offered_mss, half->has_wscale, tcp_window_scale_for(l->set.rcvbuf_bytes), half->sack);
+    agreed.present |= bare.wire.options.present;
+    agreed.tsval = bare.wire.options.tsval;
+    agreed.tsecr = bare.wire.options.tsecr;
+    bare.wire.options = agreed;
+    send_bare(l->tcp, NULL, &bare, now_us);
     tcp_timers_half_sent(half, now_us);
+}
+
+void tcp_bare_half_ack(struct tcp_half *half, uint64_t now_us) {
+    struct tcp_listener *l = half->listener;
+    struct bare bare = half_bare(half, "challenge ACK", now_us);
+    bare.wire.seq = seq_add(half->iss, 1).v;
+    bare.wire.flags = WIRE_TCP_ACK;
+    uint8_t scale = half->has_wscale ? tcp_window_scale_for(l->set.rcvbuf_bytes) : 0;
+    bare.wire.window = (uint16_t)(bare.wire.window >> scale);
+    send_bare(l->tcp, NULL, &bare, now_us);
 }
 
 void tcp_bare_cookie(struct tcp *tcp, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,

@@ -13,6 +13,9 @@ void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us);
 /* The SYN-ACK of a half-open record. */
 void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us);
 
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> of a half-open record. */
+void tcp_bare_half_ack(struct tcp_half *half, uint64_t now_us);
+
 /* What a SYN-ACK without a record says: a cookie (listen.c). */
 struct tcp_cookie_reply {
     struct seq iss;

@@ -198,11 +198,46 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
     return c;
 }
 
+/* The answer to what is not acceptable, limited for each record as in challenge.c (RFC 5961 7, S5, S6). */
+static void challenge(struct tcp_half *half, uint64_t now_us) {
+    struct tcp *tcp = half->listener->tcp;
+    if (half->challenge_us != 0 && now_us - half->challenge_us < TCP_CHALLENGE_US) {
+        COUNT(tcp->core, tcp_challenge_limited);
+        return;
+    }
+    half->challenge_us = max_u64(now_us, 1);
+    COUNT(tcp->core, tcp_challenge_ack);
+    tcp_bare_half_ack(half, now_us);
+}
+
+/* MUST-11: back to LISTEN; by the exact number only (RFC 5961 3). */
+static void reset(struct tcp_half *half, const struct tcp_segment *seg, uint64_t now_us) {
+    struct core *core = half->listener->tcp->core;
+    struct seq rcv_nxt = seq_add(half->irs, 1);
+    bool exact = seq_eq(seg->seq, rcv_nxt);
+    tcp_trace_in(core, NULL, seg, true, exact ? "reset of a half-open connection" : "reset ignored", now_us);
+    if (exact) {
+        COUNT(core, tcp_rst_in);
+        tcp_listen_half_drop(half);
+        return;
+    }
+    COUNT(core, tcp_rst_ignored);
+    if (seq_in(seg->seq, rcv_nxt, UINT16_MAX)) {
+        challenge(half, now_us);
+    }
+}
+
+/* First and fourth: outside the window, an old timestamp or none, a SYN with an ACK. */
+static bool unacceptable(const struct tcp_half *half, const struct tcp_segment *seg) {
+    bool stale = half->timestamps &&
+                 (!tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) || timestamp_lt(seg->options.tsval, half->tsval));
+    return stale || !seq_in(seg->seq, seq_add(half->irs, 1), UINT16_MAX) || tcp_segment_has(seg, WIRE_TCP_SYN);
+}
+
 /* 3.10.7.4 for SYN-RECEIVED of a passive open, as far as it concerns a record. */
 struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp_segment *seg, uint64_t now_us) {
     struct tcp *tcp = half->listener->tcp;
     struct core *core = tcp->core;
-    struct seq rcv_nxt = seq_add(half->irs, 1);
     bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
     if (syn && !tcp_segment_has(seg, WIRE_TCP_ACK | WIRE_TCP_RST)) {
         /* The SYN-ACK was lost, or is late. A peer that has started anew will reset what it does not know. */
@@ -210,23 +245,19 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
         tcp_bare_syn_ack(half, now_us);
         return NULL;
     }
-    if (tcp_segment_has(seg, WIRE_TCP_RST)) { /* MUST-11: back to LISTEN; exact match only (RFC 5961 3) */
-        bool exact = seq_eq(seg->seq, rcv_nxt);
-        tcp_trace_in(core, NULL, seg, true, exact ? "reset of a half-open connection" : "reset ignored", now_us);
-        if (exact) {
-            COUNT(core, tcp_rst_in);
-            tcp_listen_half_drop(half);
-        } else {
-            COUNT(core, tcp_rst_ignored);
-        }
+    if (tcp_segment_has(seg, WIRE_TCP_RST)) {
+        reset(half, seg, now_us);
         return NULL;
     }
-    bool in_window = seq_in(seg->seq, rcv_nxt, UINT16_MAX);
-    bool stale = half->timestamps &&
-                 (!tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) || timestamp_lt(seg->options.tsval, half->tsval));
-    if (syn || !in_window || stale || !tcp_segment_has(seg, WIRE_TCP_ACK)) {
+    if (unacceptable(half, seg)) {
         COUNT(core, tcp_out_of_window);
         tcp_trace_in(core, NULL, seg, true, "not the ACK of the handshake", now_us);
+        challenge(half, now_us);
+        return NULL;
+    }
+    if (!tcp_segment_has(seg, WIRE_TCP_ACK)) {
+        COUNT(core, tcp_no_ack);
+        tcp_trace_in(core, NULL, seg, true, "no ACK", now_us);
         return NULL;
     }
     if (!seq_eq(seg->ack, seq_add(half->iss, 1))) { /* fifth: an unacceptable ACK is answered with RST */

@@ -24,7 +24,8 @@ struct tcp_half {
     struct tcp_listener *listener;
     struct timer timer; /* retransmits the SYN-ACK */
     struct tapir_endpoint local, remote;
-    uint64_t sent_us; /* of the first SYN-ACK */
+    uint64_t sent_us;      /* of the first SYN-ACK */
+    uint64_t challenge_us; /* of the last challenge ACK; 0: none */
     struct seq iss, irs;
     uint32_t tsval;            /* the peer's, when timestamps is set */
     uint16_t mss, offered_mss; /* the peer's, and ours */

@@ -184,6 +184,7 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
     struct seq end = seq_add(plan->seq, span);
     time_segment(c, plan, end, now_us);
+    c->snd.probed = c->snd.probed && plan->again; /* a probe's octet, sent as data now, is within snd.nxt */
     c->snd.nxt = seq_max(c->snd.nxt, end);
     c->fin_sent = c->fin_sent || (plan->flags & WIRE_TCP_FIN) != 0;
     account_data(c, plan, now_us);

@@ -32,14 +32,22 @@ static struct tcp_judgement check_timestamp(struct tcp_conn *c, const struct tcp
     }
     if (too_old(c, seg, now_us)) {
         COUNT(c->tcp->core, tcp_paws);
-        return (struct tcp_judgement){TCP_DROP_ACK, "old timestamp"};
+        return (struct tcp_judgement){tcp_segment_len(seg) > 0 ? TCP_DROP_ACK : TCP_DROP_CHALLENGE, "old timestamp"};
     }
     return (struct tcp_judgement){TCP_GO_ON, "ok"};
 }
 
-/* RFC 7323 4.3 (2): only a segment that covers Last.ACK.sent, and passed the window test (S10). */
+/* Could the fifth step take it? The full test comes there; this one keeps a blind attacker's timestamp out (S10). */
+static bool acknowledges(const struct tcp_conn *c, const struct tcp_segment *seg) {
+    struct seq most = seq_add(c->snd.nxt, c->snd.probed ? 1 : 0);
+    return tcp_segment_has(seg, WIRE_TCP_ACK) && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_RST) &&
+           seq_ge(seg->ack, c->snd.una) && seq_le(seg->ack, most);
+}
+
+/* RFC 7323 4.3 (2): only a segment that covers Last.ACK.sent, and passed the window test. */
 static void update_ts_recent(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    if (c->ts.ok && tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) && seq_le(seg->seq, c->rcv.wup)) {
+    if (c->ts.ok && tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) && seq_le(seg->seq, c->rcv.wup) &&
+        acknowledges(c, seg)) {
         c->ts.recent = seg->options.tsval;
         c->ts.recent_us = now_us;
     }
@@ -62,7 +70,7 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
         return (struct tcp_judgement){TCP_DROP_ACK, "duplicate"};
     }
     COUNT(c->tcp->core, tcp_out_of_window);
-    bool keepalive = seg->len == 0 && seq_eq(seq_add(seg->seq, 1), c->rcv.nxt);
+    bool keepalive = tcp_segment_len(seg) == 0 && seq_eq(seq_add(seg->seq, 1), c->rcv.nxt);
     bool fin_again = tcp_segment_has(seg, WIRE_TCP_FIN) && c->fin_received;
     enum tcp_verdict answer = seg->len > 0 || keepalive || fin_again ? TCP_DROP_ACK : TCP_DROP_CHALLENGE;
     return (struct tcp_judgement){answer, "outside the window"};
