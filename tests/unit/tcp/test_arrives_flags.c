@@ -59,6 +59,10 @@ static const struct rule reopen = {TIME_WAIT, IN, F(SYN), F(ACK) | F(FIN) | F(RS
 /* MUST-11: the reset of a passive half-open connection leaves the listener. */
 static const struct rule back = {SYN_RECEIVED, AT, F(RST), 0, SILENCE, LISTEN, "3.10.7.4 second, MUST-11"};
 
+/* A SYN for a half-open record: the SYN-ACK again, which a peer that has started anew will reset. */
+static const struct rule again = {
+    SYN_RECEIVED, ANY, F(SYN), F(ACK) | F(RST), A_SYN_ACK, SAME, "3.10.7.4 first and fourth"};
+
 static bool fits(const struct rule *rule, enum tcp_state state, enum where where, uint8_t flags) {
     return (rule->states & (uint32_t)state) != 0 && (rule->where & (uint32_t)where) != 0 &&
            (flags & rule->set) == rule->set && (flags & rule->clear) == 0;
@@ -70,6 +74,9 @@ static const struct rule *rule_for(enum tcp_state state, enum where where, uint8
     }
     if (!active && fits(&back, state, where, flags)) {
         return &back;
+    }
+    if (!active && fits(&again, state, where, flags)) {
+        return &again;
     }
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         if (fits(&rules[i], state, where, flags)) {
