@@ -135,10 +135,10 @@ static uint32_t take_frame(uint64_t now_us) {
 /* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants. True: there may be
  * more. `waiter` may be NULL. */
 static bool take_frames(const struct waiter *waiter) {
-    uint64_t now_us = sockets_drive_now();
-    HOST->read_us = now_us;
+    HOST->read_us = sockets_drive_now();
     for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
-        uint32_t len = take_frame(now_us);
+        /* The time anew for each: whoever was given way to may have told the stack a later one. */
+        uint32_t len = take_frame(sockets_drive_now());
         if (len == 0) {
             return false;
         }
@@ -200,7 +200,7 @@ bool sockets_drive_refresh(void) {
         return false;
     }
     (void)take_frames(NULL);
-    run_due(now_us);
+    run_due(sockets_drive_now());
     return true;
 }
 

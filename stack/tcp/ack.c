@@ -16,7 +16,7 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
     const char *reason;
     if (c->timing && seq_ge(seg->ack, c->timed_seq)) {
         c->timing = false;
-        sample_us = now_us - c->timed_us;
+        sample_us = now_us - min_u64(c->timed_us, now_us);
         reason = "timed segment";
     } else if (c->ts.ok && c->retransmits > 0 && tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS) &&
                seg->options.tsecr != 0) {

@@ -77,7 +77,7 @@ static void delivered(void *ctx, const struct scoreboard_run *run) {
     struct harvest *h = ctx;
     tcp_rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
     if (!run->resent) {
-        uint64_t rtt_us = h->rack.now_us - run->sent_us;
+        uint64_t rtt_us = h->rack.now_us - min_u64(run->sent_us, h->rack.now_us);
         if (!h->has_rtt) { /* the oldest of them: it may have been held back by a delayed ACK, as RTO must know */
             h->has_rtt = true;
             h->rtt_us = rtt_us;

@@ -12,7 +12,7 @@ static bool sent_after(uint64_t t1_us, uint64_t end1, uint64_t t2_us, uint64_t e
 
 void tcp_rack_delivered(struct rack *rack, const struct rack_ack *ack, const struct scoreboard_run *run,
                         uint64_t delivered_to) {
-    uint64_t rtt_us = ack->now_us - run->sent_us;
+    uint64_t rtt_us = ack->now_us - min_u64(run->sent_us, ack->now_us);
     if (run->resent) {
         /* Which transmission was it? Not the last, if the echo is older or no round trip is that short. */
         bool older = ack->echo_ms != 0 && ack->echo_ms < run->sent_us / 1000;
