@@ -11,6 +11,10 @@
  * with a sentence in error[size]. */
 int tap_host_up(const char *name, const char *address, uint32_t mtu_bytes, char *error, size_t size);
 
+/* Lengthens the queue in which the kernel keeps frames for the TAP's reader to `frames`, where it is shorter and we
+ * may; else leaves it. */
+void tap_host_lengthen_queue(const char *name, int frames);
+
 /* Reads the interface's MTU and whether it is up; 0 and false when it cannot be asked. */
 void tap_host_state(const char *name, uint32_t *mtu_bytes, bool *up);
 

@@ -8,6 +8,8 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
+#define DESCRIPTORS_RESERVED 16 /* standard streams, TAP, epoll sets, the root, the listener */
+
 struct options {
     uint16_t port;
     uint64_t idle_us, connections_max;
@@ -49,13 +51,17 @@ static int open_root(const char *directory) {
     return root;
 }
 
-/* Every connection takes a descriptor, and one more while a file is sent. */
-static void raise_descriptor_limit(void) {
+/* How many connections the limit of open descriptors allows: each takes one, another for the file that it sends,
+ * and a third for the directory of an upload. Raises the limit as far as it goes. */
+static uint32_t connections_allowed(uint64_t wanted) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return (uint32_t)wanted;
     }
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    const uint64_t room = limit.rlim_cur > DESCRIPTORS_RESERVED + 3 ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 3 : 1;
+    return (uint32_t)(wanted < room ? wanted : room);
 }
 
 int main(int argc, char **argv) {
@@ -85,11 +91,10 @@ int main(int argc, char **argv) {
         common_usage("give one directory");
     }
     server.idle_us = options.idle_us;
-    server.connections_max = (uint32_t)options.connections_max;
+    server.connections_max = connections_allowed(options.connections_max);
     server.upload = options.upload;
     server.log = options.log;
     server.root = open_root(argv[first]);
-    raise_descriptor_limit();
     if (server.root < 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;
     }

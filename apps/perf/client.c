@@ -121,17 +121,31 @@ static void report_interval(struct client *client, uint64_t from_us, uint64_t to
     }
 }
 
+/* Shuts every connection, which ends the calls that its thread is in. */
+static void stop_flows(struct client *client) {
+    atomic_store(&client->stop, true);
+    for (unsigned i = 0; i < client->options->parallel; i++) {
+        tapir_shutdown(client->flows[i].fd, SHUT_RDWR);
+    }
+}
+
 /* Reports until every flow has ended, or will not. */
 static void watch_flows(struct client *client) {
+    const uint64_t interval_us = client->options->interval_us;
     uint64_t bytes = 0;
     uint64_t transactions = 0;
     uint64_t reported_us = client->started_us;
-    pthread_mutex_lock(&client->lock);
-    while (client->running > 0) {
-        const uint64_t next_us = reported_us + client->options->interval_us;
-        wait_a_little(client, next_us);
+    bool running = true;
+    while (running) {
+        pthread_mutex_lock(&client->lock);
+        if (client->running > 0) {
+            wait_a_little(client, reported_us + interval_us);
+        }
+        running = client->running > 0;
+        pthread_mutex_unlock(&client->lock);
         const uint64_t now_us = common_now_us();
-        if (now_us >= next_us && now_us < client->until_us + client->options->interval_us) {
+        /* The last interval ends with the flows; one of a moment is not worth a line. */
+        if (now_us >= reported_us + interval_us || (!running && now_us >= reported_us + interval_us / 2)) {
             const uint64_t all = total(client, false);
             const uint64_t all_transactions = total(client, true);
             report_interval(client, reported_us, now_us, all - bytes, all_transactions - transactions);
@@ -140,13 +154,9 @@ static void watch_flows(struct client *client) {
             reported_us = now_us;
         }
         if (!atomic_load(&client->stop) && (common_stopped() || now_us > client->until_us + GRACE_US)) {
-            atomic_store(&client->stop, true);
-            for (unsigned i = 0; i < client->options->parallel; i++) {
-                tapir_shutdown(client->flows[i].fd, SHUT_RDWR);
-            }
+            stop_flows(client);
         }
     }
-    pthread_mutex_unlock(&client->lock);
 }
 
 /* Sums the flows up and prints it. 0; -1 if any failed. */

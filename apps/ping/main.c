@@ -58,7 +58,9 @@ static bool take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* A connected ping socket, or -1 after printing why. */
+/* A connected ping socket, or -1 after printing why. Such a socket carries ICMP echo alone: the stack fills in the
+ * identifier and the checksum, and gives us only the answers that bear our identifier. IP_RECVERR queues the ICMP
+ * errors about our requests, which would otherwise show as one errno of some later call. */
 static int open_socket(const struct options *options, const struct sockaddr_in *peer) {
     const int one = 1;
     int fd = tapir_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
@@ -96,7 +98,7 @@ static int send_request(struct ping *ping) {
     return -1;
 }
 
-/* One control message's integer, or -1. */
+/* The integer in the control message of this type (IP_TTL: the answer's time to live), or -1. */
 static int control_int(struct msghdr *message, int type) {
     for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(message, control)) {
         if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == type) {
@@ -108,6 +110,7 @@ static int control_int(struct msghdr *message, int type) {
     return -1;
 }
 
+/* In a flood each request has printed a dot: an answer takes it away, so that the dots left are the losses. */
 static void print_answer(const struct ping *ping, const struct sockaddr_in *from, size_t bytes, int ttl,
                          uint64_t rtt_us, const char *remark) {
     char text[INET_ADDRSTRLEN];
@@ -156,10 +159,8 @@ static bool take_answer(struct ping *ping) {
     return true;
 }
 
+/* RFC 792's types and codes in ping's words. */
 static const char *error_text(const struct sock_extended_err *error) {
-    if (error->ee_origin != SO_EE_ORIGIN_ICMP) {
-        return strerror((int)error->ee_errno);
-    }
     if (error->ee_type == 11) {
         return error->ee_code == 0 ? "Time to live exceeded" : "Fragment reassembly time exceeded";
     }
@@ -170,6 +171,18 @@ static const char *error_text(const struct sock_extended_err *error) {
                                               "Destination Protocol Unreachable", "Destination Port Unreachable",
                                               "Fragmentation needed"};
     return error->ee_code < 5 ? unreachable[error->ee_code] : "Destination unreachable";
+}
+
+/* Who says so: a router or host on the way, or the stack itself, which found no neighbour or no route. */
+static void print_error(const struct sock_extended_err *error, const struct sockaddr_in *offender, unsigned sequence) {
+    char text[INET_ADDRSTRLEN];
+    if (error->ee_origin == SO_EE_ORIGIN_ICMP) {
+        printf("From %s icmp_seq=%u %s\n", inet_ntop(AF_INET, &offender->sin_addr, text, sizeof text), sequence,
+               error_text(error));
+    } else {
+        printf("From here icmp_seq=%u %s\n", sequence, strerror((int)error->ee_errno));
+    }
+    fflush(stdout);
 }
 
 /* Takes one report of the error queue. false: there is none. */
@@ -193,11 +206,8 @@ static bool take_error(struct ping *ping) {
         } report = {0};
         const size_t bytes = head->cmsg_len - CMSG_LEN(0);
         memcpy(&report, CMSG_DATA(head), bytes < sizeof report ? bytes : sizeof report);
-        char text[INET_ADDRSTRLEN];
-        printf("From %s icmp_seq=%u %s\n", inet_ntop(AF_INET, &report.offender.sin_addr, text, sizeof text),
-               n >= PING_HEADER_BYTES ? (unsigned)(ping->message[6] << 8 | ping->message[7]) : 0,
-               error_text(&report.error));
-        fflush(stdout);
+        print_error(&report.error, &report.offender,
+                    n >= PING_HEADER_BYTES ? (unsigned)(ping->message[6] << 8 | ping->message[7]) : 0);
     }
     return true;
 }

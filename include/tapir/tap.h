@@ -38,7 +38,8 @@ struct tapir_tap_config {
 };
 
 /* Opens a TAP. On failure returns NULL and puts into error[size] a sentence that says what to do. When the
- * kernel refuses offloads the device still opens, with caps 0, and `error` says so; else it is empty.
+ * kernel refuses offloads the device still opens, with caps 0, and `error` says so; as it does when the host's side
+ * is down; else it is empty. Where we may, the host's queue towards us is lengthened to TAPIR_TAP_QUEUE_FRAMES.
  * Borrows config (takes config->fd on success). */
 TAPIR_API struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char *error, size_t size);
 

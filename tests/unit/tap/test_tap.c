@@ -227,6 +227,31 @@ Test(real_tap, opens_and_brings_up_the_host_side) {
     free(frame);
 }
 
+static int queue_length(const char *name) {
+    struct ifreq request = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+    cr_assert_eq(ioctl(fd, SIOCGIFTXQLEN, &request), 0);
+    close(fd);
+    return request.ifr_qlen;
+}
+
+Test(real_tap, lengthens_the_queue_but_never_shortens_it) {
+    isolate();
+    struct tapir_device *device = open_tap("tapt0", false);
+    cr_assert_eq(queue_length("tapt0"), TAPIR_TAP_QUEUE_FRAMES);
+    struct ifreq request = {.ifr_name = "tapt0", .ifr_qlen = 2 * TAPIR_TAP_QUEUE_FRAMES};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    cr_assert_eq(ioctl(fd, SIOCSIFTXQLEN, &request), 0);
+    close(fd);
+    cr_assert_eq(ioctl(device->fd, TUNSETPERSIST, 1UL), 0);
+    device->ops->close(device);
+    device = open_tap("tapt0", false);
+    cr_assert_eq(queue_length("tapt0"), 2 * TAPIR_TAP_QUEUE_FRAMES);
+    cr_assert_eq(ioctl(device->fd, TUNSETPERSIST, 0UL), 0);
+    device->ops->close(device);
+}
+
 Test(real_tap, super_segments_come_in) {
     isolate();
     struct tapir_device *device = open_tap("tapt0", false);
