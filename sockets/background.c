@@ -47,11 +47,11 @@ static void nap(bool until_nudged) {
 static void *background_main(void *unused) {
     (void)unused;
     sockets_drive_lock();
-    uint64_t seen = sockets_host.sessions - 1; /* nap first: the program is about to call */
+    uint64_t seen = sockets_drive_host.sessions - 1; /* nap first: the program is about to call */
     while (!stopping) {
-        bool quiet = sockets_host.sessions == seen;
-        seen = sockets_host.sessions;
-        if (quiet && sockets_host.leader == NULL) {
+        bool quiet = sockets_drive_host.sessions == seen;
+        seen = sockets_drive_host.sessions;
+        if (quiet && sockets_drive_host.leader == NULL) {
             (void)sockets_drive_lead(&sockets_background, TAPIR_NEVER); /* ends when a caller takes the lead */
         } else {
             nap(quiet);

@@ -18,7 +18,7 @@ static uint32_t stack_flags(int flags) {
            ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
 
-int sockets_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
+int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
     size_t room = CALL_MAX_BYTES;
     if (pieces == NULL && count > 0) {
         return -EFAULT;
@@ -82,7 +82,8 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     return sockets_wait_ready(descriptor, events, patience->deadline_us, true);
 }
 
-int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags) {
+int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
@@ -94,7 +95,7 @@ int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, 
     msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
     for (;;) {
         int64_t result =
-            tapir_sock_send(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+            tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
         if (result >= 0) {
             sent += (size_t)result;
             if (!stream || sent >= wanted) {
@@ -118,8 +119,8 @@ int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, 
 static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
     uint32_t ends = TAPIR_READY_ERR | ((flags & MSG_PEEK) != 0 ? TAPIR_READY_RDHUP : 0);
-    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
-    return at_mark == 0 && (tapir_sock_ready(sockets_host.stack, descriptor->sock) & ends) == 0;
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
+    return at_mark == 0 && (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ends) == 0;
 }
 
 /* recv of a stream: until `target` bytes are there. */
@@ -132,7 +133,7 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
     bool peek = (flags & MSG_PEEK) != 0;
     for (;;) {
         int64_t result =
-            tapir_sock_recv(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+            tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
         if (result >= 0) {
             got = peek ? (size_t)result : got + (size_t)result;
             if (result == 0 || got >= target || (flags & MSG_OOB) != 0 || !may_go_on(descriptor, flags)) {
@@ -155,7 +156,7 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
                              struct patience *patience) {
     for (;;) {
         int64_t result =
-            tapir_sock_recv(sockets_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+            tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
         if (result != -EAGAIN) {
             return result;
         }
@@ -166,7 +167,8 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
     }
 }
 
-int64_t sockets_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags) {
+int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags) {
     bool stream = descriptor->type == SOCK_STREAM;
     if ((flags & ~RECV_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
         return -EOPNOTSUPP;
@@ -180,7 +182,7 @@ int64_t sockets_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, 
                                                  : recv_datagram(descriptor, msg, flags, &patience);
 }
 
-ssize_t sockets_data_sent(int64_t result, bool stream, int flags) {
+ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags) {
     if (result == -EPIPE && stream && (flags & MSG_NOSIGNAL) == 0) {
         raise(SIGPIPE);
     }
@@ -192,7 +194,7 @@ ssize_t sockets_data_sent(int64_t result, bool stream, int flags) {
 static int one_piece(const void *data, size_t size, bool discard, struct tapir_iovec *iov) {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data,
                           .iov_len = size < CALL_MAX_BYTES ? size : CALL_MAX_BYTES};
-    return sockets_data_pieces(&piece, 1, discard, iov);
+    return sockets_calls_data_pieces(&piece, 1, discard, iov);
 }
 
 static ssize_t send_one(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
@@ -209,9 +211,9 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     if (error == 0 && address != NULL && !stream) {
         error = sockets_address_in(address, address_size, &msg.peer);
     }
-    int64_t result = error != 0 ? error : sockets_data_send(descriptor, &msg, &iov, flags);
+    int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags);
     sockets_descriptors_leave(descriptor);
-    return sockets_data_sent(result, stream, flags);
+    return sockets_calls_data_sent(result, stream, flags);
 }
 
 static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
@@ -224,7 +226,7 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
     }
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     error = one_piece(data, size, discard, &iov);
-    int64_t result = error != 0 ? error : sockets_data_recv(descriptor, &msg, &iov, flags);
+    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, &iov, flags);
     if (result >= 0 && msg.has_peer) {
         error = sockets_address_out(&msg.peer, address, address_size);
         result = error != 0 ? error : result;

@@ -17,7 +17,7 @@ static int take_pktinfo(const struct cmsghdr *control, struct tapir_msg *msg) {
     }
     memcpy(&info, CMSG_DATA(control), sizeof info);
     int netif = info.ipi_ifindex - sockets_ifindex(0);
-    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > sockets_host.netif)) {
+    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > sockets_drive_host.netif)) {
         return -ENODEV; /* the stack cannot send by "lo" alone: local addresses decide that */
     }
     msg->netif = info.ipi_ifindex == 0 ? 0 : netif;
@@ -86,14 +86,14 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
     }
     struct tapir_msg msg = {.iov_count = message->msg_iovlen,
                             .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
-    int error = sockets_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
+    int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
     if (error == 0 && msg.has_peer && !stream) {
         error = sockets_address_in(message->msg_name, message->msg_namelen, &msg.peer);
     }
     if (error == 0) {
         error = take_controls(message, &msg);
     }
-    return error != 0 ? error : sockets_data_send(descriptor, &msg, iov, flags);
+    return error != 0 ? error : sockets_calls_data_send(descriptor, &msg, iov, flags);
 }
 
 ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
@@ -111,7 +111,7 @@ ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
     bool stream = descriptor->type == SOCK_STREAM;
     int64_t result = send_message(descriptor, message, flags);
     sockets_descriptors_leave(descriptor);
-    return sockets_data_sent(result, stream, flags);
+    return sockets_calls_data_sent(result, stream, flags);
 }
 
 /* --- control messages received --- */
@@ -190,8 +190,8 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     struct tapir_msg msg = {.iov_count = message->msg_iovlen};
     struct control_room room = {.next = message->msg_control, .left = message->msg_controllen};
-    int error = sockets_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
-    int64_t result = error != 0 ? error : sockets_data_recv(descriptor, &msg, iov, flags);
+    int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
+    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, iov, flags);
     if (result < 0) {
         return result;
     }

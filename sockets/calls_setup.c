@@ -35,7 +35,7 @@ static int install(int fd, tapir_sock sock, int type, int flags) {
     struct descriptor *descriptor = sockets_descriptors_add(fd, DESCRIPTOR_SOCKET);
     if (descriptor == NULL) {
         close(fd);
-        (void)tapir_sock_close(sockets_host.stack, sock, sockets_drive_now());
+        (void)tapir_sock_close(sockets_drive_host.stack, sock, sockets_drive_now());
         return -EMFILE;
     }
     descriptor->type = type;
@@ -50,7 +50,7 @@ static int open_socket(enum tapir_sock_type kind, int type, int protocol, int fl
     if (fd < 0) {
         return fd;
     }
-    int error = tapir_sock_open(sockets_host.stack, kind, (uint8_t)protocol, &sock);
+    int error = tapir_sock_open(sockets_drive_host.stack, kind, (uint8_t)protocol, &sock);
     if (error != 0) {
         close(fd);
         return error;
@@ -94,7 +94,7 @@ int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
     }
     error = sockets_address_in(address, size, &local);
     if (error == 0) {
-        error = tapir_sock_bind(sockets_host.stack, descriptor->sock, &local);
+        error = tapir_sock_bind(sockets_drive_host.stack, descriptor->sock, &local);
     }
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);
@@ -111,7 +111,7 @@ int tapir_listen(int fd, int backlog) {
     }
     /* Linux compares unsigned: a negative backlog is the largest. */
     unsigned wanted = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
-    error = tapir_sock_listen(sockets_host.stack, descriptor->sock, wanted);
+    error = tapir_sock_listen(sockets_drive_host.stack, descriptor->sock, wanted);
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);
 }
@@ -121,17 +121,17 @@ int tapir_listen(int fd, int backlog) {
 static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     tapir_sock child;
     int fd = -1;
-    if ((tapir_sock_ready(sockets_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
+    if ((tapir_sock_ready(sockets_drive_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
         fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
             return fd;
         }
     }
-    int error = tapir_sock_accept(sockets_host.stack, listener->sock, &child, peer, sockets_drive_now());
+    int error = tapir_sock_accept(sockets_drive_host.stack, listener->sock, &child, peer, sockets_drive_now());
     if (error == 0 && fd < 0) {
         fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
-            (void)tapir_sock_close(sockets_host.stack, child, sockets_drive_now());
+            (void)tapir_sock_close(sockets_drive_host.stack, child, sockets_drive_now());
             return fd;
         }
     }
@@ -191,7 +191,7 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* The handshake failed: as Linux, the socket may try again, and is not connected till then. */
 static int give_up_connecting(struct descriptor *descriptor, int error) {
-    (void)tapir_sock_connect(sockets_host.stack, descriptor->sock, NULL, sockets_drive_now());
+    (void)tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, NULL, sockets_drive_now());
     descriptor->connecting = false;
     return error;
 }
@@ -206,8 +206,8 @@ static int await_connection(struct descriptor *descriptor) {
         if (error != 0) {
             return error == -EAGAIN ? -EINPROGRESS : error;
         }
-    } while ((tapir_sock_ready(sockets_host.stack, descriptor->sock) & ended) == 0);
-    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
+    } while ((tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ended) == 0);
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
     if (failure != 0) {
         return give_up_connecting(descriptor, (int)-failure);
     }
@@ -218,7 +218,7 @@ static int await_connection(struct descriptor *descriptor) {
 /* The first connect() after the handshake's end tells it, also when an earlier call began it; then it is EISCONN. */
 static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
     bool begun = descriptor->connecting;
-    int result = tapir_sock_connect(sockets_host.stack, descriptor->sock, peer, sockets_drive_now());
+    int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
     descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
     if (descriptor->connecting) {
         return descriptor->nonblocking ? result : await_connection(descriptor);
@@ -247,7 +247,8 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     if (error == 0) {
         error = connect_now(descriptor, family == AF_UNSPEC ? NULL : &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
-               descriptor->type == SOCK_STREAM && tapir_sock_peer(sockets_host.stack, descriptor->sock, &peer) == 0) {
+               descriptor->type == SOCK_STREAM &&
+               tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) == 0) {
         error = -EISCONN; /* Linux looks at the state first */
     }
     sockets_descriptors_leave(descriptor);
@@ -268,7 +269,7 @@ int tapir_shutdown(int fd, int how) {
     error = -EINVAL;
     if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR) {
         uint32_t ways = (how == SHUT_WR ? 0 : TAPIR_SHUT_RD) | (how == SHUT_RD ? 0 : TAPIR_SHUT_WR);
-        error = tapir_sock_shutdown(sockets_host.stack, descriptor->sock, ways, sockets_drive_now());
+        error = tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, ways, sockets_drive_now());
         sockets_wait_notify(descriptor);
     }
     sockets_descriptors_leave(descriptor);
@@ -278,7 +279,7 @@ int tapir_shutdown(int fd, int how) {
 /* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
 static bool sent_all(const struct descriptor *descriptor) {
     struct tapir_tcp_info info;
-    if (tapir_sock_tcp_info(sockets_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
+    if (tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
         return true;
     }
     return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
@@ -290,9 +291,9 @@ static bool sent_all(const struct descriptor *descriptor) {
 static void linger(struct descriptor *descriptor) {
     int64_t seconds = 0, unread = 0;
     if (descriptor->type != SOCK_STREAM ||
-        tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
-        (tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
-        tapir_sock_shutdown(sockets_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
+        tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
+        (tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
+        tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
         return;
     }
     uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
@@ -333,7 +334,7 @@ static int name_of(int fd, struct sockaddr *address, socklen_t *size,
     if (descriptor == NULL) {
         return (int)sockets_result(error);
     }
-    error = get(sockets_host.stack, descriptor->sock, &endpoint);
+    error = get(sockets_drive_host.stack, descriptor->sock, &endpoint);
     if (error == 0) {
         error = address == NULL ? -EFAULT : sockets_address_out(&endpoint, address, size);
     }

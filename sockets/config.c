@@ -10,22 +10,11 @@
 
 #include "internal.h"
 
-#define HOST (&sockets_host)
+#define HOST (&sockets_drive_host)
 
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
 
 /* --- what the core needs --- */
-
-static void *env_alloc(void *ctx, size_t bytes) {
-    (void)ctx;
-    return malloc(bytes);
-}
-
-static void env_free(void *ctx, void *block, size_t bytes) {
-    (void)ctx;
-    (void)bytes;
-    free(block);
-}
 
 /* The keys of the stack hang on it: without randomness there is none. */
 static void env_random(void *ctx, void *buf, size_t bytes) {
@@ -184,6 +173,7 @@ static void undo(void) {
     sockets_drive_destroy();
     if (HOST->stack != NULL) {
         tapir_stack_destroy(HOST->stack);
+        sockets_memory_trim();
     }
     sockets_descriptors_destroy();
     HOST->stack = NULL;
@@ -195,7 +185,7 @@ static void undo(void) {
 /* Builds everything, with the lock held. */
 static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
                  size_t size) {
-    env = (struct tapir_env){.alloc = env_alloc, .free = env_free, .random = env_random};
+    env = (struct tapir_env){.alloc = sockets_memory_alloc, .free = sockets_memory_free, .random = env_random};
     trace = (struct trace){config->trace, config->trace_ctx};
     env.trace = config->trace == NULL ? NULL : env_trace;
     int result = sockets_descriptors_init();

@@ -171,7 +171,7 @@ static void close_socket(struct descriptor *descriptor) {
     sockets_wait_notify(descriptor);
     if (descriptor->sock != 0) {
         detach(descriptor);
-        (void)tapir_sock_close(sockets_host.stack, descriptor->sock, sockets_drive_now());
+        (void)tapir_sock_close(sockets_drive_host.stack, descriptor->sock, sockets_drive_now());
     }
     if (descriptor->pair_fd >= 0) {
         close(descriptor->pair_fd);

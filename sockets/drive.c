@@ -15,14 +15,14 @@
 #define OUTPUT_FRAMES 256     /* written before timers are looked at again */
 #define BIG_FRAME_BYTES 16384 /* of a super-segment: more of the same flow is probably behind it */
 
-struct host sockets_host = {
+struct host sockets_drive_host = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .gate = PTHREAD_MUTEX_INITIALIZER,
     .all_out = PTHREAD_COND_INITIALIZER,
     .wake_fds = {-1, -1},
 };
 
-#define HOST (&sockets_host)
+#define HOST (&sockets_drive_host)
 
 uint64_t sockets_drive_now(void) {
     struct timespec now;

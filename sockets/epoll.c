@@ -48,7 +48,7 @@ static uint32_t events_of(const struct item *item) {
     if (item->disabled) {
         return 0;
     }
-    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_host.stack, item->watch.descriptor->sock));
+    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_drive_host.stack, item->watch.descriptor->sock));
     return events & (item->event.events | EPOLLERR | EPOLLHUP);
 }
 

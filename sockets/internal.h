@@ -1,6 +1,6 @@
 /* What the files of this layer share: the one stack of the process, its descriptors, watches and waiting threads.
  *
- * One lock (sockets_host.lock) guards everything here and the stack. Who holds it may touch all; it is given back before
+ * One lock (sockets_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given back before
  * a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a `struct
  * waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
  * wake their waiters.
@@ -195,7 +195,7 @@ struct host {
     int spare_events[16]; /* eventfds not in use */
     unsigned spare_event_count;
 };
-extern struct host sockets_host;
+extern struct host sockets_drive_host;
 
 /* Microseconds of CLOCK_MONOTONIC: the stack's time. */
 uint64_t sockets_drive_now(void);
@@ -268,15 +268,17 @@ struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
  * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, -EOPNOTSUPP (flags). */
-int64_t sockets_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags);
-int64_t sockets_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags);
+int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags);
+int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */
-int sockets_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
+int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
 
 /* The result of a public send call: raises SIGPIPE where it is due, sets errno. */
-ssize_t sockets_data_sent(int64_t result, bool stream, int flags);
+ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags);
 
 /* --- options.c, options_ip.c, options_tcp_info.c --- */
 
@@ -328,6 +330,15 @@ static inline int sockets_ifindex(int netif) { return netif + 1; }
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */
 int sockets_config_ensure(void);
+
+/* --- memory.c --- */
+
+/* tapir_env.alloc and .free. */
+void *sockets_memory_alloc(void *ctx, size_t bytes);
+void sockets_memory_free(void *ctx, void *block, size_t bytes);
+
+/* Gives back what is kept: the stack is gone. */
+void sockets_memory_trim(void);
 
 /* --- here --- */
 

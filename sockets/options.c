@@ -75,7 +75,7 @@ int sockets_options_copy(const void *from, size_t bytes, void *value, socklen_t 
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(sockets_host.stack, descriptor->sock, option, value, sockets_drive_now());
+    return tapir_sock_set(sockets_drive_host.stack, descriptor->sock, option, value, sockets_drive_now());
 }
 
 static int set_row(struct descriptor *descriptor, const struct row *row, int value) {
@@ -102,7 +102,7 @@ static int set_row(struct descriptor *descriptor, const struct row *row, int val
 
 static int get_row(struct descriptor *descriptor, const struct row *row, int *value) {
     int64_t stack_value = 0;
-    int error = tapir_sock_get(sockets_host.stack, descriptor->sock, row->option, &stack_value);
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, row->option, &stack_value);
     int64_t divisor = row->unit == UNIT_SECONDS ? 1000000 : row->unit == UNIT_MILLISECONDS ? 1000 : 1;
     *value = (int)(stack_value / divisor);
     return error;
@@ -123,7 +123,7 @@ static int set_linger(struct descriptor *descriptor, const void *value, socklen_
 
 static int get_linger(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t seconds = -1;
-    int error = tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
     struct linger linger = {.l_onoff = seconds >= 0, .l_linger = seconds >= 0 ? (int)seconds : 0};
     return error != 0 ? error : sockets_options_copy(&linger, sizeof linger, value, size);
 }
@@ -159,7 +159,7 @@ static int get_timeout(uint64_t timeout_us, void *value, socklen_t *size) {
 /* More than half the buffer might never be there at once, so that is the most, as on Linux. */
 static int set_low_water(struct descriptor *descriptor, int value) {
     int64_t buffer = 0;
-    (void)tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_RCVBUF, &buffer);
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVBUF, &buffer);
     int bytes = value < 0 ? INT_MAX : value == 0 ? 1 : value;
     bytes = buffer / 2 >= 1 && bytes > buffer / 2 ? (int)(buffer / 2) : bytes;
     int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, bytes);
@@ -181,23 +181,23 @@ static int bind_to_device(struct descriptor *descriptor, const void *value, sock
     if (name[0] == '\0') {
         return set_stack(descriptor, TAPIR_OPT_NETIF, 0);
     }
-    if (sockets_host.device == NULL || strncmp(name, sockets_host.device->name, IFNAMSIZ) != 0) {
+    if (sockets_drive_host.device == NULL || strncmp(name, sockets_drive_host.device->name, IFNAMSIZ) != 0) {
         return -ENODEV;
     }
-    return set_stack(descriptor, TAPIR_OPT_NETIF, sockets_host.netif);
+    return set_stack(descriptor, TAPIR_OPT_NETIF, sockets_drive_host.netif);
 }
 
 static int bound_device(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
     if (error != 0) {
         return error;
     }
-    if (netif == 0 || sockets_host.device == NULL) {
+    if (netif == 0 || sockets_drive_host.device == NULL) {
         *size = 0;
         return 0;
     }
-    const char *name = sockets_host.device->name;
+    const char *name = sockets_drive_host.device->name;
     return *size < IFNAMSIZ ? -EINVAL : sockets_options_copy(name, strnlen(name, IFNAMSIZ - 1) + 1, value, size);
 }
 
@@ -327,10 +327,10 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
         return sockets_options_tcp_info(descriptor, value, size);
     }
     if (option == TCP_DEFER_ACCEPT) {
-        error = tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
+        error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
         number = seconds_of(stack_value);
     } else if (option == TCP_LINGER2) {
-        error = tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
+        error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
         number = stack_value < 0 ? -1 : (int)(stack_value / 1000000);
     } else if (row != NULL) {
         error = get_row(descriptor, row, &number);

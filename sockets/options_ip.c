@@ -21,7 +21,7 @@ static int number_of(const void *value, socklen_t size, int *number) {
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(sockets_host.stack, descriptor->sock, option, value, sockets_drive_now());
+    return tapir_sock_set(sockets_drive_host.stack, descriptor->sock, option, value, sockets_drive_now());
 }
 
 /* --- groups --- */
@@ -31,13 +31,14 @@ static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, 
 static int interface_of(int ifindex, struct in_addr address) {
     if (ifindex != 0) {
         int netif = ifindex - sockets_ifindex(0);
-        return netif > 0 && netif <= sockets_host.netif ? netif : -ENODEV;
+        return netif > 0 && netif <= sockets_drive_host.netif ? netif : -ENODEV;
     }
     if (address.s_addr == INADDR_ANY) {
         return 0;
     }
-    return sockets_host.netif != 0 && address.s_addr == sockets_host.address.s_addr ? sockets_host.netif
-                                                                                    : -EADDRNOTAVAIL;
+    return sockets_drive_host.netif != 0 && address.s_addr == sockets_drive_host.address.s_addr
+               ? sockets_drive_host.netif
+               : -EADDRNOTAVAIL;
 }
 
 /* Reads struct ip_mreqn, or the shorter struct ip_mreq, whose members are the first of it. */
@@ -67,8 +68,8 @@ static int change_membership(struct descriptor *descriptor, bool join, const voi
         return join ? -ENODEV : -EADDRNOTAVAIL;
     }
     uint64_t now_us = sockets_drive_now();
-    return join ? tapir_sock_join(sockets_host.stack, descriptor->sock, &group, netif, now_us)
-                : tapir_sock_leave(sockets_host.stack, descriptor->sock, &group, netif, now_us);
+    return join ? tapir_sock_join(sockets_drive_host.stack, descriptor->sock, &group, netif, now_us)
+                : tapir_sock_leave(sockets_drive_host.stack, descriptor->sock, &group, netif, now_us);
 }
 
 static int set_multicast_interface(struct descriptor *descriptor, const void *value, socklen_t size) {
@@ -93,8 +94,8 @@ static int set_multicast_interface(struct descriptor *descriptor, const void *va
 
 static int get_multicast_interface(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(sockets_host.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
-    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : sockets_host.address;
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
+    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : sockets_drive_host.address;
     return error != 0 ? error : sockets_options_copy(&address, sizeof address, value, size);
 }
 
@@ -186,7 +187,7 @@ int sockets_options_ip_set(struct descriptor *descriptor, int option, const void
 
 static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int *number) {
     int64_t value = 0;
-    int error = tapir_sock_get(sockets_host.stack, descriptor->sock, option, &value);
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, option, &value);
     *number = (int)value;
     return error;
 }

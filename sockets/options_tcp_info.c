@@ -72,7 +72,7 @@ int sockets_options_tcp_info(struct descriptor *descriptor, void *value, socklen
     struct tapir_tcp_info in;
     struct tcp_info out = {0};
     uint64_t now_us = sockets_drive_now();
-    int error = tapir_sock_tcp_info(sockets_host.stack, descriptor->sock, &in, now_us);
+    int error = tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &in, now_us);
     if (error != 0) {
         return error;
     }

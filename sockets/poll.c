@@ -75,7 +75,7 @@ static short socket_events(const struct descriptor *descriptor, short wanted) {
     if (descriptor->closed) {
         return POLLNVAL;
     }
-    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_host.stack, descriptor->sock));
+    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_drive_host.stack, descriptor->sock));
     return (short)(events & ((uint16_t)wanted | POLLERR | POLLHUP));
 }
 

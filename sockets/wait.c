@@ -49,7 +49,7 @@ void sockets_wait_wake(struct waiter *waiter) {
 }
 
 void sockets_wait_notify(struct descriptor *descriptor) {
-    uint32_t ready = descriptor->closed ? UINT32_MAX : tapir_sock_ready(sockets_host.stack, descriptor->sock);
+    uint32_t ready = descriptor->closed ? UINT32_MAX : tapir_sock_ready(sockets_drive_host.stack, descriptor->sock);
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct watch *watch = LIST_ENTRY(node, struct watch, node);
         if (watch->events == 0 || (watch->events & ready) != 0) {
