@@ -11,9 +11,9 @@
 #define KEPT_MIN_BYTES 32768U
 #define KEPT_BYTES 66560U /* every kept block has this size: the largest frame with its headroom, rounded up */
 #ifdef __SANITIZE_ADDRESS__
-#define KEPT_BLOCKS 0 /* a block in use after it was freed must not go unseen */
+#define KEPT_MAX 0 /* a block in use after it was freed must not go unseen */
 #else
-#define KEPT_BLOCKS 256 /* 16 MiB: what a few fast connections have in use */
+#define KEPT_MAX 256 /* 16 MiB: what a few fast connections have in use */
 #endif
 
 /* The first bytes of a block that waits for its next use. */
@@ -22,7 +22,7 @@ struct spare {
 };
 
 static struct spare *spares;
-static unsigned spare_count;
+static int spare_count;
 
 static bool is_kept_size(size_t bytes) { return bytes >= KEPT_MIN_BYTES && bytes <= KEPT_BYTES; }
 
@@ -42,7 +42,7 @@ void *sockets_memory_alloc(void *ctx, size_t bytes) {
 
 void sockets_memory_free(void *ctx, void *block, size_t bytes) {
     (void)ctx;
-    if (!is_kept_size(bytes) || spare_count >= KEPT_BLOCKS) {
+    if (!is_kept_size(bytes) || spare_count >= KEPT_MAX) {
         free(block);
         return;
     }
