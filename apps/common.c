@@ -32,6 +32,7 @@ enum {
     OPTION_VERSION,
 };
 
+/* Long names only: every short letter is left to the programs, which mostly have famous ones to follow. */
 static const struct option common_longs[] = {
     {"tap", required_argument, NULL, OPTION_TAP},         {"tap-fd", required_argument, NULL, OPTION_TAP_FD},
     {"address", required_argument, NULL, OPTION_ADDRESS}, {"gateway", required_argument, NULL, OPTION_GATEWAY},
@@ -56,6 +57,7 @@ static const char common_help[] = "The stack:\n"
                                   "  --trace           a line on standard error for each event in the stack\n"
                                   "  --help, --version\n";
 
+/* The program at hand: messages bear its name. Set once, before there are threads. */
 static const struct common_program *program;
 static volatile sig_atomic_t stopped;
 
@@ -81,6 +83,7 @@ void common_usage(const char *format, ...) {
     exit(COMMON_USAGE);
 }
 
+/* Runs inside the stack, under its lock: it prints and touches nothing else. */
 static void print_event(void *ctx, const struct tapir_event *event) {
     (void)ctx;
     char line[512];
@@ -157,6 +160,7 @@ int common_parse(const struct common_program *which, struct tapir_config *config
     config->tap = "tap0";
     config->address = "10.0.0.2/24";
     merge_options(merged);
+    /* getopt's own messages name argv[0], which may be anything. */
     opterr = 0;
     optind = 1;
     for (;;) {
@@ -200,6 +204,7 @@ int common_start(const struct tapir_config *config) {
     if (error[0] != '\0') {
         common_say("%s", error);
     }
+    /* sigaction and not signal: what signal installs restarts the calls that a signal should end. */
     /* Without SA_RESTART: a blocked call ends with EINTR. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
@@ -207,7 +212,6 @@ int common_start(const struct tapir_config *config) {
     action.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C ends the program at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
     return 0;
 }
 
@@ -215,6 +219,7 @@ bool common_stopped(void) {
     return stopped != 0;
 }
 
+/* Not strtoul: it takes signs, blanks and trailing text, and leaves overflow to errno. */
 bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
     uint64_t number = 0;
     if (*text == '\0') {
@@ -242,6 +247,7 @@ bool common_port(const char *text, uint16_t *port) {
 
 bool common_seconds(const char *text, uint64_t *us) {
     char *end;
+    /* strtod alone would take "inf", "nan" and hexadecimal. */
     if (text[strspn(text, "0123456789.")] != '\0' || *text == '\0') {
         return false;
     }
@@ -276,6 +282,7 @@ const char *common_address_text(const struct sockaddr_in *address, char *text) {
 
 int common_listen(int type, uint16_t port) {
     const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port)};
+    /* A server that was just stopped may leave connections in TIME-WAIT, which would hold the port for a minute. */
     const int one = 1;
     int fd = tapir_socket(AF_INET, type, 0);
     if (fd < 0) {
@@ -296,6 +303,7 @@ int common_thread(void *(*body)(void *), void *ctx) {
     pthread_t thread;
     sigset_t all;
     sigset_t before;
+    /* A thread inherits the mask: signals reach the main thread alone, whose call they are to end. */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     const int result = pthread_create(&thread, NULL, body, ctx);

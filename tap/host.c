@@ -19,6 +19,7 @@ int tap_host_parse(const char *text, uint32_t *address, uint32_t *netmask) {
     }
     memcpy(dotted, text, (size_t)(slash - text));
     dotted[slash - text] = '\0';
+    /* Not strtoul, which takes signs and blanks. */
     const size_t digits = strspn(slash + 1, "0123456789");
     struct in_addr parsed;
     if (digits == 0 || digits > 2 || slash[1 + digits] != '\0' || inet_pton(AF_INET, dotted, &parsed) != 1) {
@@ -36,6 +37,7 @@ int tap_host_parse(const char *text, uint32_t *address, uint32_t *netmask) {
     return 0;
 }
 
+/* The ioctls rather than netlink: four calls, and any kernel has them. */
 static struct ifreq request_for(const char *name) {
     struct ifreq request;
     memset(&request, 0, sizeof request);
@@ -57,6 +59,7 @@ static int set_mtu(int fd, const char *name, uint32_t mtu_bytes) {
     return ioctl(fd, SIOCSIFMTU, &request) == 0 ? 0 : -errno;
 }
 
+/* Reads first: the other flags stay as they are. */
 static int set_up(int fd, const char *name) {
     struct ifreq request = request_for(name);
     if (ioctl(fd, SIOCGIFFLAGS, &request) != 0) {

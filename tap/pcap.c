@@ -10,6 +10,8 @@
 
 #include "base/checksum.h"
 
+/* The wrapper. Frames are copied here once: to be in one piece, and because completing a checksum must not touch
+ * what the stack or the device still works on. */
 struct capture {
     struct tapir_device device;
     struct tapir_device *inner; /* owned */
@@ -71,6 +73,7 @@ static int capture_read(struct tapir_device *device, struct tapir_frame *frame) 
     return result;
 }
 
+/* Sent first and recorded after: what the device refused has not passed. */
 static int capture_write(struct tapir_device *device, const struct tapir_out *out) {
     struct capture *capture = (struct capture *)device;
     const int result = capture->inner->ops->write(capture->inner, out);
@@ -109,6 +112,7 @@ static void capture_close(struct tapir_device *device) {
 
 /* Compiles the filter and creates the file. 0, or -EINVAL and error. */
 static int capture_start(struct capture *capture, const char *path, const char *filter, char *error, size_t size) {
+    /* A handle without a device: it knows the link type, which the filter and the file header need. */
     capture->handle = pcap_open_dead(DLT_EN10MB, TAPIR_FRAME_MAX_BYTES);
     if (capture->handle == NULL) {
         snprintf(error, size, "memory short");

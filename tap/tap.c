@@ -25,6 +25,7 @@
 /* The 10-byte header: the 12-byte form only adds a field for merged buffers, which a TAP never uses. */
 #define VNET_BYTES ((int)sizeof(struct virtio_net_hdr))
 
+/* The device that a caller of tapir_tap_open holds. */
 struct tap {
     struct tapir_device device;
     bool vnet;
@@ -48,6 +49,8 @@ static bool read_may_go_on(int error) {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINVAL || error == ENOMEM || error == ENOBUFS;
 }
 
+/* The offload header goes to a buffer of its own, so that the frame starts where the stack wants it and is never
+ * moved. A frame longer than any Ethernet frame of an IP datagram is cut by the kernel, and its lengths tell on it. */
 static int tap_read(struct tapir_device *device, struct tapir_frame *frame) {
     struct tap *tap = (struct tap *)device;
     struct virtio_net_hdr vnet = {0};
@@ -113,6 +116,7 @@ struct tapir_device *tap_wrap(int fd, bool vnet) {
     return &tap->device;
 }
 
+/* Errors are sentences for whoever typed the command: what is wrong, and what would help. */
 static void explain_open(int why, char *error, size_t size) {
     if (why == ENOENT || why == ENODEV || why == ENXIO) {
         snprintf(error, size, "no /dev/net/tun: load the driver (modprobe tun), or give the container the device");
@@ -166,6 +170,7 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
         explain_open(errno, error, size);
         return -1;
     }
+    /* Without the header there can be no offload, so it is asked for exactly when offload may come. */
     unsigned features = 0;
     short flags = IFF_TAP | IFF_NO_PI;
     if (!config->no_offload && ioctl(fd, TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0) {
@@ -224,6 +229,7 @@ static struct tapir_device *adopt(int fd, const struct ifreq *request, const str
                  strerror(errno));
         return NULL;
     }
+    /* Before the device is made: a failure here leaves nothing to undo but the descriptor. */
     if (config->host_address != NULL &&
         tap_host_up(request->ifr_name, config->host_address, config->mtu_bytes, error, size) != 0) {
         return NULL;

@@ -13,6 +13,7 @@ static int watch(int set, int operation, int fd, short events, void *ctx) {
     return tapir_epoll_ctl(set, operation, fd, &event);
 }
 
+/* The set names ready sessions by pointer; the list is for the end, when all have to go. */
 struct server {
     int set;
     struct echo_session *first;
@@ -55,6 +56,7 @@ static int accept_one(struct server *server, int listener) {
     return 0;
 }
 
+/* Level-triggered: whatever is left unread or unsent will be named again, so a turn may stop where it likes. */
 static void serve_one(struct server *server, struct echo_session *session) {
     const short wanted = echo_session_pump(session);
     if (wanted == 0 || watch(server->set, EPOLL_CTL_MOD, session->fd, wanted, session) != 0) {
@@ -62,6 +64,7 @@ static void serve_one(struct server *server, struct echo_session *session) {
     }
 }
 
+/* The set remembers what to wait for between the calls, which is what makes each of them cheap. */
 int echo_epoll_serve(int listener) {
     int result = 0;
     struct server server = {.set = tapir_epoll_create1(EPOLL_CLOEXEC)};

@@ -7,12 +7,14 @@
 
 #define CONNECTIONS_MAX 1024
 
+/* Side by side: what tapir_poll wants, and what is ours. Index i means the same connection in both. */
 struct server {
     nfds_t count; /* of fds; the first is the listener, and has no session */
     struct pollfd fds[1 + CONNECTIONS_MAX];
     struct echo_session *sessions[1 + CONNECTIONS_MAX];
 };
 
+/* One connection a round is enough: if more wait, the next tapir_poll says so at once. */
 static int accept_one(struct server *server) {
     const int fd = tapir_accept4(server->fds[0].fd, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) {
@@ -43,6 +45,7 @@ static bool serve_one(struct server *server, nfds_t i) {
     return false;
 }
 
+/* Each round asks about every socket, and the answer has to be searched: cost grows with the sockets, ready or not. */
 int echo_poll_serve(int listener) {
     static struct server server;
     int result = 0;

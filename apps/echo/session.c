@@ -13,6 +13,7 @@ bool echo_accept_may_go_on(int error) {
     return error == EINTR || error == ECONNABORTED || error == EAGAIN;
 }
 
+/* A stream has no messages: what one recv gives is not what one send gave, and send may take less than it got. */
 void echo_blocking_session(int fd) {
     char buffer[65536];
     for (;;) {
@@ -64,6 +65,7 @@ short echo_session_pump(struct echo_session *session) {
             }
             session->start += (size_t)n;
         }
+        /* Only now: the peer's FIN means that it sends no more, not that it stopped listening. */
         if (session->ended) {
             return 0;
         }

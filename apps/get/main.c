@@ -53,6 +53,7 @@ static bool is_redirect(const struct get_transfer *transfer) {
 
 /* Runs the transfer and follows redirects. The exit code. */
 static int run(const struct options *options, struct get_url *url, int output) {
+    /* A relative Location is resolved against the URL before it: two take turns. */
     struct get_url urls[2];
     static struct get_transfer transfer;
     urls[0] = *url;
@@ -114,6 +115,7 @@ int main(int argc, char **argv) {
     if (wrong != NULL) {
         common_usage("%s is %s", argv[first], wrong);
     }
+    /* Opened before anything is sent: no use fetching what cannot be kept. */
     int output = STDOUT_FILENO;
     if (options.output != NULL && strcmp(options.output, "-") != 0) {
         output = open(options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -127,6 +129,7 @@ int main(int argc, char **argv) {
     }
     int result = run(&options, &url, output);
     tapir_down();
+    /* Some file systems report a full disk only here. */
     if (output != STDOUT_FILENO && close(output) != 0) {
         common_say("%s: %s", options.output, strerror(errno));
         result = COMMON_FAILURE;

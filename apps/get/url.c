@@ -30,6 +30,7 @@ const char *get_url_parse(const char *text, struct get_url *url) {
     if (parts.field_data[UF_HOST].len >= sizeof url->host) {
         return "too long";
     }
+    /* Better refused than sent without it, or with it where everyone can read it. */
     if ((parts.field_set & 1U << UF_USERINFO) != 0) {
         return "has a user name, which would be sent in the clear";
     }
@@ -43,6 +44,7 @@ const char *get_url_parse(const char *text, struct get_url *url) {
         path = full + parts.field_data[UF_PATH].off;
         path_len = (int)parts.field_data[UF_PATH].len;
     }
+    /* http_parser leaves out the question mark. */
     const char *query = "";
     int query_len = 0;
     if ((parts.field_set & 1U << UF_QUERY) != 0) {

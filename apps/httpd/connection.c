@@ -48,6 +48,7 @@ static void log_request(const struct httpd_connection *connection) {
 
 /* The response has left. true: on with the next request, or with what is left of this one. */
 static bool response_done(struct httpd_connection *connection) {
+    /* Clean: all of the request was read, so nothing of it can be left in the socket when it is closed. */
     const bool clean = connection->request.complete;
     log_request(connection);
     httpd_response_end(&connection->response);

@@ -8,6 +8,7 @@ const char *httpd_mime_type(const char *path) {
     static const struct {
         const char *suffix, *type;
     } types[] = {
+        /* In order of the suffix; text is taken to be UTF-8, which today it is. */
         {"css", "text/css; charset=utf-8"},
         {"csv", "text/csv; charset=utf-8"},
         {"gif", "image/gif"},

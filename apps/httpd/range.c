@@ -15,6 +15,7 @@ static bool take_number(const char **at, uint64_t *value) {
     return *at > start;
 }
 
+/* Three forms: "a-b", "a-" and "-n", the last n bytes. */
 enum httpd_range httpd_range_parse(const char *text, uint64_t size_bytes, uint64_t *first, uint64_t *last) {
     if (strncasecmp(text, "bytes=", 6) != 0) {
         return HTTPD_RANGE_WHOLE;

@@ -26,6 +26,7 @@ static int on_begin(http_parser *parser) {
     return 0;
 }
 
+/* http_parser gives texts in pieces, as the bytes come: each callback adds to what is there. */
 static int on_url(http_parser *parser, const char *at, size_t bytes) {
     struct httpd_request *request = request_of(parser);
     if (bytes > HTTPD_TARGET_MAX - request->target_len) {
@@ -37,6 +38,7 @@ static int on_url(http_parser *parser, const char *at, size_t bytes) {
     return 0;
 }
 
+/* A field's name follows the value of the one before; that is how its beginning is told. */
 static int on_field(http_parser *parser, const char *at, size_t bytes) {
     struct httpd_request *request = request_of(parser);
     request->header_bytes += bytes;

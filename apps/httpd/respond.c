@@ -44,6 +44,7 @@ void httpd_respond_headers(struct httpd_connection *connection) {
         request->status = 417;
         return;
     }
+    /* Here, not at the end of the request: what will be refused need not be sent first. */
     if (request->method == HTTP_PUT) {
         request->status = begin_upload(connection);
     } else if (request->method != HTTP_GET && request->method != HTTP_HEAD && request->method != HTTP_OPTIONS) {
@@ -87,6 +88,7 @@ static bool range_counts(const struct httpd_request *request, time_t modified) {
            (request->if_range[0] == '\0' || (httpd_date_parse(request->if_range, &since) && since == modified));
 }
 
+/* Takes `file`: the response sends it, or it is closed here. Conditions first, then the range: RFC 9110 13.2.2. */
 static void answer_file(struct httpd_connection *connection, const char *path, int file, const struct stat *info) {
     const struct httpd_request *request = &connection->request;
     char fields[256];
@@ -150,6 +152,7 @@ static void answer_get(struct httpd_connection *connection) {
         answer(connection, status, "");
         return;
     }
+    /* Open first and look at what was opened: between a look by name and an open it could have changed. */
     int file = httpd_path_open(root, path, O_RDONLY, 0);
     if (file >= 0 && fstat(file, &info) == 0 && S_ISDIR(info.st_mode)) {
         close(file);

@@ -8,6 +8,7 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
+/* From http_parser's own list, so that there is none to keep here. */
 static const char *reason_of(int status) {
     switch (status) {
 #define REASON(number, name, text)                                                                                     \

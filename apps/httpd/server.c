@@ -14,6 +14,8 @@ static void unlink_connection(struct httpd_connection *connection) {
     *(connection->newer == NULL ? &server->newest : &connection->newer->older) = connection->older;
 }
 
+/* Every connection has the same idle time, so the order of last progress is the order of the ends, and the first
+ * of the list is the only one to look at. */
 static void link_newest(struct httpd_connection *connection) {
     struct httpd_server *server = connection->server;
     connection->newer = NULL;
@@ -56,6 +58,7 @@ static void end_connection(struct httpd_connection *connection) {
     server->short_of_room = false;
 }
 
+/* Several a turn, as connections tend to come in bursts; not all, as those that are open want their turn too. */
 static void accept_some(struct httpd_server *server) {
     for (int i = 0; i < ACCEPTS_PER_TURN && server->connections < server->connections_max; i++) {
         struct sockaddr_in peer = {0};

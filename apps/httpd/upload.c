@@ -86,6 +86,8 @@ int httpd_upload_write(struct httpd_upload *upload, const char *data, size_t byt
     return 0;
 }
 
+/* rename is atomic: a reader finds the old file or the new one, never a part. It is no promise about a power cut,
+ * for which the data would have to be synced first. */
 int httpd_upload_commit(struct httpd_upload *upload) {
     /* rename replaces a link itself, not what it points at. */
     if (renameat(upload->parent, upload->temporary, upload->parent, upload->name) != 0) {

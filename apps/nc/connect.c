@@ -31,6 +31,7 @@ static int connect_within(int fd, const struct sockaddr_in *peer, uint64_t idle_
     return error == 0 ? 0 : -1;
 }
 
+/* One attempt: a name with several addresses is tried at the first. */
 int nc_connect(const struct nc_options *options) {
     struct sockaddr_in peer;
     const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(options->source_port)};
@@ -63,6 +64,8 @@ int nc_accept(const struct nc_options *options, int listener) {
     char text[COMMON_ADDRESS_BYTES];
     int fd = -1;
     if (wait_for(listener, POLLIN, options->idle_us) == 0) {
+        /* A datagram socket becomes a connection of sorts by taking its first sender for its only peer. The
+         * datagram stays where it is (MSG_PEEK), to be read like all that follow. */
         if (!options->udp) {
             fd = tapir_accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK);
         } else if (tapir_recvfrom(listener, text, 0, MSG_PEEK, (struct sockaddr *)&peer, &size) >= 0 &&

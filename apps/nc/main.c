@@ -1,4 +1,6 @@
 /* tapir-nc: standard input and output over a TCP connection or UDP, as a client or a listener. */
+#include <signal.h>
+
 #include "common.h"
 #include "nc/nc.h"
 
@@ -45,6 +47,7 @@ static void take_operands(struct nc_options *options, int count, char **operands
     }
 }
 
+/* A datagram listener is its own connection, so there is no second one to wait for. */
 static int serve(const struct nc_options *options) {
     const int listener = common_listen((options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, options->port);
     int result = listener < 0 ? -1 : 0;
@@ -84,6 +87,8 @@ int main(int argc, char **argv) {
     if (common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
+    /* Either side may go away while the other still has to be read: a write then fails, and that is said. */
+    signal(SIGPIPE, SIG_IGN);
     int result = -1;
     if (options.listen) {
         result = serve(&options);

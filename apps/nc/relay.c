@@ -31,6 +31,7 @@ static int flow_fill(struct flow *flow) {
     return 0;
 }
 
+/* A stream may take part of the buffer; the rest goes next time. */
 static int flow_drain(struct flow *flow) {
     const ssize_t n = tapir_write(flow->to, flow->buffer + flow->start, flow->end - flow->start);
     if (n < 0) {
@@ -52,6 +53,7 @@ static int flow_move(struct flow *flow) {
     return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow);
 }
 
+/* tapir_poll takes descriptors of the kernel and of the stack together, so one loop serves both sides. */
 int nc_relay(const struct nc_options *options, int fd) {
     static struct flow out, in;
     bool shut = false;

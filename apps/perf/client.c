@@ -15,6 +15,7 @@
 
 struct client;
 
+/* A connection. Its thread alone writes here, and the reporter reads only `count` before the thread has ended. */
 struct flow {
     struct client *client;
     int fd;
@@ -173,6 +174,7 @@ static int summarize(struct client *client, uint64_t elapsed_us, uint64_t cpu_us
                                    .interval_bytes = client->intervals,
                                    .interval_count = client->interval_count,
                                    .interval_us = client->options->interval_us};
+    /* What the client has sent may still wait in its buffers, or be lost: the server knows better. */
     uint64_t counted = 0;
     uint64_t counted_us = 0;
     for (unsigned i = 0; i < client->options->parallel; i++) {
@@ -227,6 +229,7 @@ int perf_client_run(const struct perf_client_options *options) {
     }
     pthread_mutex_init(&client.lock, NULL);
     pthread_condattr_init(&monotonic);
+    /* The clock of common_now_us: a wait must not be moved by someone who sets the date. */
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&client.ended, &monotonic);
     int result = 0;

@@ -36,6 +36,7 @@ int perf_flow_recv_all(int fd, void *data, size_t bytes) {
     return 0;
 }
 
+/* Zeros, and always the same: what a measurement of the stack should not measure is the making of data. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count) {
     static const char zeros[PERF_BUFFER_BYTES];
     while (!atomic_load_explicit(stop, memory_order_relaxed) &&
@@ -106,6 +107,7 @@ static void count_transaction(struct perf_count *count, const struct perf_order 
     count_bytes(count, (size_t)order->request_bytes + order->response_bytes);
 }
 
+/* The clock is read once a transaction: the end of one is the start of the next. */
 int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
                   struct perf_count *count, struct perf_latency *latency) {
     uint64_t now_us = common_now_us();
@@ -122,6 +124,7 @@ int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, con
     return 0;
 }
 
+/* No time and no flag: the client's end between two requests is this side's end. */
 int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struct perf_count *count) {
     for (;;) {
         const int got = receive_message(fd, buffer, order->request_bytes);

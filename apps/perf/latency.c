@@ -4,6 +4,7 @@
 #define SUB_BITS  4U
 #define SUB_COUNT (1U << SUB_BITS)
 
+/* A power of two has its own sixteen buckets: the top bit picks the group, the four below it the bucket. */
 static size_t bucket_of(uint64_t us) {
     if (us < SUB_COUNT) {
         return (size_t)us;

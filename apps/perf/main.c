@@ -58,6 +58,7 @@ static bool take_option(void *ctx, int c, const char *value) {
     }
 }
 
+/* The plain ports need no --server: a load tool of another make may be all that is wanted. */
 static int run_server(const struct options *options) {
     const struct perf_server_options server = {
         .port = options->server ? options->port : 0,
@@ -130,6 +131,7 @@ int main(int argc, char **argv) {
                               .request_bytes = 1,
                               .response_bytes = 1};
     const int first = common_parse(&program, &config, &options, argc, argv);
+    /* What is asked for decides which side we are. */
     const bool serves = options.server || options.discard != 0 || options.source != 0 || options.echo != 0;
     if (serves ? argc != first : argc - first != 1) {
         common_usage("%s", serves ? "a server has no operands" : "give one host, or --server");

@@ -5,6 +5,7 @@
 
 #define VERSION 1
 
+/* Network order, byte by byte: no struct is laid over the wire, so neither padding nor byte order matter. */
 static void put(uint8_t *at, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
         at[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));

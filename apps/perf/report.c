@@ -12,6 +12,7 @@ uint64_t perf_report_cpu_us(void) {
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* Decimal units, as networks are sold. */
 static double gbit_per_s(uint64_t bytes, uint64_t us) {
     return us == 0 ? 0 : (double)bytes * 8 / (double)us / 1e3;
 }
@@ -50,6 +51,8 @@ void perf_report_summary(const struct perf_summary *summary) {
     printf("cpu      %.0f %% of one core, here\n", cpu_percent(summary));
 }
 
+/* One line, so that a script can take the last one of the output. Rates are there for people: bytes and seconds are
+ * what was measured. */
 void perf_report_json(const struct perf_summary *summary) {
     printf("{\"test\":\"%s\",\"parallel\":%u,\"seconds\":%.6f,\"bytes\":%" PRIu64
            ",\"gbit_per_s\":%.6f,\"cpu_percent\":%.1f",

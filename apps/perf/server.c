@@ -21,6 +21,7 @@ struct server {
     unsigned running; /* threads */
 };
 
+/* What a thread needs to begin; it frees it. */
 struct job {
     struct server *server;
     enum service service;
@@ -72,6 +73,7 @@ static int serve(struct server *server, enum service service, int fd, char *buff
     }
 }
 
+/* Bulk needs no TCP_NODELAY and is not hurt by it; transactions would wait for delayed ACKs without. */
 static void *run_job(void *ctx) {
     struct job job = *(struct job *)ctx;
     struct server *server = job.server;

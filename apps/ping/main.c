@@ -81,6 +81,7 @@ static int open_socket(const struct options *options, const struct sockaddr_in *
 
 /* Sends the next request. -1 after printing why, if there is no sense in going on. */
 static int send_request(struct ping *ping) {
+    /* 16 bits: after 65536 requests numbers come again, when no answer to the first can still be on its way. */
     const uint16_t sequence = (uint16_t)(ping->stats.sent + 1);
     ping_request(ping->message, sequence, ping->options.payload_bytes);
     ping_stats_sent(&ping->stats, sequence, common_now_us());
@@ -135,6 +136,7 @@ static bool take_answer(struct ping *ping) {
                              .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof control};
+    /* recvmsg rather than recv: the time to live comes as a control message. */
     const ssize_t n = tapir_recvmsg(ping->fd, &message, 0);
     if (n < 0) {
         return false;
@@ -218,6 +220,7 @@ static int collect(struct ping *ping, uint64_t until_us) {
         const uint64_t now_us = common_now_us();
         const uint64_t before = ping->stats.received;
         struct pollfd ready = {.fd = ping->fd, .events = POLLIN};
+        /* Rounded up: to wake a moment early would mean to poll in a circle until the time has come. */
         const int wait_ms = until_us > now_us ? (int)((until_us - now_us + 999) / 1000) : 0;
         if (tapir_poll(&ready, 1, wait_ms) < 0 && errno != EINTR) {
             common_say("poll: %s", strerror(errno));
@@ -255,6 +258,7 @@ static int run(struct ping *ping) {
         if (send_request(ping) != 0) {
             return -1;
         }
+        /* From the last due time, not from now: so the pace does not drift. */
         next_us = ping->options.flood ? common_now_us() + 10000 : next_us + ping->options.interval_us;
         const bool last = ping->options.count != 0 && ping->stats.sent >= ping->options.count;
         if (!last && collect(ping, next_us) != 0) {
