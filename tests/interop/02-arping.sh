@@ -1,0 +1,27 @@
+#!/bin/bash
+# ARP: the stack answers for its address alone, and notices who else claims it.
+# shellcheck source=tests/interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tap tap0 10.0.0.1/24
+serve echo echo --mac 02:00:00:00:00:42
+must "arping" arping -q -c 3 -W 0.01 -i tap0 10.0.0.2
+must "arping's answer" arping -r -c 1 -i tap0 10.0.0.2
+says "^02:00:00:00:00:42$"
+fails 1 "arping an address of nobody" arping -q -c 1 -w 1 -i tap0 10.0.0.3
+must "a question without a sender, as probes have it" arping -0 -r -c 1 -i tap0 10.0.0.2
+says "^02:00:00:00:00:42$"
+
+# The kernel looks the stack up, forgets it and looks it up again.
+must "ping" ping -q -c 1 -W 5 10.0.0.2
+must "forgetting" ip neigh flush dev tap0
+must "ping again" ping -q -c 1 -W 5 10.0.0.2
+must "the kernel's neighbours" ip neigh show 10.0.0.2 dev tap0
+says "lladdr 02:00:00:00:00:42"
+
+# Its MAC address may change under way: a new program comes with another one.
+stop echo
+serve echo echo --mac 02:00:00:00:00:43
+must "ping of the new one" ping -q -c 3 -l 3 10.0.0.2
+says "3 received"
+the_end
