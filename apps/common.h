@@ -32,7 +32,6 @@ struct common_program {
 int common_parse(const struct common_program *program, struct tapir_config *config, void *ctx, int argc, char **argv);
 
 /* Brings the stack up, and makes SIGINT and SIGTERM end blocked calls with EINTR and set common_stopped.
- * SIGPIPE stays as it is; sockets are written to with MSG_NOSIGNAL.
  * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.
  * 0, or -1 after printing why. */
 int common_start(const struct tapir_config *config);
