@@ -21,12 +21,17 @@ static inline void list_push_back(struct list *head, struct list *node) {
     head->prev = node;
 }
 
+/* Removes a node that is in a list. */
+static inline void list_unlink(struct list *node) {
+    node->next->prev = node->prev;
+    node->prev->next = node->next;
+    node->next = node->prev = NULL;
+}
+
 /* Removes the node if it is in a list. */
 static inline void list_remove(struct list *node) {
     if (list_linked(node)) {
-        node->next->prev = node->prev;
-        node->prev->next = node->next;
-        node->next = node->prev = NULL;
+        list_unlink(node);
     }
 }
 

@@ -198,6 +198,6 @@ int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t 
     struct call_watch call;
     sockets_wait_watch(&call, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP, &waiter);
     int result = sockets_wait_run(&waiter, deadline_us);
-    list_remove(&call.watch.node);
+    list_unlink(&call.watch.node);
     return descriptor->closed ? -EBADF : result;
 }
