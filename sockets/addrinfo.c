@@ -61,7 +61,8 @@ static int find_service(const char *service, const struct kind *kind, bool numer
 
 static struct addrinfo *make_result(const struct kind *kind, int protocol, struct in_addr address, int port,
                                     const char *name) {
-    struct result *result = calloc(1, sizeof *result + (name == NULL ? 0 : strlen(name) + 1));
+    size_t name_size = name == NULL ? 0 : strlen(name) + 1;
+    struct result *result = calloc(1, sizeof *result + name_size);
     if (result == NULL) {
         return NULL;
     }
@@ -72,7 +73,7 @@ static struct addrinfo *make_result(const struct kind *kind, int protocol, struc
                                      .ai_addrlen = sizeof result->address,
                                      .ai_addr = (struct sockaddr *)&result->address};
     if (name != NULL) {
-        strcpy(result->name, name);
+        memcpy(result->name, name, name_size);
         result->info.ai_canonname = result->name;
     }
     return &result->info;

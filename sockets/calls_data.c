@@ -123,33 +123,50 @@ static bool may_go_on(const struct descriptor *descriptor, int flags) {
     return at_mark == 0 && (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ends) == 0;
 }
 
-/* recv of a stream: until `target` bytes are there. */
+/* What a stream's recv is after, and what it has. */
+struct gathering {
+    struct tapir_msg *msg;
+    struct tapir_iovec *iov;
+    int flags;
+    size_t wanted, target, got; /* bytes: the room, what is enough, what is there */
+    bool over;
+};
+
+/* One attempt: 0, -EAGAIN (there is no more now), or another -errno. */
+static int gather(struct descriptor *descriptor, struct gathering *gathering) {
+    bool peek = (gathering->flags & MSG_PEEK) != 0;
+    int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
+                                     stack_flags(gathering->flags), sockets_drive_now());
+    if (result < 0) {
+        gathering->over = result == -EAGAIN && gathering->wanted == 0;
+        return gathering->over ? 0 : (int)result;
+    }
+    gathering->got = (peek ? 0 : gathering->got) + (size_t)result;
+    gathering->over = result == 0 || gathering->got >= gathering->target || (gathering->flags & MSG_OOB) != 0 ||
+                      !may_go_on(descriptor, gathering->flags);
+    if (!peek) {
+        gathering->iov = advance(gathering->msg, gathering->iov, (size_t)result);
+    }
+    return peek && !gathering->over ? -EAGAIN : 0;
+}
+
 static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
                            struct patience *patience) {
-    size_t wanted = bytes_of(iov, msg->iov_count), got = 0;
+    struct gathering gathering = {.msg = msg, .iov = iov, .flags = flags, .wanted = bytes_of(iov, msg->iov_count)};
     size_t low = (size_t)descriptor->recv_low_bytes;
-    size_t target = (flags & MSG_WAITALL) != 0 || wanted < low ? wanted : low;
-    uint32_t events = target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
-    bool peek = (flags & MSG_PEEK) != 0;
-    for (;;) {
-        int64_t result =
-            tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
-        if (result >= 0) {
-            got = peek ? (size_t)result : got + (size_t)result;
-            if (result == 0 || got >= target || (flags & MSG_OOB) != 0 || !may_go_on(descriptor, flags)) {
-                return (int64_t)got;
-            }
-            iov = peek ? iov : advance(msg, iov, (size_t)result);
-        } else if (result != -EAGAIN || wanted == 0) {
-            return got > 0 || result == -EAGAIN ? (int64_t)got : result;
+    gathering.target = (flags & MSG_WAITALL) != 0 || gathering.wanted < low ? gathering.wanted : low;
+    uint32_t events = gathering.target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
+    while (!gathering.over) {
+        int error = gather(descriptor, &gathering);
+        if (error == -EAGAIN) {
+            error = be_patient(patience, descriptor, events);
+            gathering.over = gathering.got > 0 && !may_go_on(descriptor, flags);
         }
-        if (result < 0 || peek) { /* there is no more now */
-            int error = be_patient(patience, descriptor, events);
-            if (error != 0 || (got > 0 && !may_go_on(descriptor, flags))) {
-                return got > 0 ? (int64_t)got : error;
-            }
+        if (error != 0) {
+            return gathering.got > 0 ? (int64_t)gathering.got : error;
         }
     }
+    return (int64_t)gathering.got;
 }
 
 static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags,

@@ -1,6 +1,7 @@
 /* The stack of the process: brought up from a configuration or the environment, and taken down. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,18 +80,20 @@ static bool read_address(const char *text, struct tapir_addr *address, unsigned 
     return true;
 }
 
+/* Six pairs of hexadecimal digits with colons between; not a group address. */
 static bool read_mac(const char *text, uint8_t mac[6]) {
-    unsigned byte[6];
-    int read = 0;
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4], &byte[5], &read) !=
-            6 ||
-        text[read] != '\0' || (byte[0] & 1) != 0) {
+    char pair[3] = "";
+    if (strlen(text) != sizeof "02:00:00:00:00:02" - 1) {
         return false;
     }
-    for (int i = 0; i < 6; i++) {
-        mac[i] = (uint8_t)byte[i];
+    for (int i = 0; i < 6; i++, text += 3) {
+        memcpy(pair, text, 2);
+        if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]) || text[2] != (i < 5 ? ':' : '\0')) {
+            return false;
+        }
+        mac[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
-    return true;
+    return (mac[0] & 1) == 0;
 }
 
 /* A locally administered address that is the same each time, so that the neighbours' caches stay right: a hash (FNV-1a)

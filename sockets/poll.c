@@ -71,12 +71,12 @@ static void unwatch_all(struct view *view) {
     }
 }
 
-static short socket_events(const struct descriptor *descriptor, short wanted) {
+static uint32_t socket_events(const struct descriptor *descriptor, short wanted) {
     if (descriptor->closed) {
         return POLLNVAL;
     }
     uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_drive_host.stack, descriptor->sock));
-    return (short)(events & ((uint16_t)wanted | POLLERR | POLLHUP));
+    return events & ((uint16_t)wanted | POLLERR | POLLHUP);
 }
 
 /* Fills in revents. How many have some, or -errno of the kernel's poll. */
@@ -87,9 +87,11 @@ static int collect(struct view *view) {
     }
     for (nfds_t i = 0; i < view->count; i++) {
         const struct descriptor *descriptor = view->watches[i].watch.descriptor;
-        view->fds[i].revents = descriptor != NULL        ? socket_events(descriptor, view->fds[i].events)
-                               : view->kernel[i].fd >= 0 ? view->kernel[i].revents
-                                                         : 0;
+        if (descriptor != NULL) {
+            view->fds[i].revents = (short)socket_events(descriptor, view->fds[i].events);
+        } else {
+            view->fds[i].revents = (short)(view->kernel[i].fd < 0 ? 0 : view->kernel[i].revents);
+        }
         ready += view->fds[i].revents != 0;
     }
     return ready;

@@ -12,7 +12,8 @@
  * Signals: as signal(7) has it for Linux. A blocked call ends with EINTR after a handler without SA_RESTART and goes
  * on after one with it; with SO_RCVTIMEO or SO_SNDTIMEO set, and in poll, select and epoll_wait, it always ends
  * with EINTR. Where handlers of both kinds are installed and it cannot be told which one ran, it is EINTR. Calls on
- * kernel descriptors may be made in a signal handler, calls on the stack's sockets may not.
+ * kernel descriptors may be made in a signal handler, calls on the stack's sockets may not, and a handler must not
+ * longjmp out of one. Calls are no cancellation points.
  *
  * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF; calls
  * on kernel descriptors work. exec: the sockets end with the process.
@@ -80,10 +81,10 @@ TAPIR_API void tapir_unlock(void);
 
 /* --- sockets: AF_INET; SOCK_STREAM, SOCK_DGRAM (UDP, or ping with IPPROTO_ICMP), SOCK_RAW --- */
 
-/* The first tapir_socket of a process whose stack is not up brings it up from the environment: TAPIR_TAP and
- * TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU, TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and
- * TAPIR_TRACE (any value but "0": a line an event on stderr); it is taken down at exit. ENETDOWN and a line on
- * stderr if that cannot be done. */
+/* AF_UNIX is passed on to the kernel. The first tapir_socket (or tapir_epoll_create1) of a process whose stack is not
+ * up brings it up from the environment: TAPIR_TAP and TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU,
+ * TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and TAPIR_TRACE (any value but "0": a line an event on stderr); it is taken
+ * down at exit. ENETDOWN and a line on stderr if that cannot be done. */
 TAPIR_API int tapir_socket(int domain, int type, int protocol);
 TAPIR_API int tapir_bind(int fd, const struct sockaddr *address, socklen_t size);
 TAPIR_API int tapir_listen(int fd, int backlog);
@@ -95,8 +96,10 @@ TAPIR_API int tapir_close(int fd);
 TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
-/* Flags: MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_OOB, MSG_NOSIGNAL, MSG_TRUNC, MSG_MORE, MSG_ERRQUEUE and
- * MSG_CMSG_CLOEXEC; any other: EOPNOTSUPP. */
+/* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE; of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
+ * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other:
+ * EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
+ * Interface numbers in them, and in options, are 1 for "lo" and 2 for the device. */
 TAPIR_API ssize_t tapir_send(int fd, const void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_recv(int fd, void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,

@@ -13,19 +13,23 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/posix
 build=${BUILD_DIR:-$root/build/posix}
 
+build_library() {
+    cmake -S "$root" -B "$build" -G Ninja -DTAPIR_TESTS=OFF -DTAPIR_APPS=OFF && ninja -C "$build" tapir_all
+}
+
 if [[ ${1:-} != --inside ]]; then
     if [[ ! -c /dev/net/tun ]] || ! unshare -rn true 2>/dev/null; then
         echo "tests/posix: skipped: needs /dev/net/tun and leave to make a network namespace"
         exit 77
     fi
     mkdir -p "$build/bin"
-    { cmake -S "$root" -B "$build" -G Ninja -DTAPIR_TESTS=OFF -DTAPIR_APPS=OFF && ninja -C "$build" tapir_all; } \
-        >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
+    build_library >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
+    read -ra libraries <<<"$(pkg-config --libs libpcap) -lpthread"
     for source in "$here"/*.c; do
         name=$(basename "$source" .c)
         cc -std=gnu17 -Wall -Wextra -Werror -O1 "$source" -lpthread -o "$build/bin/$name.kernel"
         cc -std=gnu17 -Wall -Wextra -Werror -O1 -I"$root/include" -include tapir/posix.h "$source" \
-            "$build/libtapir_all.a" $(pkg-config --libs libpcap) -lpthread -o "$build/bin/$name.tapir"
+            "$build/libtapir_all.a" "${libraries[@]}" -o "$build/bin/$name.tapir"
     done
     if [[ $(id -u) == 0 ]]; then
         exec unshare -n "$0" --inside
