@@ -42,8 +42,13 @@ static bool unwanted(const struct tcp_conn *c) {
     return c->orphan || (c->rd_shut && tcp_in(c, FIN_WAIT_1 | FIN_WAIT_2));
 }
 
-/* Room for this text? In-order data may push early data out; early data never does (S2, D10). */
+/* Room for this text? In-order data may push early data out; early data never does (S2, D10). In-order data ends
+ * at twice the window: only the rounding of scaled windows, a little at each ACK, ever brings a peer there (D5). */
 static bool make_room(struct tcp_conn *c, bool early) {
+    if (!early && tcp_reasm_ready_bytes(&c->rcv.queue) >= c->set.rcvbuf_bytes) {
+        COUNT(c->tcp->core, tcp_window_full);
+        return false;
+    }
     if (c->rcv.queue.true_bytes <= c->set.rcvbuf_bytes) {
         return true;
     }
@@ -107,7 +112,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     bool gap_before = c->rcv.queue.early.root != NULL;
     uint64_t next_before = c->rcv.queue.next;
     if (!make_room(c, early)) {
-        return (struct tcp_judgement){TCP_DROP_ACK, "out-of-order queue full"};
+        return (struct tcp_judgement){TCP_DROP_ACK, "receive queue full"};
     }
     struct reasm_result result = insert(c, seg, offset);
     report(c, &result);
@@ -128,6 +133,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
     case REASM_NO_MEMORY:
+        tcp_sack_forget(&c->rcv.sack); /* what the segment was to replace may be gone */
         break;
     }
     COUNT(c->tcp->core, tcp_rcv_memory);
