@@ -26,7 +26,7 @@
 #define BENCH_OTHER_IPV4 IPV4(10, 0, 0, 7) /* on the link too, and answered for by the peer */
 #define BENCH_OUR_PORT 4000
 #define BENCH_PEER_PORT 7000
-#define BENCH_HEARD_MAX 8192
+#define BENCH_HEARD_MAX 4096
 #define BENCH_SHUT (-1) /* as a window: zero */
 #define MS 1000ULL
 #define SECOND 1000000ULL
@@ -106,7 +106,7 @@ struct tcp_bench {
     bool deaf_arp;          /* the peer answers no ARP request */
     uint64_t written, read; /* bytes of the two patterns so far */
 
-    struct tcp_bench_heard heard[BENCH_HEARD_MAX];
+    struct tcp_bench_heard *heard; /* BENCH_HEARD_MAX of them */
     unsigned heard_count, heard_next;
     unsigned icmp_heard;                       /* ICMP messages that the stack sent */
     uint8_t arrows[64][TAPIR_TCP_CLOSING + 1]; /* taken: by row of tcp_state_arrows and from-state */
