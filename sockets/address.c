@@ -4,6 +4,7 @@
 
 #include "internal.h"
 
+/* ::ffff:a.b.c.d: the stack has one form for both families. */
 struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4) {
     struct tapir_addr addr = {.b = {[10] = 0xff, [11] = 0xff}};
     memcpy(addr.b + 12, &ipv4.s_addr, 4);
@@ -16,6 +17,7 @@ struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr) {
     return ipv4;
 }
 
+/* Copied out first: the caller's memory need not be aligned for the struct. */
 int sockets_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint) {
     struct sockaddr_in in;
     if (address == NULL) {

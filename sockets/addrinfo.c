@@ -1,4 +1,8 @@
-/* tapir_getaddrinfo: numeric hosts and services, and what needs no name server. */
+/* tapir_getaddrinfo: numeric hosts and services, and what needs no name server.
+ *
+ * The C library's own would do for numbers, but it would ask the host's name servers about names, past the stack,
+ * and offer IPv6 addresses that no socket here can use.
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -79,6 +83,7 @@ static struct addrinfo *make_result(const struct kind *kind, int protocol, struc
     return &result->info;
 }
 
+/* A protocol asked for must be the type's, but for those types that carry others: raw, and ping over SOCK_DGRAM. */
 static bool kind_wanted(const struct kind *kind, const struct addrinfo *hints) {
     bool any_protocol = hints->ai_protocol == 0 || kind->type == SOCK_RAW ||
                         (kind->type == SOCK_DGRAM && hints->ai_protocol == IPPROTO_ICMP);
@@ -96,6 +101,7 @@ static int check_hints(const char *host, const char *service, const struct addri
     return host == NULL && service == NULL ? EAI_NONAME : 0;
 }
 
+/* A service that one of the types does not have leaves that type out; that none has it is an error. */
 int tapir_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
     static const struct addrinfo no_hints;
     struct in_addr address;

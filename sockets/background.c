@@ -19,6 +19,7 @@ static pthread_t thread;
 static bool asleep;   /* until it is nudged */
 static bool stopping; /* set with the lock held */
 
+/* Leading or napping, it sleeps on the same eventfd. */
 static void wake_thread(void) {
     static const uint64_t one = 1;
     (void)!write(sockets_background.wake_fd, &one, sizeof one);
@@ -44,6 +45,8 @@ static void nap(bool until_nudged) {
     asleep = false;
 }
 
+/* `seen` counts the times that callers have led: unchanged over a nap, it says that none came (and nobody leads: take
+ * over) or that one has been in all the time (sleep till it leaves). */
 static void *background_main(void *unused) {
     (void)unused;
     sockets_drive_lock();

@@ -1,4 +1,8 @@
-/* fcntl and ioctl. */
+/* fcntl and ioctl.
+ *
+ * Both take a last argument that may be an int, a pointer or nothing. As in the C library it is fetched as a pointer,
+ * which on Linux's calling conventions is right for all three, and passed on to the kernel unread.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -49,6 +53,7 @@ int tapir_fcntl(int fd, int command, ...) {
     return (int)sockets_result(result);
 }
 
+/* What a socket of this type does not count is, for ioctl, a request that it does not know. */
 static int get_count(struct descriptor *descriptor, enum tapir_sock_opt option, int *count) {
     int64_t value = 0;
     if (count == NULL) {

@@ -1,4 +1,10 @@
-/* Moving data: send, recv, sendto, recvfrom, read, write, readv, writev, and when they block. */
+/* Moving data: send, recv, sendto, recvfrom, read, write, readv, writev, and when they block.
+ *
+ * All of them end in sockets_calls_data_send or _recv: try; if it would block, wait for news of the socket and try
+ * again. A stream's send goes on until everything is queued, its recv until the target is met (one byte, SO_RCVLOWAT,
+ * or all with MSG_WAITALL); whatever stops them once some bytes have moved, these are the result, and the error is
+ * left for the next call. A datagram moves whole or not at all.
+ */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <signal.h>
@@ -38,6 +44,7 @@ int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool dis
     return 0;
 }
 
+/* Cannot overflow: sockets_calls_data_pieces has cut the sum. */
 static size_t bytes_of(const struct tapir_iovec *iov, size_t count) {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -214,6 +221,7 @@ static int one_piece(const void *data, size_t size, bool discard, struct tapir_i
     return sockets_calls_data_pieces(&piece, 1, discard, iov);
 }
 
+/* Errors in Linux's order: the descriptor, the memory, the address, then the flags and the state. */
 static ssize_t send_one(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                         socklen_t address_size) {
     struct tapir_iovec iov;
@@ -305,6 +313,7 @@ ssize_t tapir_read(int fd, void *data, size_t size) {
     return size == 0 ? move_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL);
 }
 
+/* Whether no piece has a byte; any doubt about the pieces themselves is left to those who read them. */
 static bool nothing_in(const struct iovec *pieces, int count) {
     size_t bits = 0;
     for (int i = 0; pieces != NULL && i < count; i++) {

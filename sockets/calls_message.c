@@ -1,4 +1,9 @@
-/* sendmsg and recvmsg: several pieces, addresses and control messages. */
+/* sendmsg and recvmsg: several pieces, addresses and control messages.
+ *
+ * Control messages are those of IPPROTO_IP (ip(7)). On sending they override the socket's settings for one datagram. On
+ * receiving they tell about it what the socket was asked to tell: IP_PKTINFO, IP_RECVTTL, IP_RECVTOS; and, with
+ * MSG_ERRQUEUE, which error came back and from whom (IP_RECVERR).
+ */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <string.h>
@@ -10,6 +15,7 @@
 
 /* --- control messages to send --- */
 
+/* The interface to leave by and the source address, each only if given. */
 static int take_pktinfo(const struct cmsghdr *control, struct tapir_msg *msg) {
     struct in_pktinfo info;
     if (control->cmsg_len != CMSG_LEN(sizeof info)) {
@@ -78,6 +84,7 @@ static int take_controls(const struct msghdr *message, struct tapir_msg *msg) {
     return 0;
 }
 
+/* IOV_MAX pieces on the stack are 16 KiB, of which only those in use are touched. */
 static int64_t send_message(struct descriptor *descriptor, const struct msghdr *message, int flags) {
     struct tapir_iovec iov[IOV_MAX];
     bool stream = descriptor->type == SOCK_STREAM;
@@ -140,6 +147,7 @@ static void put_control(struct control_room *room, int type, const void *data, s
     room->left -= space;
 }
 
+/* Linux puts the offender's address behind the report (SO_EE_OFFENDER); a local error has none. */
 static void put_error(struct control_room *room, const struct tapir_sock_error *error) {
     struct {
         struct sock_extended_err err;
@@ -182,6 +190,7 @@ static int message_flags(uint32_t flags) {
            ((flags & TAPIR_MSG_ERRQUEUE) != 0 ? MSG_ERRQUEUE : 0);
 }
 
+/* Nothing of the message's header is changed by a call that fails. */
 static int64_t receive_message(struct descriptor *descriptor, struct msghdr *message, int flags) {
     struct tapir_iovec iov[IOV_MAX];
     if (message->msg_iovlen > IOV_MAX) {

@@ -1,4 +1,8 @@
-/* Making sockets and their ends: socket, bind, listen, accept, connect, shutdown, close, and the two names. */
+/* Making sockets and their ends: socket, bind, listen, accept, connect, shutdown, close, and the two names.
+ *
+ * Each call has the same form: a descriptor of the kernel's is passed on; else enter (lock, find), do it in the stack,
+ * leave (send what it caused, unlock), and turn the result into errno.
+ */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/types.h>
@@ -44,6 +48,7 @@ static int install(int fd, tapir_sock sock, int type, int flags) {
     return fd;
 }
 
+/* The number first: EMFILE shall leave nothing behind in the stack. */
 static int open_socket(enum tapir_sock_type kind, int type, int protocol, int flags) {
     tapir_sock sock;
     int fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
@@ -144,6 +149,7 @@ static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, 
     return install(fd, child, SOCK_STREAM, flags);
 }
 
+/* Several threads may wait for one connection: those that come too late wait on, within the same deadline. */
 static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     uint64_t deadline_us = 0;
     int result = accept_now(listener, peer, flags);
@@ -163,6 +169,7 @@ static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *p
     return result;
 }
 
+/* Flags are the child's own: Linux inherits none from the listener. */
 int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     struct tapir_endpoint peer;
     if (!sockets_descriptors_ours(fd)) {
@@ -257,6 +264,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
 
 /* --- shutdown and close --- */
 
+/* Blocked calls of other threads are told at once; the stack's own news may wait for the peer. */
 int tapir_shutdown(int fd, int how) {
     if (!sockets_descriptors_ours(fd)) {
         return shutdown(fd, how);
@@ -305,6 +313,7 @@ static void linger(struct descriptor *descriptor) {
     }
 }
 
+/* A lingering close can be overtaken by another thread's: then it has nothing left to do. */
 int tapir_close(int fd) {
     if (!sockets_descriptors_ours(fd)) {
         return close(fd);
@@ -326,6 +335,7 @@ int tapir_close(int fd) {
 
 /* --- names --- */
 
+/* tapir_sock_local and tapir_sock_peer alike. */
 static int name_of(int fd, struct sockaddr *address, socklen_t *size,
                    int (*get)(struct tapir_stack *, tapir_sock, struct tapir_endpoint *)) {
     struct tapir_endpoint endpoint = {0};

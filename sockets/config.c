@@ -1,4 +1,9 @@
-/* The stack of the process: brought up from a configuration or the environment, and taken down. */
+/* The stack of the process: brought up from a configuration or the environment, and taken down.
+ *
+ * Up: read the configuration into a plan, open the device, then build everything under the lock, so that other threads
+ * see all of it or nothing. Down: close the door to new calls, close every socket, wait for the calls inside to end,
+ * end the background thread, give what the peers are still owed a moment to leave, and free it all.
+ */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -112,6 +117,7 @@ static void derive_mac(const char *device, const char *address, uint8_t mac[6]) 
     }
 }
 
+/* Everything that can be wrong with the words of a configuration is found here, before anything is made. */
 static int make_plan(const struct tapir_device *device, const struct tapir_config *config, struct plan *plan,
                      char *error, size_t size) {
     struct in_addr gateway;
@@ -172,6 +178,7 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
                : explain(error, size, result, "gateway %s is not in the network of our address", config->gateway);
 }
 
+/* From any state of construction back to none. The device is the caller's. */
 static void undo(void) {
     sockets_drive_destroy();
     if (HOST->stack != NULL) {
@@ -258,6 +265,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
 
 /* --- up, over a TAP --- */
 
+/* The TAP, with a recorder around it if a pcap file is wanted. */
 static struct tapir_device *open_device(const struct tapir_config *config, char *error, size_t size) {
     struct tapir_tap_config tap = {.name = config->tap,
                                    .fd = config->tap_fd,
@@ -313,6 +321,7 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
 
 /* --- up, from the environment --- */
 
+/* For programs that know nothing of the stack: there is nobody to take a sentence, so it goes to stderr. */
 static int up_from_environment(void) {
     char error[256];
     const char *mtu = getenv("TAPIR_MTU"), *traced = getenv("TAPIR_TRACE");
@@ -361,6 +370,7 @@ int sockets_config_ensure(void) {
 
 /* --- down, and the lock for others --- */
 
+/* Over the loopback alone there is no peer to be polite to. */
 static bool all_finished(void) { return HOST->device == NULL || tapir_stack_unfinished(HOST->stack) == 0; }
 
 static void close_all(void) {

@@ -13,6 +13,7 @@
 
 #include "internal.h"
 
+/* The lock guards every change of what follows; only find and ours are called without it. */
 #define CHUNK_SLOTS 1024
 #define CHUNKS 1024 /* 2^20 numbers, the kernel's default fs.nr_open */
 #define BUCKETS_FIRST 256
@@ -27,6 +28,7 @@ static int placeholder = -1;
 static struct descriptor **buckets; /* by socket handle, chained */
 static size_t bucket_count, attached_count;
 
+/* NULL: no descriptor near this number was ever ours. */
 static _Atomic(struct descriptor *) *slot_of(int fd) {
     if (fd < 0 || fd >= CHUNKS * CHUNK_SLOTS) {
         return NULL;
@@ -59,6 +61,7 @@ struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, 
     return NULL;
 }
 
+/* The call may have read or written the socket empty or full: what shows its readiness outside is put right. */
 void sockets_descriptors_leave(struct descriptor *descriptor) {
     sockets_pollfd_update(descriptor);
     sockets_epoll_update(descriptor);
@@ -66,6 +69,7 @@ void sockets_descriptors_leave(struct descriptor *descriptor) {
     sockets_drive_leave();
 }
 
+/* F_DUPFD gives the lowest free number, as POSIX wants of socket and accept, and heeds RLIMIT_NOFILE. */
 int sockets_descriptors_reserve(bool close_on_exec) {
     int fd = fcntl(placeholder, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
     return fd < 0 ? -errno : fd;
@@ -138,6 +142,7 @@ static void grow_buckets(void) {
     free(old);
 }
 
+/* News names a socket by its handle a million times a second: the way back to the descriptor is one probe. */
 void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock) {
     descriptor->sock = sock;
     if (++attached_count > bucket_count) {
@@ -166,6 +171,7 @@ struct descriptor *sockets_descriptors_by_sock(tapir_sock sock) {
 
 /* --- the end --- */
 
+/* Those inside a call on it are woken before the socket goes, and find `closed` set. */
 static void close_socket(struct descriptor *descriptor) {
     sockets_epoll_forget(descriptor);
     sockets_wait_notify(descriptor);
@@ -204,6 +210,7 @@ void sockets_descriptors_release(struct descriptor *descriptor) {
     }
 }
 
+/* Only tapir_down walks the table, so it need not be fast. */
 struct descriptor *sockets_descriptors_next(int *cursor) {
     while (*cursor < CHUNKS * CHUNK_SLOTS) {
         int fd = *cursor;

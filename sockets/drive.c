@@ -4,6 +4,17 @@
  * descriptors}. A blocked call leads if nobody does, and takes the lead from the background thread; from another
  * blocked call only if that one does nothing but wake this thread again and again (a thread blocked in accept, say,
  * in the way of one that serves a connection).
+ *
+ * A request and its answer, as the thread that serves it sees them: recv finds nothing, so the thread leads and sleeps
+ * in ppoll; the frame wakes it, is read, goes through the stack, and its news makes the thread's own waiter ready; it
+ * stops leading, copies its data and returns. send queues the answer and writes it to the device before it returns.
+ * No other thread has run, and no lock was waited for.
+ *
+ * Bulk, the same: a leader that has what it wants goes on reading while super-segments come (TAPIR_DRIVE_PROMPT_FRAMES
+ * of them), and what the stack owes for all of that, one ACK, is written at the end of the call.
+ *
+ * What makes two threads agree is the lock alone: any of them may read, tick and write at any time that it holds it. To
+ * lead means only to be the one that sleeps on the device and that others wake when an earlier deadline has come up.
  */
 #define _GNU_SOURCE
 #include <sys/eventfd.h>
@@ -24,6 +35,7 @@ struct host sockets_drive_host = {
 
 #define HOST (&sockets_drive_host)
 
+/* The one clock that the stack is driven by; read under the lock, so that its calls see it only go forward. */
 uint64_t sockets_drive_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -51,6 +63,7 @@ void sockets_drive_lock(void) {
 
 void sockets_drive_unlock(void) { pthread_mutex_unlock(&HOST->lock); }
 
+/* Between two frames: everything is in order then, and who waits may do what it likes to the stack. */
 static void give_way(void) {
     if (atomic_load_explicit(&HOST->contenders, memory_order_relaxed) > 0) {
         pthread_mutex_unlock(&HOST->lock);
@@ -58,6 +71,7 @@ static void give_way(void) {
     }
 }
 
+/* A forked child does not even try the lock: the thread that holds it may not exist there. */
 bool sockets_drive_enter(void) {
     if (atomic_load_explicit(&HOST->forked, memory_order_relaxed)) {
         return false;
@@ -81,6 +95,7 @@ void sockets_drive_leave(void) {
 
 /* --- in and out --- */
 
+/* A socket that nobody has a descriptor for any more (closed a moment ago) has no one to be told. */
 static void tell_news(void) {
     tapir_sock sock;
     while (tapir_sock_news(HOST->stack, &sock)) {
@@ -165,6 +180,7 @@ static bool write_frames(uint64_t now_us) {
     return HOST->device != NULL;
 }
 
+/* Timers, and the frames that sockets of this process send each other. */
 static void run_due(uint64_t now_us) {
     if (tapir_stack_deadline(HOST->stack) <= now_us) {
         tapir_stack_tick(HOST->stack, now_us);
@@ -172,6 +188,7 @@ static void run_due(uint64_t now_us) {
     tell_news();
 }
 
+/* Ends the leader's sleep so that it looks at its deadlines again. Once is enough: the mark says that it is awake. */
 static void kick(struct waiter *leader) {
     static const uint64_t one = 1;
     if (leader->place == WAIT_LEADING) {
@@ -180,6 +197,8 @@ static void kick(struct waiter *leader) {
     HOST->sleeping_until_us = 0;
 }
 
+/* A local connection makes rounds: a segment out is a segment in, is an ACK out. They are bounded, and what is left
+ * over is the leader's, or in a moment the background's. */
 bool sockets_drive_flush(void) {
     bool more = true;
     for (unsigned round = 0; more && round < TAPIR_DRIVE_ROUNDS; round++) {
@@ -220,6 +239,8 @@ void sockets_drive_relayed(const void *thread) {
     HOST->relay_thread = thread;
 }
 
+/* The background has an eventfd of its own; callers share two by turns, so that the kick for an evicted leader is
+ * not swallowed by its successor, who sleeps on the other. Hence only one may be on its way out at a time. */
 static void take_lead(struct waiter *waiter) {
     struct waiter *before = HOST->leader;
     if (before != NULL) {
@@ -239,6 +260,7 @@ static void take_lead(struct waiter *waiter) {
     }
 }
 
+/* Nobody is made to follow on: mostly this same thread leads again in a few microseconds, with the next call. */
 static void end_lead(struct waiter *waiter) {
     if (!waiter->evicted) {
         HOST->leader = NULL;
@@ -300,8 +322,8 @@ static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
     return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
 }
 
-/* Looks and sleeps in turn. The signal mask on return is the one on entry, unless the waiter was evicted: then *mask has
- * the caller's, and all signals are blocked. */
+/* Looks and sleeps in turn. The signal mask on return is the one on entry, unless the waiter was evicted: then *mask
+ * has the caller's, and all signals are blocked. */
 static int lead_until(struct waiter *waiter, uint64_t deadline_us, sigset_t *mask) {
     bool more, masked = false;
     int result = look(waiter, deadline_us, &more);
@@ -338,6 +360,7 @@ int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
     return waiter->woken ? 0 : result;
 }
 
+/* The peer's ACKs are no news to anybody, so it is asked now and then whether they have come. */
 void sockets_drive_drain(bool (*done)(void), uint64_t limit_us) {
     struct pollfd fds[WAIT_RESERVED_FDS];
     uint64_t end_us = sockets_wait_deadline(limit_us);

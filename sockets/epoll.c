@@ -44,6 +44,7 @@ struct epoll_call {
 
 /* --- items --- */
 
+/* What epoll_wait would tell of the item now; errors and hang-ups unasked. */
 static uint32_t events_of(const struct item *item) {
     if (item->disabled) {
         return 0;
@@ -111,6 +112,7 @@ static struct item *find_item(const struct epoll *epoll, const struct descriptor
     return NULL;
 }
 
+/* ADD and MOD alike: what is ready already counts as news, also for EPOLLET. */
 static void arm(struct item *item, const struct epoll_event *event) {
     item->event = *event;
     item->disabled = false;
@@ -127,6 +129,7 @@ static void remove_item(struct item *item) {
     free(item);
 }
 
+/* As Linux when the last reference to a file goes: it leaves all sets by itself. */
 void sockets_epoll_forget(struct descriptor *descriptor) {
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
@@ -241,6 +244,7 @@ static int make_inner(struct epoll *epoll) {
     return epoll->event >= 0 ? add_to_number(epoll, inner) : 0;
 }
 
+/* Without an inner set there is no kernel descriptor to change: the errors are told apart by hand. */
 static int control_kernel(struct epoll *epoll, int operation, int fd, struct epoll_event *event) {
     int error = operation == EPOLL_CTL_ADD ? make_inner(epoll) : 0;
     if (error != 0) {
@@ -358,6 +362,7 @@ static int collect(struct epoll *epoll, struct epoll_event *events, int count) {
     return filled + collect_kernel(epoll, events + filled, count - filled);
 }
 
+/* The inner set is one more descriptor to sleep on. */
 static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
     struct epoll_call call = {.node = {NULL, NULL}};
     sockets_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS);
@@ -368,6 +373,7 @@ static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
     return result;
 }
 
+/* An event may have gone to this call though it ended by timeout or signal, so it looks once more: none is lost. */
 static int wait_events(struct epoll *epoll, struct epoll_event *events, int count, uint64_t deadline_us) {
     const struct descriptor *descriptor = epoll->descriptor;
     (void)sockets_drive_refresh();

@@ -1,8 +1,8 @@
 /* What the files of this layer share: the one stack of the process, its descriptors, watches and waiting threads.
  *
- * One lock (sockets_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given back before
- * a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a `struct
- * waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
+ * One lock (sockets_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given
+ * back before a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a
+ * `struct waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
  * wake their waiters.
  *
  * Results are 0 or more, or a negative errno; only the public functions turn that into errno and -1.

@@ -1,4 +1,9 @@
-/* getsockopt and setsockopt: SOL_SOCKET and IPPROTO_TCP by a table, and what does not fit in it. */
+/* getsockopt and setsockopt: SOL_SOCKET and IPPROTO_TCP by a table, and what does not fit in it.
+ *
+ * Sizes, ranges and errors are Linux's, checked against it option by option (tests/unit/sockets/test_options.c). Where
+ * Linux keeps a value that means nothing to the socket (a TCP option that UDP would ignore, SO_NO_CHECK of a stream),
+ * the answer here is ENOPROTOOPT. The stack validates what only it can know; the table's ranges are those of the unit.
+ */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <net/if.h>
@@ -52,6 +57,7 @@ static const struct row rows[] = {
     {IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_OPT_USER_TIMEOUT_US, UNIT_MILLISECONDS, 0, INT_MAX},
 };
 
+/* Two dozen rows: options are not set at the rate of data. */
 static const struct row *find_row(int level, int name) {
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (rows[i].level == level && rows[i].name == name) {
@@ -121,6 +127,7 @@ static int set_linger(struct descriptor *descriptor, const void *value, socklen_
     return set_stack(descriptor, TAPIR_OPT_LINGER, linger.l_onoff != 0 ? seconds : -1);
 }
 
+/* A timeout of 0 with the option on is a reset at close, so off is its own value, -1. */
 static int get_linger(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t seconds = -1;
     int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
@@ -187,6 +194,7 @@ static int bind_to_device(struct descriptor *descriptor, const void *value, sock
     return set_stack(descriptor, TAPIR_OPT_NETIF, sockets_drive_host.netif);
 }
 
+/* Linux wants room for any name, even if the name is short or there is none. */
 static int bound_device(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
     int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
@@ -201,6 +209,7 @@ static int bound_device(struct descriptor *descriptor, void *value, socklen_t *s
     return *size < IFNAMSIZ ? -EINVAL : sockets_options_copy(name, strnlen(name, IFNAMSIZ - 1) + 1, value, size);
 }
 
+/* Linux looks at the size before the option: too small is EINVAL even for one that does not exist. */
 static int set_socket_option(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
     if (option == SO_BINDTODEVICE) {
@@ -293,6 +302,7 @@ static int64_t linger2_us(int seconds) {
     return (int64_t)(wanted < FIN_TIMEOUT_MAX_S ? wanted : FIN_TIMEOUT_MAX_S) * 1000000;
 }
 
+/* On other sockets the level does not exist. */
 static int set_tcp_option(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
     if (descriptor->type != SOCK_STREAM) {

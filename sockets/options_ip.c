@@ -1,4 +1,8 @@
-/* getsockopt and setsockopt of IPPROTO_IP: header fields, reports, and groups. */
+/* getsockopt and setsockopt of IPPROTO_IP: header fields, reports, and groups.
+ *
+ * Which control messages recvmsg makes is this layer's business and kept in the descriptor; everything else is the
+ * stack's. An interface is named by its address, as in BSD, or by its number (struct ip_mreqn), which wins.
+ */
 #define _GNU_SOURCE
 #include <string.h>
 
@@ -26,8 +30,8 @@ static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, 
 
 /* --- groups --- */
 
-/* The interface that a number and an address of ours name: 0 any, or -ENODEV, -EADDRNOTAVAIL. Groups on "lo" alone there
- * are none. */
+/* The interface that a number and an address of ours name: 0 any, or -ENODEV, -EADDRNOTAVAIL. Groups on "lo" alone
+ * there are none. */
 static int interface_of(int ifindex, struct in_addr address) {
     if (ifindex != 0) {
         int netif = ifindex - sockets_ifindex(0);
@@ -72,6 +76,7 @@ static int change_membership(struct descriptor *descriptor, bool join, const voi
                 : tapir_sock_leave(sockets_drive_host.stack, descriptor->sock, &group, netif, now_us);
 }
 
+/* Three forms, told apart by size: struct in_addr, ip_mreq, ip_mreqn. */
 static int set_multicast_interface(struct descriptor *descriptor, const void *value, socklen_t size) {
     struct ip_mreqn request = {0};
     if (descriptor->type == SOCK_STREAM || size < sizeof(struct in_addr)) {
@@ -110,11 +115,13 @@ static int set_wanted(struct descriptor *descriptor, bool *wanted, int number) {
     return 0;
 }
 
+/* 0 would be a datagram that no host may send (RFC 1122 3.2.1.7). */
 static int set_ttl(struct descriptor *descriptor, int number) {
     bool valid = number == -1 || (number >= 1 && number <= UINT8_MAX);
     return valid ? set_stack(descriptor, TAPIR_OPT_TTL, number) : -EINVAL;
 }
 
+/* 0 is legal here: it stays on this host. */
 static int set_multicast_ttl(struct descriptor *descriptor, int number) {
     if (descriptor->type == SOCK_STREAM || number < -1 || number > UINT8_MAX) {
         return -EINVAL;

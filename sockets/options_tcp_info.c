@@ -1,4 +1,8 @@
-/* TCP_INFO: the stack's figures in the kernel's struct tcp_info. */
+/* TCP_INFO: the stack's figures in the kernel's struct tcp_info.
+ *
+ * The struct has grown with the kernel, and a program's header may be older or newer: it is filled in the form of
+ * <linux/tcp.h> and cut to the caller's size. Fields without a counterpart here stay 0.
+ */
 #include <linux/tcp.h>
 
 #include "internal.h"
@@ -48,6 +52,7 @@ static void fill_times(struct tcp_info *out, const struct tapir_tcp_info *in, ui
     out->tcpi_last_ack_recv = age_ms(in->last_ack_recv_us, now_us);
 }
 
+/* State and congestion-avoidance state are numbered alike in the stack and in Linux. */
 static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_state = in->state;
     out->tcpi_ca_state = in->ca_state;

@@ -1,4 +1,9 @@
-/* poll over sockets of the stack and kernel descriptors together. */
+/* poll over sockets of the stack and kernel descriptors together.
+ *
+ * Sockets are watched; kernel descriptors are handed to the ppoll that this thread sleeps in anyway, as the leader or
+ * as a follower. Whatever ends the sleep, all of them are then looked at afresh, so that one call tells everything
+ * that is ready, and a wake-up for data that another thread took first just goes back to sleep.
+ */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +102,7 @@ static int collect(struct view *view) {
     return ready;
 }
 
+/* The last look after a timeout or signal is Linux's too: readiness beats both. */
 static int wait_and_collect(struct view *view, uint64_t deadline_us) {
     (void)sockets_drive_refresh();
     for (;;) {

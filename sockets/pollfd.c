@@ -25,6 +25,7 @@ static void show_readable(struct descriptor *descriptor, bool readable) {
     descriptor->pair_readable = readable;
 }
 
+/* A few writes fill the buffer, whatever the kernel made its minimum; as many reads empty it. */
 static void show_writable(struct descriptor *descriptor, bool writable) {
     static const char filling[FILL_BYTES];
     char drained[FILL_BYTES];
@@ -36,6 +37,7 @@ static void show_writable(struct descriptor *descriptor, bool writable) {
     descriptor->pair_writable = writable;
 }
 
+/* Called after everything that may change readiness; costs a system call only when it did. */
 void sockets_pollfd_update(struct descriptor *descriptor) {
     if (descriptor->pair_fd < 0 || descriptor->closed) {
         return;

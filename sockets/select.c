@@ -1,4 +1,7 @@
-/* select, in terms of poll. Descriptors are those below FD_SETSIZE. */
+/* select, in terms of poll. Descriptors are those below FD_SETSIZE.
+ *
+ * A call that fails leaves the sets alone.
+ */
 #define _GNU_SOURCE
 #include <sys/time.h>
 
@@ -53,6 +56,7 @@ static int keep_ready(const struct sets *sets, const struct pollfd *fds, nfds_t 
     return ready;
 }
 
+/* What poll tells of a number that is nothing, select refuses as a whole. */
 static int select_until(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     int result = sockets_poll_until(fds, count, deadline_us);
     for (nfds_t i = 0; result >= 0 && i < count; i++) {

@@ -314,6 +314,7 @@ static void add_connection_event(struct line *line, const struct tapir_event *ev
     }
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): written to through struct line
 int tapir_trace_format(const struct tapir_event *event, char *buf, size_t size) {
     struct line line = {.buf = buf, .size = size};
     add(&line, "%llu.%06llu ", (unsigned long long)(event->now_us / 1000000),

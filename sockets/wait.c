@@ -32,6 +32,7 @@ static struct timespec timespec_of(uint64_t us) {
 
 /* --- waking --- */
 
+/* The waiter lives on its thread's stack; it cannot go away here, as its thread needs the lock to return. */
 void sockets_wait_wake(struct waiter *waiter) {
     static const uint64_t one = 1;
     enum wait_place place = waiter->place;
@@ -48,6 +49,7 @@ void sockets_wait_wake(struct waiter *waiter) {
     }
 }
 
+/* A closed descriptor is ready for everything: whoever waits shall come and find out. */
 void sockets_wait_notify(struct descriptor *descriptor) {
     uint32_t ready = descriptor->closed ? UINT32_MAX : tapir_sock_ready(sockets_drive_host.stack, descriptor->sock);
     LIST_FOR_EACH(node, &descriptor->watches) {
@@ -60,6 +62,8 @@ void sockets_wait_notify(struct descriptor *descriptor) {
 
 /* --- sleeping --- */
 
+/* The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at again
+ * afterwards. */
 int sockets_wait_poll(struct waiter *waiter, uint64_t until_us, const sigset_t *mask) {
     uint64_t now_us = sockets_drive_now();
     struct timespec timeout = timespec_of(until_us > now_us ? until_us - now_us : 0);
@@ -83,8 +87,8 @@ static bool is_fault(int number) {
            number == SIGSYS || number == SIGABRT;
 }
 
-/* signal(7): SA_RESTART restarts the call. Which handler ran cannot be seen; but if every one installed has the flag, it
- * was one of those. */
+/* signal(7): SA_RESTART restarts the call. Which handler ran cannot be seen; but if every one installed has the flag,
+ * it was one of those. */
 static bool handlers_restart(void) {
     for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction action;
@@ -100,6 +104,8 @@ int sockets_wait_interrupted(const struct waiter *waiter) {
     return waiter->restartable && handlers_restart() ? 0 : -EINTR;
 }
 
+/* For a follower with kernel descriptors to watch, and for a leader that was evicted: its signals are blocked, and
+ * only ppoll can let them in and sleep in one step. */
 int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask) {
     int event = sockets_drive_event_get();
     int result = 0;
@@ -154,6 +160,7 @@ void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_coun
     *waiter = (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &thread_mark};
 }
 
+/* A follower sends what its call has caused so far: the leader may sleep for long. */
 int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
     if (waiter->woken) {
         return 0;
@@ -180,8 +187,9 @@ static void wake_call(struct watch *watch, uint32_t ready) {
     }
 }
 
-void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events,
-                        struct waiter *waiter) {
+/* Not inlined: gcc 12 would warn that the watch of a call outlives it, not seeing that the call takes it out. */
+__attribute__((noinline)) void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor,
+                                                  uint32_t events, struct waiter *waiter) {
     *call = (struct call_watch){
         .watch = {.descriptor = descriptor, .events = events, .notify = wake_call},
         .waiter = waiter,
