@@ -257,7 +257,8 @@ void sockets_background_stop(void);
 /* Reads a struct sockaddr_in: 0, -EFAULT, -EINVAL (size) or -EAFNOSUPPORT. */
 int sockets_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
 
-/* Writes a struct sockaddr_in, cut to *size, which becomes the true size. NULL address: nothing. 0, -EFAULT, -EINVAL. */
+/* Writes a struct sockaddr_in, cut to *size, which becomes the true size. NULL address: nothing.
+ * 0, -EFAULT or -EINVAL. */
 int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size);
 
 /* Between struct in_addr and the stack's form. */
@@ -267,7 +268,8 @@ struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 /* --- calls_data.c --- */
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
- * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, -EOPNOTSUPP (flags). */
+ * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, or -EOPNOTSUPP for
+ * the flags. */
 int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags);
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
