@@ -44,10 +44,11 @@ static void at_listener(struct tcp_listener *l, struct tcp_segment *seg, uint64_
         return;
     }
     if (tcp_segment_has(seg, WIRE_TCP_ACK)) {
-        struct tcp_conn *c = tcp_segment_has(seg, WIRE_TCP_SYN) ? NULL : tcp_listen_cookie_ack(l, seg, now_us);
-        if (c == NULL) {
+        struct tcp_conn *c = NULL;
+        bool cookie = !tcp_segment_has(seg, WIRE_TCP_SYN) && tcp_listen_cookie_ack(l, seg, &c, now_us);
+        if (!cookie) {
             at_nobody(l->tcp, seg, now_us);
-        } else {
+        } else if (c != NULL) {
             at_connection(c, seg, now_us);
         }
         return;

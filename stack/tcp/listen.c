@@ -269,20 +269,23 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     return complete(half, seg, now_us);
 }
 
-struct tcp_conn *tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg, uint64_t now_us) {
+bool tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg, struct tcp_conn **c,
+                           uint64_t now_us) {
     struct tcp_half half;
     struct core *core = l->tcp->core;
+    *c = NULL;
     if (!tcp_cookie_check(l, seg, &half, now_us)) {
-        return NULL;
+        return false;
     }
-    if (tcp_listen_full(l)) {
+    if (tcp_listen_full(l)) { /* D4: no reset; the client sends its text again */
         COUNT(core, tcp_accept_full);
-        return NULL;
+        tcp_trace_in(core, NULL, seg, true, "accept queue full", now_us);
+        return true;
     }
-    struct tcp_conn *c = tcp_listen_promote(&half, now_us);
-    if (c != NULL) {
-        c->cookie = true;
+    *c = tcp_listen_promote(&half, now_us);
+    if (*c != NULL) {
+        (*c)->cookie = true;
         COUNT(core, tcp_cookie_good);
     }
-    return c;
+    return true;
 }

@@ -54,8 +54,9 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
  * segment is to be processed as in SYN-RECEIVED. */
 struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp_segment *seg, uint64_t now_us);
 
-/* An ACK for a listener with no record: the connection if it is a good cookie; else NULL. */
-struct tcp_conn *tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg, uint64_t now_us);
+/* An ACK for a listener with no record: true if it is a good cookie. *c is the connection then, on which the
+ * segment is to be processed; NULL: the accept queue is full or memory short, and the segment is dropped. */
+bool tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg, struct tcp_conn **c, uint64_t now_us);
 
 /* The timestamp to send for a record. */
 uint32_t tcp_listen_half_tsval(const struct tcp_half *half, uint64_t now_us);

@@ -5,6 +5,7 @@
 #include "tcp/window.h"
 
 #define HEADER_AT 128           /* where the TCP header starts in tapir_out.room: IP and Ethernet go before it */
+#define SACK_TEXT_MIN 12        /* a segment's MSS beyond this may go to SACK blocks: 4 bytes of option, 8 of text */
 #define MSS_CHECK_US 1000000ULL /* how often a learnt path MTU is looked up again */
 
 /* A segment in the making. */
@@ -33,8 +34,10 @@ static uint16_t offer_window(struct tcp_conn *c, bool syn) {
 
 static void add_sack(struct tcp_conn *c, struct wire_tcp_options *options) {
     struct sack_block blocks[SACK_BLOCKS];
-    uint8_t room = c->ts.ok ? 3 : 4; /* 40 bytes of options, 12 for timestamps, 2 + 8n for blocks */
-    uint8_t count = tcp_sack_report(&c->rcv.sack, blocks, room);
+    /* 40 bytes of options, 12 for timestamps, 2 + 8n for blocks; and a tiny MTU must leave room for text. */
+    uint32_t room = c->ts.ok ? 3 : 4;
+    room = min_u32(room, c->snd.mss < SACK_TEXT_MIN ? 0 : (c->snd.mss - SACK_TEXT_MIN) / 8);
+    uint8_t count = tcp_sack_report(&c->rcv.sack, blocks, (uint8_t)room);
     for (uint8_t i = 0; i < count; i++) {
         options->sack[i].left = tcp_conn_rcv_seq(c, blocks[i].left).v;
         options->sack[i].right = tcp_conn_rcv_seq(c, blocks[i].right).v;
