@@ -215,9 +215,7 @@ int common_start(const struct tapir_config *config) {
     return 0;
 }
 
-bool common_stopped(void) {
-    return stopped != 0;
-}
+bool common_stopped(void) { return stopped != 0; }
 
 /* Not strtoul: it takes signs, blanks and trailing text, and leaves overflow to errno. */
 bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {

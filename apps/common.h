@@ -26,10 +26,10 @@ struct common_program {
 /* Values of long options from here on are this module's own. */
 #define COMMON_FIRST_VALUE 1000
 
-/* Parses the command line into *config and, through program->option, into ctx. Returns the index of the first
+/* Parses the command line into *config and, through which->option, into ctx. Returns the index of the first
  * operand. --help and --version print and exit with 0; a mistake prints what is wrong and exits with 2.
- * Keeps `program`, and argv's strings in *config. */
-int common_parse(const struct common_program *program, struct tapir_config *config, void *ctx, int argc, char **argv);
+ * Keeps `which`, and argv's strings in *config. */
+int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv);
 
 /* Brings the stack up, and makes SIGINT and SIGTERM end blocked calls with EINTR and set common_stopped.
  * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.

@@ -19,11 +19,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define HTTPD_TARGET_MAX    4096                      /* longer: 414 */
-#define HTTPD_HEADERS_MAX   16384                     /* bytes of header fields; more: 431 */
-#define HTTPD_HEAD_MAX      (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
-#define HTTPD_SCRATCH_BYTES 262144                    /* a read or a write at once */
-#define HTTPD_DATE_BYTES    30
+#define HTTPD_TARGET_MAX 4096                    /* longer: 414 */
+#define HTTPD_HEADERS_MAX 16384                  /* bytes of header fields; more: 431 */
+#define HTTPD_HEAD_MAX (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
+#define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
+#define HTTPD_DATE_BYTES 30
 
 /* --- path.c --- */
 

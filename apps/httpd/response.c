@@ -11,8 +11,8 @@
 /* From http_parser's own list, so that there is none to keep here. */
 static const char *reason_of(int status) {
     switch (status) {
-#define REASON(number, name, text)                                                                                     \
-    case number:                                                                                                       \
+#define REASON(number, name, text) \
+    case number:                   \
         return #text;
         HTTP_STATUS_MAP(REASON)
 #undef REASON
@@ -22,9 +22,7 @@ static const char *reason_of(int status) {
 }
 
 /* RFC 9110 6.4.1: these never have a body. */
-static bool bodiless(int status) {
-    return status < 200 || status == 204 || status == 304;
-}
+static bool bodiless(int status) { return status < 200 || status == 204 || status == 304; }
 
 /* Writes the header lines. length_bytes UINT64_MAX: none is given. */
 static void write_head(struct httpd_response *response, const char *fields, uint64_t length_bytes, time_t now) {

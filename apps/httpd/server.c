@@ -5,7 +5,7 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-#define EVENTS_PER_WAIT  256
+#define EVENTS_PER_WAIT 256
 #define ACCEPTS_PER_TURN 64
 
 static void unlink_connection(struct httpd_connection *connection) {

@@ -15,9 +15,7 @@ struct flow {
 };
 
 /* Does this flow have anything left to do? */
-static bool flow_open(const struct flow *flow) {
-    return !flow->ended || flow->start < flow->end;
-}
+static bool flow_open(const struct flow *flow) { return !flow->ended || flow->start < flow->end; }
 
 /* A datagram must be read and sent whole, so reading waits until the last one has gone. 0 or -1 with errno. */
 static int flow_fill(struct flow *flow) {
@@ -49,9 +47,7 @@ static struct pollfd flow_wanted(const struct flow *flow) {
     return (struct pollfd){.fd = flow->ended ? -1 : flow->from, .events = POLLIN};
 }
 
-static int flow_move(struct flow *flow) {
-    return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow);
-}
+static int flow_move(struct flow *flow) { return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow); }
 
 /* tapir_poll takes descriptors of the kernel and of the stack together, so one loop serves both sides. */
 int nc_relay(const struct nc_options *options, int fd) {

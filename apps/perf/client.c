@@ -11,7 +11,7 @@
 #include "perf/perf.h"
 
 #define INTERVALS_MAX 3600
-#define GRACE_US      10000000U /* for what is on its way when the time is up */
+#define GRACE_US 10000000U /* for what is on its way when the time is up */
 
 struct client;
 

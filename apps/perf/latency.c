@@ -1,7 +1,7 @@
 /* A histogram of times: exact to 15 us, then sixteen buckets for each power of two. */
 #include "perf/perf.h"
 
-#define SUB_BITS  4U
+#define SUB_BITS 4U
 #define SUB_COUNT (1U << SUB_BITS)
 
 /* A power of two has its own sixteen buckets: the top bit picks the group, the four below it the bucket. */

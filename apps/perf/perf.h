@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PERF_PORT         5201
+#define PERF_PORT 5201
 #define PERF_BUFFER_BYTES 262144 /* large calls: one lock and one wake-up for many segments */
 #define PERF_PARALLEL_MAX 128
-#define PERF_MESSAGE_MAX  (16U << 20) /* of one request or response */
+#define PERF_MESSAGE_MAX (16U << 20) /* of one request or response */
 
 /* --- protocol.c: docs/tapir-perf-protocol.md --- */
 
 enum perf_test { PERF_UPLOAD, PERF_DOWNLOAD, PERF_TRANSACTIONS };
 
-#define PERF_ORDER_BYTES  32
+#define PERF_ORDER_BYTES 32
 #define PERF_RESULT_BYTES 24
 
 /* What the client wants of one connection. */

@@ -12,6 +12,9 @@ static void put(uint8_t *at, uint64_t value, size_t bytes) {
     }
 }
 
+static const uint8_t order_magic[4] = {'T', 'A', 'P', 'O'};
+static const uint8_t result_magic[4] = {'T', 'A', 'P', 'R'};
+
 static uint64_t get(const uint8_t *at, size_t bytes) {
     uint64_t value = 0;
     for (size_t i = 0; i < bytes; i++) {
@@ -22,7 +25,7 @@ static uint64_t get(const uint8_t *at, size_t bytes) {
 
 void perf_order_write(const struct perf_order *order, uint8_t wire[PERF_ORDER_BYTES]) {
     memset(wire, 0, PERF_ORDER_BYTES);
-    memcpy(wire, "TAPO", 4);
+    memcpy(wire, order_magic, sizeof order_magic);
     put(wire + 4, VERSION, 1);
     put(wire + 5, order->test, 1);
     put(wire + 8, order->request_bytes, 4);
@@ -31,7 +34,7 @@ void perf_order_write(const struct perf_order *order, uint8_t wire[PERF_ORDER_BY
 }
 
 bool perf_order_read(struct perf_order *order, const uint8_t wire[PERF_ORDER_BYTES]) {
-    if (memcmp(wire, "TAPO", 4) != 0 || wire[4] != VERSION || wire[5] > PERF_TRANSACTIONS) {
+    if (memcmp(wire, order_magic, sizeof order_magic) != 0 || wire[4] != VERSION || wire[5] > PERF_TRANSACTIONS) {
         return false;
     }
     order->test = (enum perf_test)wire[5];
@@ -45,7 +48,7 @@ bool perf_order_read(struct perf_order *order, const uint8_t wire[PERF_ORDER_BYT
 
 void perf_result_write(const struct perf_result *result, uint8_t wire[PERF_RESULT_BYTES]) {
     memset(wire, 0, PERF_RESULT_BYTES);
-    memcpy(wire, "TAPR", 4);
+    memcpy(wire, result_magic, sizeof result_magic);
     put(wire + 4, VERSION, 1);
     put(wire + 8, result->bytes, 8);
     put(wire + 16, result->elapsed_us, 8);
@@ -54,5 +57,5 @@ void perf_result_write(const struct perf_result *result, uint8_t wire[PERF_RESUL
 bool perf_result_read(struct perf_result *result, const uint8_t wire[PERF_RESULT_BYTES]) {
     result->bytes = get(wire + 8, 8);
     result->elapsed_us = get(wire + 16, 8);
-    return memcmp(wire, "TAPR", 4) == 0 && wire[4] == VERSION;
+    return memcmp(wire, result_magic, sizeof result_magic) == 0 && wire[4] == VERSION;
 }

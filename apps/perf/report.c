@@ -13,13 +13,9 @@ uint64_t perf_report_cpu_us(void) {
 }
 
 /* Decimal units, as networks are sold. */
-static double gbit_per_s(uint64_t bytes, uint64_t us) {
-    return us == 0 ? 0 : (double)bytes * 8 / (double)us / 1e3;
-}
+static double gbit_per_s(uint64_t bytes, uint64_t us) { return us == 0 ? 0 : (double)bytes * 8 / (double)us / 1e3; }
 
-static double per_s(uint64_t count, uint64_t us) {
-    return us == 0 ? 0 : (double)count * 1e6 / (double)us;
-}
+static double per_s(uint64_t count, uint64_t us) { return us == 0 ? 0 : (double)count * 1e6 / (double)us; }
 
 void perf_report_interval(const char *what, uint64_t start_us, uint64_t end_us, uint64_t bytes, uint64_t transactions) {
     printf("%-8s %6.1f-%-6.1f s  %10.3f MB  %8.3f Gbit/s", what, (double)start_us / 1e6, (double)end_us / 1e6,

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PING_HEADER_BYTES 8     /* ICMP echo */
-#define PING_PAYLOAD_MAX  65507 /* what is left of the largest datagram: 65535 - 20 - 8 */
-#define PING_WINDOW       65536 /* sequence numbers */
+#define PING_HEADER_BYTES 8    /* ICMP echo */
+#define PING_PAYLOAD_MAX 65507 /* what is left of the largest datagram: 65535 - 20 - 8 */
+#define PING_WINDOW 65536      /* sequence numbers */
 
 /* Sent and received so far; times in microseconds. */
 struct ping_stats {

@@ -21,7 +21,8 @@
 #define TAPIR_LOOPBACK_BUDGET_FRAMES 64     /* loopback deliveries per call, so that a local loop cannot hang it */
 
 /* --- tap --- */
-#define TAPIR_TAP_QUEUE_FRAMES 10000 /* frames the host keeps for us: at its 1000, bursts of 3000 flows lost one in five */
+#define TAPIR_TAP_QUEUE_FRAMES \
+    10000 /* frames the host keeps for us: at its 1000, bursts of 3000 flows lost one in five */
 
 /* --- link: ARP --- */
 #define TAPIR_MTU_MIN 68                         /* RFC 791: every internet module forwards 68 bytes unfragmented */

@@ -50,7 +50,7 @@ struct arp_entry *link_arp_cache_find(const struct link_netif *netif, uint32_t i
 
 /* Uses the neighbour for a datagram: 1, its mac is known; 0, it has been asked for and frames may wait at *entry;
  * -EHOSTUNREACH (did not answer a moment ago) or -ENOBUFS (no room for it): *entry is NULL. Not counted as a drop. */
-int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **entry, uint64_t now_us);
+int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us);
 
 /* Keeps a datagram until the neighbour of `entry` answers. Takes frame. Over a cap the oldest are dropped. */
 void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame);

@@ -281,11 +281,11 @@ uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, 
     }
     uint64_t pipe = tcp_scoreboard_pipe(&l->board);
     uint64_t room = cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0;
-    if (room < cc->mss_bytes && room < *end - start) {
-        return UINT64_MAX;
+    CHECK(cc->mss_bytes > 0);
+    if (room < *end - start) { /* a part: whole segments only */
+        *end = start + room - room % cc->mss_bytes;
     }
-    *end = min_u64(*end, start + room - room % cc->mss_bytes + (room < cc->mss_bytes ? room : 0));
-    return start;
+    return *end > start ? start : UINT64_MAX;
 }
 
 uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {

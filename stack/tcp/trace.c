@@ -80,14 +80,14 @@ void tcp_trace_out(const struct core *core, const struct tcp_conn *c, const stru
     core_trace(core, &event);
 }
 
-void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event why,
+void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                      uint64_t now_us) {
     const struct core *core = c->tcp->core;
     if (!core_tracing(core)) {
         return;
     }
-    struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_state_event_name(why), now_us);
-    event.state = (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), tcp_state_event_name(why)};
+    struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
+    event.state = (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), tcp_state_event_name(trigger)};
     core_trace(core, &event);
 }
 

@@ -14,7 +14,7 @@ void tcp_trace_out(const struct core *core, const struct tcp_conn *c, const stru
                    const struct tapir_endpoint *remote, const struct wire_tcp *wire, uint32_t len, uint16_t gso_size,
                    const char *reason, uint64_t now_us);
 
-void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event event,
+void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                      uint64_t now_us);
 void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_timer_action action, uint64_t deadline_us,
                      uint64_t now_us);

@@ -134,7 +134,7 @@ size_t wire_tcp_options_len(const struct wire_tcp_options *options) {
         len += 4 + (size_t)options->sack_count * LEN_SACK_BLOCK;
     }
     if (has(options, WIRE_TCPOPT_FASTOPEN)) {
-        len += (2U + options->fastopen_len + 3U) / 4 * 4;
+        len += ((size_t)2 + options->fastopen_len + 3) / 4 * 4;
     }
     if (has(options, WIRE_TCPOPT_USER_TIMEOUT)) {
         len += LEN_USER_TIMEOUT;

@@ -20,9 +20,9 @@
 
 /* ---- Ethernet II and IEEE 802.3 with LLC/SNAP (RFC 894, RFC 1042): eth.c ---- */
 
-#define WIRE_ETH_LEN        14
+#define WIRE_ETH_LEN 14
 #define WIRE_ETHERTYPE_IPV4 0x0800
-#define WIRE_ETHERTYPE_ARP  0x0806
+#define WIRE_ETHERTYPE_ARP 0x0806
 
 struct wire_eth {
     uint8_t dst[6], src[6];
@@ -40,9 +40,9 @@ void wire_eth_emit(struct writer *w, const struct wire_eth *eth);
 
 /* ---- ARP for Ethernet and IPv4 (RFC 826): arp.c ---- */
 
-#define WIRE_ARP_LEN     28
+#define WIRE_ARP_LEN 28
 #define WIRE_ARP_REQUEST 1
-#define WIRE_ARP_REPLY   2
+#define WIRE_ARP_REPLY 2
 
 struct wire_arp {
     uint16_t op;
@@ -58,7 +58,7 @@ void wire_arp_emit(struct writer *w, const struct wire_arp *arp);
 
 /* ---- IPv4 (RFC 791): ipv4.c ---- */
 
-#define WIRE_IPV4_LEN         20
+#define WIRE_IPV4_LEN 20
 #define WIRE_IPV4_OPTIONS_MAX 40
 
 enum { WIRE_PROTO_ICMP = 1, WIRE_PROTO_IGMP = 2, WIRE_PROTO_TCP = 6, WIRE_PROTO_UDP = 17 };
@@ -223,9 +223,9 @@ void wire_udp_emit(struct writer *w, const struct wire_udp *udp);
 
 /* ---- TCP (RFC 9293 3.1, 3.2): tcp.c ---- */
 
-#define WIRE_TCP_LEN          20
-#define WIRE_TCP_OPTIONS_MAX  40
-#define WIRE_TCP_SACK_MAX     4
+#define WIRE_TCP_LEN 20
+#define WIRE_TCP_OPTIONS_MAX 40
+#define WIRE_TCP_SACK_MAX 4
 #define WIRE_TCP_FASTOPEN_MAX 16
 
 enum {

@@ -90,9 +90,7 @@ Test(common, a_filter_without_a_file_is_a_usage_error, .exit_code = COMMON_USAGE
     refuse((const char *const[]){"x", "--filter", "tcp", NULL});
 }
 
-Test(common, help_is_no_error, .exit_code = COMMON_OK) {
-    refuse((const char *const[]){"x", "--help", NULL});
-}
+Test(common, help_is_no_error, .exit_code = COMMON_OK) { refuse((const char *const[]){"x", "--help", NULL}); }
 
 Test(common, numbers) {
     uint64_t n = 0;

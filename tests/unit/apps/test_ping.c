@@ -8,12 +8,8 @@
 
 static struct ping_stats *stats;
 
-static void make_stats(void) {
-    stats = calloc(1, sizeof *stats);
-}
-static void free_stats(void) {
-    free(stats);
-}
+static void make_stats(void) { stats = calloc(1, sizeof *stats); }
+static void free_stats(void) { free(stats); }
 TestSuite(ping, .init = make_stats, .fini = free_stats);
 
 Test(ping, figures) {

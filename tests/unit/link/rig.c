@@ -136,7 +136,8 @@ struct sent rig_sent(struct rig *rig) {
 
 unsigned rig_drain(struct rig *rig) {
     unsigned count = 0;
-    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL; frame = link_netif_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL;
+         frame = link_netif_dequeue(rig->netif)) {
         frame_release(frame);
         count++;
     }

@@ -148,7 +148,8 @@ Test(link_arp, N7_every_byte_of_our_packets_is_ours) {
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
     (void)rig_send(rig, GATEWAY_IP, 1);
     /* The allocator fills blocks with 0xa5, which occurs in no address here. */
-    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL; frame = link_netif_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL;
+         frame = link_netif_dequeue(rig->netif)) {
         for (uint32_t i = 0; i < frame->len; i++) {
             cr_assert_neq(frame->data[i], 0xa5);
         }

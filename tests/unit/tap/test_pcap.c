@@ -34,9 +34,7 @@ static int fake_write(struct tapir_device *device, const struct tapir_out *out) 
     return ((struct fake *)device)->write_result;
 }
 
-static void fake_close(struct tapir_device *device) {
-    ((struct fake *)device)->closed++;
-}
+static void fake_close(struct tapir_device *device) { ((struct fake *)device)->closed++; }
 
 static const struct tapir_device_ops fake_ops = {.read = fake_read, .write = fake_write, .close = fake_close};
 
@@ -60,9 +58,7 @@ static void make_path(void) {
     close(fd);
 }
 
-static void remove_path(void) {
-    unlink(path);
-}
+static void remove_path(void) { unlink(path); }
 
 TestSuite(pcap, .init = make_path, .fini = remove_path);
 
