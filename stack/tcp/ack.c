@@ -186,7 +186,6 @@ struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segmen
     c->probes = 0; /* MUST-37: the peer answers, however shut its window is */
     if (c->snd.wnd == 0 && seg->wnd == 0) {
         c->retransmits = 0;
-        c->first_unacked_us = c->first_unacked_us == 0 ? 0 : now_us;
     }
     if (seq_ge(seg->ack, c->snd.una)) {
         take_ack(c, seg, now_us);

@@ -413,7 +413,7 @@ static bool path_ready(struct tcp_conn *c, int netif, uint64_t now_us) {
         if (rc != 0) { /* nothing can be sent: the retransmission timer tries again, R2 gives up */
             c->soft_error = -rc;
             list_remove(&c->owed);
-            tcp_timers_sent(c, now_us);
+            tcp_timers_no_path(c, now_us);
             return false;
         }
         tcp_conn_update_mss(c, now_us);

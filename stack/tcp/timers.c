@@ -27,6 +27,8 @@
 #include "tcp/bare.h"
 #include "tcp/trace.h"
 
+#define PERSIST_BACKOFF_MAX 12 /* doublings of the shortest RTO that pass TCP_PROBE_MAX_US */
+
 static struct timer_wheel *wheel_of(const struct tcp_conn *c) { return &c->tcp->core->wheel; }
 
 static void arm(struct tcp_conn *c, struct timer *timer, const char *name, uint64_t deadline_us, uint64_t now_us) {
@@ -74,14 +76,18 @@ static uint32_t retries_allowed(const struct tcp_conn *c) {
     return c->orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES_2;
 }
 
-/* RFC 6298 5.4-5.7. */
+/* Something is outstanding, or waits to be sent. */
+static bool waits(const struct tcp_conn *c) {
+    return tcp_in(c, SYN_SENT | SYN_RECEIVED) || !seq_eq(c->snd.una, c->snd.nxt) ||
+           c->snd.queue.tail > tcp_conn_snd_offset(c, c->snd.nxt) || (c->fin_wanted && !c->fin_sent);
+}
+
+/* RFC 6298 5.4-5.7. A peer that keeps its window shut over data in flight, and answers, resets the count (SHLD-17). */
 static void rto_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.rto);
     tcp_trace_timer(c, "rto", TAPIR_TIMER_FIRED, now_us, now_us);
     COUNT(c->tcp->core, tcp_rto);
-    /* SHLD-17: a peer that shut its window over data in flight and keeps answering is not gone. */
-    bool shut = tcp_in(c, TCP_SYNCHRONIZED) && c->snd.wnd == 0 && c->stat.last_ack_recv_us > c->first_unacked_us;
-    if (past_user_timeout(c, now_us) || (c->retransmits >= retries_allowed(c) && !shut)) {
+    if (past_user_timeout(c, now_us) || c->retransmits >= retries_allowed(c)) {
         give_up(c, now_us);
         return;
     }
@@ -155,7 +161,7 @@ void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
 }
 
 static void arm_persist(struct tcp_conn *c, uint64_t now_us) {
-    uint64_t wait_us = min_u64(c->rtt.rto_us << min_u32(c->persist_backoff, 12), TCP_PROBE_MAX_US);
+    uint64_t wait_us = min_u64(c->rtt.rto_us << c->persist_backoff, TCP_PROBE_MAX_US);
     arm(c, &c->timers.persist, "persist", within_user_timeout(c, now_us + wait_us), now_us);
 }
 
@@ -169,10 +175,7 @@ static void persist_fired(struct timer *timer, uint64_t now_us) {
         return;
     }
     c->probes++;
-    c->persist_backoff++;
-    if (c->first_unacked_us == 0) {
-        c->first_unacked_us = now_us;
-    }
+    c->persist_backoff = (uint8_t)min_u32(c->persist_backoff + 1U, PERSIST_BACKOFF_MAX);
     tcp_conn_owe(c, TCP_OWE_PROBE);
     arm_persist(c, now_us);
 }
@@ -249,6 +252,12 @@ void tcp_timers_sent(struct tcp_conn *c, uint64_t now_us) {
     schedule_tail_probe(c, now_us);
 }
 
+void tcp_timers_no_path(struct tcp_conn *c, uint64_t now_us) {
+    if (waits(c)) {
+        tcp_timers_sent(c, now_us);
+    }
+}
+
 void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us) {
     c->retransmits = 0;
     c->first_unacked_us = seq_eq(c->snd.una, c->snd.nxt) ? 0 : now_us;
@@ -261,12 +270,19 @@ void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us) {
 }
 
 void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us) {
-    if (!blocked) {
-        c->persist_backoff = 0;
-        c->probes = 0;
+    if (blocked) {
+        /* D5: what waits behind a shut window is unacknowledged too, however well probes are answered. */
+        c->first_unacked_us = c->first_unacked_us == 0 ? now_us : c->first_unacked_us;
+        if (!timer_armed(&c->timers.persist)) {
+            arm_persist(c, now_us);
+        }
+        return;
+    }
+    c->persist_backoff = 0;
+    c->probes = 0;
+    if (timer_armed(&c->timers.persist)) {
+        c->first_unacked_us = seq_eq(c->snd.una, c->snd.nxt) ? 0 : now_us; /* the wait is over */
         cancel(c, &c->timers.persist, "persist", now_us);
-    } else if (!timer_armed(&c->timers.persist)) {
-        arm_persist(c, now_us);
     }
 }
 

@@ -19,6 +19,9 @@ void tcp_timers_tail_probed(struct tcp_conn *c, uint64_t now_us);
 /* The scoreboard changed: something may be lost when the reordering window ends, or nothing waits any more. */
 void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us);
 
+/* Nothing can be sent for want of a path: the retransmission timer looks again if anything waits. */
+void tcp_timers_no_path(struct tcp_conn *c, uint64_t now_us);
+
 /* snd.una moved. */
 void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us);
 

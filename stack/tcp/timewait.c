@@ -62,6 +62,7 @@ static struct tcp_wait record_of(const struct tcp_conn *c, uint64_t now_us) {
                              .ts_offset = c->ts.offset,
                              .has_ts = c->ts.ok,
                              .expires_ms = clock_ms(now_us) + life_ms(),
+                             .answered_ms = clock_ms(now_us) - (uint32_t)(TCP_CHALLENGE_US / 1000),
                              .window = (uint16_t)(tcp_conn_offered(c) >> c->rcv.wscale),
                              .tos = c->set.tos};
 }
@@ -109,6 +110,13 @@ static bool is_old_by_timestamp(const struct tcp_wait *w, const struct tcp_segme
            timestamp_lt(seg->options.tsval, w->ts_recent);
 }
 
+/* S6: two ends that disagree would answer each other's bare ACKs for ever. */
+static bool may_answer(struct tcp_wait *w, uint64_t now_us) {
+    bool may = clock_ms(now_us) - w->answered_ms >= TCP_CHALLENGE_US / 1000;
+    w->answered_ms = may ? clock_ms(now_us) : w->answered_ms;
+    return may;
+}
+
 enum tcp_wait_verdict tcp_timewait_arrives(struct tcp *tcp, struct tcp_wait *w, const struct tcp_segment *seg,
                                            bool listening, struct seq *iss_after, uint64_t now_us) {
     if (tcp_segment_has(seg, WIRE_TCP_RST)) { /* RFC 1337: a reset must not assassinate the wait */
@@ -130,6 +138,10 @@ enum tcp_wait_verdict tcp_timewait_arrives(struct tcp *tcp, struct tcp_wait *w, 
         return TCP_WAIT_DONE; /* a bare ACK in order needs no answer: two waits would never fall silent */
     }
     COUNT(tcp->core, tcp_duplicate);
+    if (empty && !may_answer(w, now_us)) {
+        COUNT(tcp->core, tcp_challenge_limited);
+        return TCP_WAIT_DONE;
+    }
     tcp_bare_wait_ack(tcp, w, now_us);
     if (tcp_segment_has(seg, WIRE_TCP_FIN) && !is_old_by_timestamp(w, seg)) {
         restart(tcp, w, now_us); /* 3.10.7.4 eighth: "Restart the 2 MSL time-wait timeout" */

@@ -13,8 +13,9 @@ struct tcp_wait {
     struct seq snd_nxt, rcv_nxt;
     uint32_t ts_recent; /* 0 with has_ts false */
     uint32_t ts_offset;
-    uint32_t expires_ms; /* low bits of the clock in milliseconds */
-    uint16_t window;     /* as last offered, scaled */
+    uint32_t expires_ms;  /* low bits of the clock in milliseconds */
+    uint32_t answered_ms; /* likewise: when a segment without text was last answered */
+    uint16_t window;      /* as last offered, scaled */
     uint8_t tos;
     bool has_ts;
 };
