@@ -126,6 +126,7 @@
     COUNTER(tcp_fast_retransmit, "fast recoveries entered")                                 \
     COUNTER(tcp_tail_probes, "tail loss probes sent (RFC 8985)")                            \
     COUNTER(tcp_undone, "recoveries that were for nothing, undone")                         \
+    COUNTER(tcp_ecn_reductions, "congestion windows reduced by ECN (RFC 3168)")             \
     COUNTER(tcp_dsack_in, "duplicates that the peer reported (RFC 2883)")                   \
     COUNTER(tcp_limited_transmit, "new segments sent on duplicate ACKs (RFC 3042)")         \
     COUNTER(tcp_probes, "window probes sent")                                               \

@@ -99,6 +99,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_KEEPCNT,         /* TCP_KEEPCNT */
     TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
     TAPIR_OPT_QUICKACK,        /* TCP_QUICKACK */
+    TAPIR_OPT_ECN,             /* no BSD name: 0 never, 1 ask for ECN on connect, 2 (default) agree when asked */
     TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */
     TAPIR_OPT_LINGER2_US,      /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
     TAPIR_OPT_DEFER_ACCEPT,    /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
@@ -123,7 +124,7 @@ struct tapir_tcp_info {
     uint8_t state;    /* enum tapir_tcp_state */
     uint8_t ca_state; /* 0 open, 1 disorder, 3 recovery, 4 loss: as Linux */
     uint8_t retransmits, probes, backoff;
-    bool timestamps, sack, wscale_ok;
+    bool timestamps, sack, wscale_ok, ecn, ecn_seen;
     uint8_t snd_wscale, rcv_wscale;
     uint64_t rto_us, ato_us, rtt_us, rttvar_us, rcv_rtt_us, min_rtt_us;
     uint32_t snd_mss_bytes, rcv_mss_bytes, advmss_bytes, pmtu_bytes;

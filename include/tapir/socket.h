@@ -57,6 +57,10 @@ struct tapir_config {
     size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES */
 };
 
+/* setsockopt(IPPROTO_TCP): 0 never ECN, 1 ask for it when connecting, 2 (default) agree when the peer asks (RFC 3168).
+ * Linux has this as a setting of the host, net.ipv4.tcp_ecn. */
+#define TAPIR_TCP_ECN 1001
+
 #define TAPIR_CONFIG_DEFAULT \
     { .tap_fd = -1 }
 

@@ -152,6 +152,8 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
         return rc;
     case TAPIR_OPT_KEEPCNT:
         return set_byte(&set->keepcnt, value, 1, 127);
+    case TAPIR_OPT_ECN:
+        return set_byte(&set->ecn, value, TCP_ECN_OFF, TCP_ECN_ACCEPT);
     case TAPIR_OPT_SYNCNT:
         return set_byte(&set->syncnt, value, 1, 127);
     case TAPIR_OPT_DEFER_ACCEPT:
@@ -209,6 +211,7 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_KEEPINTVL_US, (int64_t)set->keepintvl_us},
         {TAPIR_OPT_KEEPCNT, set->keepcnt},
         {TAPIR_OPT_USER_TIMEOUT_US, (int64_t)set->user_timeout_us},
+        {TAPIR_OPT_ECN, set->ecn},
         {TAPIR_OPT_SYNCNT, set->syncnt},
         {TAPIR_OPT_LINGER2_US, set->linger2_us},
         {TAPIR_OPT_DEFER_ACCEPT, set->defer_accept},

@@ -145,6 +145,11 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     ack.una = tcp_conn_snd_offset(c, c->snd.una);
     ack.nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     tcp_blocks_take(c, seg, &ack);
+    if (tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
+        COUNT(c->tcp->core, tcp_ecn_reductions);
+        tcp_loss_marked(&c->loss, &c->cc, ack.una, ack.nxt, now_us);
+        tcp_trace_cwnd(c, "congestion marked", now_us);
+    }
     bool news = advances || ack.duplicate || ack.block_count > 0 || ack.dsack.left < ack.dsack.right;
     if (news) {
         tell_recovery(c, &ack, now_us);

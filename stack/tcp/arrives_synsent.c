@@ -14,6 +14,8 @@ static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     c->rcv.wup = c->rcv.nxt;
     c->rcv.edge = seq_add(c->rcv.nxt, offered_bytes);
     tcp_options_from_syn(c, seg, now_us);
+    c->ecn.ok = tcp_segment_has(seg, WIRE_TCP_ACK) && tcp_ecn_agreed(seg->flags) &&
+                tcp_ecn_asks((enum tcp_ecn_mode)c->set.ecn, c->retransmits);
     tcp_ack_window(c, seg);
 }
 

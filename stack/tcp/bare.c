@@ -102,7 +102,7 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     struct tcp_listener *l = half->listener;
     struct bare bare = half_bare(half, half->retransmits > 0 ? "SYN-ACK again" : "SYN-ACK", now_us);
     bare.wire.seq = half->iss.v;
-    bare.wire.flags = WIRE_TCP_SYN | WIRE_TCP_ACK;
+    bare.wire.flags = (uint8_t)(WIRE_TCP_SYN | WIRE_TCP_ACK | (half->ecn ? WIRE_TCP_ECE : 0));
     struct wire_tcp_options agreed =
         syn_ack_options(half->offered_mss, half->has_wscale, tcp_window_scale_for(l->set.rcvbuf_bytes), half->sack);
     agreed.present |= bare.wire.options.present;

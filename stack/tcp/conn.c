@@ -25,6 +25,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .linger_s = -1,
         .ttl = IP_TTL_DEFAULT,
         .mtu_discover = 1,
+        .ecn = TCP_ECN_ACCEPT,
         .cc = &tcp_cc_cubic,
     };
 }
@@ -59,6 +60,7 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     memset(&c->snd, 0, sizeof c->snd);
     memset(&c->rcv, 0, sizeof c->rcv);
     memset(&c->ts, 0, sizeof c->ts);
+    memset(&c->ecn, 0, sizeof c->ecn);
     memset(&c->stat, 0, sizeof c->stat);
     tcp_sndq_init(&c->snd.queue, &core->mem);
     tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));

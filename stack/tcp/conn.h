@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "ip/ip.h"
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
 #include "tcp/limits.h"
 #include "tcp/loss.h"
 #include "tcp/reasm.h"
@@ -27,7 +28,7 @@ struct tcp_settings {
     int64_t linger2_us;       /* FIN-WAIT-2 life of an orphan; < 0: none */
     int32_t linger_s;         /* SO_LINGER; -1 off */
     const struct cc_ops *cc;  /* TCP_CONGESTION */
-    uint8_t keepcnt, syncnt, defer_accept;
+    uint8_t keepcnt, syncnt, defer_accept, ecn;
     uint8_t ttl, tos, mtu_discover;
     uint8_t netif; /* SO_BINDTODEVICE; 0 any */
     bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
@@ -130,6 +131,7 @@ struct tcp_conn {
     struct rtt rtt;
     struct cc cc;
     struct loss loss;
+    struct ecn ecn;
     bool timing;          /* a segment is being timed (RFC 6298 3) */
     struct seq timed_seq; /* the ACK that ends it is beyond this */
     uint64_t timed_us;

@@ -37,6 +37,8 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .backoff = c->rtt.backoff,
         .timestamps = c->ts.ok,
         .sack = c->sack_ok,
+        .ecn = c->ecn.ok,
+        .ecn_seen = c->ecn.seen,
         .wscale_ok = c->snd.wscale_ok,
         .snd_wscale = c->snd.wscale,
         .rcv_wscale = c->rcv.wscale,

@@ -89,6 +89,7 @@ static void fill_half(struct tcp_half *half, struct tcp_listener *l, const struc
         .timestamps = tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS),
         .tsval = seg->options.tsval,
         .sack = tcp_segment_option(seg, WIRE_TCPOPT_SACK_PERMITTED),
+        .ecn = tcp_ecn_agrees((enum tcp_ecn_mode)l->set.ecn, seg->flags),
     };
     half->wscale = half->has_wscale ? tcp_options_wscale(l->tcp->core, &seg->options) : 0;
     if (iss_after.v != 0 && seq_le(half->iss, iss_after)) {
@@ -149,6 +150,7 @@ static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     c->snd.wscale_ok = half->has_wscale;
     c->snd.wscale = half->wscale;
     c->sack_ok = half->sack;
+    c->ecn.ok = half->ecn;
     c->ts.ok = half->timestamps;
     c->ts.recent = half->tsval;
     c->ts.recent_us = now_us;

@@ -30,7 +30,7 @@ struct tcp_half {
     uint32_t tsval;            /* the peer's, when timestamps is set */
     uint16_t mss, offered_mss; /* the peer's, and ours */
     uint8_t wscale, tos, retransmits;
-    bool timestamps, sack, has_wscale;
+    bool timestamps, sack, has_wscale, ecn;
     bool acked; /* TCP_DEFER_ACCEPT: the final ACK came, data did not */
 };
 

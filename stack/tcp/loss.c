@@ -260,6 +260,13 @@ bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *r
     return entered;
 }
 
+void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+    if (!tcp_loss_recovering(l)) {
+        cc->ops->loss(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), now_us);
+        cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
+    }
+}
+
 void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
     if (!l->sack) {
         tcp_recovery_resend_all(&l->reno, una, nxt);

@@ -81,6 +81,9 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
 /* The reordering timer fired: what waited is lost now. True: a recovery began. */
 bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
 
+/* The network marked congestion (RFC 3168 6.1.2): a window less, as for a loss, but nothing is sent again. */
+void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+
 /* The segments were too big for the path: all of [una, nxt) goes again, and it is not congestion. */
 void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);
 

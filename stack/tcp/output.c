@@ -15,7 +15,8 @@ struct plan {
     uint8_t flags;
     struct seq seq;
     const char *reason;
-    bool again; /* a retransmission */
+    bool markable; /* new data: congestion may be marked on it (RFC 3168 6.1.5: not on what is sent again) */
+    bool again;    /* a retransmission */
 };
 
 /* The window to offer with rcv.nxt as it is; moves the right edge (SHLD-14: only to the right). */
@@ -91,6 +92,7 @@ static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_t
                             .flags = plan->flags,
                             .options = *options};
     wire.window = offer_window(c, (plan->flags & WIRE_TCP_SYN) != 0);
+    wire.flags |= c->ecn.echo && (plan->flags & WIRE_TCP_SYN) == 0 ? WIRE_TCP_ECE : 0;
     add_urgent(c, &wire);
     size_t header_len = WIRE_TCP_LEN + wire_tcp_options_len(options);
     checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&c->local.addr), addr_ipv4(&c->remote.addr), WIRE_PROTO_TCP,
@@ -117,7 +119,7 @@ static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_t
     tcp_timers_ack_sent(c);
     struct ip_send send = {.protocol = WIRE_PROTO_TCP,
                            .ttl = c->set.ttl,
-                           .tos = (uint8_t)(c->set.tos & ~IP_ECN_MASK),
+                           .tos = (uint8_t)((c->set.tos & ~IP_ECN_MASK) | (plan->markable ? TCP_ECN_ECT0 : 0)),
                            .dont_fragment = c->set.mtu_discover != 0};
     return ip_send_out(c->tcp->ip, &c->path, &send, out, now_us);
 }
@@ -184,6 +186,11 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     if (plan->len > 0 && plan->offset + plan->len == tail) {
         plan->flags |= WIRE_TCP_PSH; /* MUST-61 */
     }
+    plan->markable = c->ecn.ok && !plan->again && plan->len > 0;
+    if (plan->markable && c->ecn.cwr_owed) { /* RFC 3168 6.1.2 */
+        plan->flags |= WIRE_TCP_CWR;
+        c->ecn.cwr_owed = false;
+    }
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
     struct seq end = seq_add(plan->seq, span);
     time_segment(c, plan, end, now_us);
@@ -196,10 +203,14 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     return rc;
 }
 
+static uint8_t ecn_flags(const struct tcp_conn *c) {
+    return tcp_ecn_asks((enum tcp_ecn_mode)c->set.ecn, c->retransmits) ? WIRE_TCP_ECE | WIRE_TCP_CWR : 0;
+}
+
 static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     bool reply = tcp_in(c, SYN_RECEIVED);
     struct plan plan = {.seq = c->snd.iss,
-                        .flags = (uint8_t)(WIRE_TCP_SYN | (reply ? WIRE_TCP_ACK : 0)),
+                        .flags = (uint8_t)(WIRE_TCP_SYN | (reply ? WIRE_TCP_ACK : ecn_flags(c))),
                         .reason = c->retransmits > 0 ? "SYN again" : "SYN",
                         .again = seq_gt(c->snd.nxt, c->snd.iss)};
     struct wire_tcp_options options = syn_options(c, now_us);
@@ -284,7 +295,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
                             .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
                                     (c->owes & TCP_OWE_FORCE) != 0};
     struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
-    plan.len = min_u32(tcp_window_may_send(&w), room);
+    plan.len = min_u32(tcp_window_may_send(&w), c->ecn.cwr_owed ? mss : room); /* CWR is for one segment alone */
     bool at_end = nxt + plan.len == tail;
     if (c->fin_wanted && at_end && usable > plan.len) {
         plan.flags |= WIRE_TCP_FIN;

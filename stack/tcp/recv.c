@@ -107,6 +107,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
         return (struct tcp_judgement){TCP_GONE, "data after close"};
     }
+    tcp_ecn_received(&c->ecn, seg->tos, seg->flags);
     uint64_t offset = tcp_conn_rcv_offset(c, seg->seq);
     bool early = offset > c->rcv.queue.next;
     bool gap_before = c->rcv.queue.early.root != NULL;

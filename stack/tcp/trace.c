@@ -87,7 +87,8 @@ void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_sta
         return;
     }
     struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
-    event.state = (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), tcp_state_event_name(trigger)};
+    event.state =
+        (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), tcp_state_event_name(trigger)};
     core_trace(core, &event);
 }
 
