@@ -346,6 +346,9 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
 /* One octet (or the FIN) beyond a closed window (RFC 9293 3.8.6.1); snd.nxt moves only when it is acknowledged. */
 static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     c->owes &= ~(uint32_t)TCP_OWE_PROBE;
+    if (c->snd.wnd > 0 || !seq_eq(c->snd.una, c->snd.nxt)) { /* the window has opened since the timer fired */
+        return -1;
+    }
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     struct plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = "window probe"};
     if (nxt < c->snd.queue.tail) {
