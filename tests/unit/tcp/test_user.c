@@ -1,0 +1,239 @@
+/* User calls in every state: what OPEN, SEND, RECEIVE, CLOSE, ABORT and STATUS answer, and readiness. */
+#include "support/tcp_bench.h"
+
+static const struct tcp_bench_config plain = {.active = true};
+
+static int open_to(struct tcp_bench *b, uint32_t ipv4, uint16_t port) {
+    tapir_sock sock = tcp_bench_socket(b, 0);
+    int rc = tcp_bench_connect(b, sock, ipv4, port);
+    tapir_sock_close(b->stack, sock, b->now_us);
+    return rc;
+}
+
+Test(tcp_user, MUST_46_no_open_to_many) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    cr_assert_lt(open_to(b, IPV4_BROADCAST, 80), 0);
+    cr_assert_lt(open_to(b, IPV4(10, 0, 0, 255), 80), 0);
+    cr_assert_lt(open_to(b, IPV4(224, 0, 0, 1), 80), 0);
+    cr_assert_lt(open_to(b, BENCH_PEER_IPV4, 0), 0);
+    cr_assert_eq(open_to(b, IPV4(192, 0, 2, 1), 80), -ENETUNREACH);
+    expect_none(b);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, MUST_43_MUST_44_the_local_address) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    struct tapir_addr second = addr_of_ipv4(IPV4(10, 0, 0, 3));
+    struct tapir_endpoint local = {.addr = second};
+    cr_assert_eq(tapir_netif_add_address(b->stack, 1, &second, 24, false, b->now_us), 0);
+    tapir_sock sock = tcp_bench_socket(b, 0);
+    cr_assert_eq(tapir_sock_bind(b->stack, sock, &local), 0); /* MUST-43 */
+    cr_assert_eq(tcp_bench_connect(b, sock, BENCH_PEER_IPV4, 80), -EINPROGRESS);
+    cr_assert_eq(tapir_sock_local(b->stack, sock, &local), 0);
+    cr_assert_eq(addr_ipv4(&local.addr), IPV4(10, 0, 0, 3));
+    tapir_sock other = tcp_bench_socket(b, 0); /* MUST-44: IP chooses */
+    cr_assert_eq(tcp_bench_connect(b, other, BENCH_PEER_IPV4, 80), -EINPROGRESS);
+    cr_assert_eq(tapir_sock_local(b->stack, other, &local), 0);
+    cr_assert(addr_ipv4(&local.addr) == BENCH_OUR_IPV4 && local.port != 0);
+    local.addr = addr_of_ipv4(IPV4(10, 0, 0, 99));
+    local.port = 0;
+    tapir_sock foreign = tcp_bench_socket(b, 0);
+    cr_assert_eq(tapir_sock_bind(b->stack, foreign, &local), -EADDRNOTAVAIL);
+    tapir_sock socks[] = {sock, other, foreign};
+    for (size_t i = 0; i < ARRAY_LEN(socks); i++) {
+        tapir_sock_close(b->stack, socks[i], b->now_us);
+    }
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+/* What SEND, RECEIVE and shutdown say in each state. */
+Test(tcp_user, calls_by_state) {
+    static const struct {
+        enum tcp_state state;
+        int64_t send, receive;
+        int shut;
+        uint32_t ready, not_ready;
+    } rows[] = {
+        {SYN_SENT, -EAGAIN, -EAGAIN, 0, 0, TAPIR_READY_OUT | TAPIR_READY_IN},
+        {SYN_RECEIVED, -EAGAIN, -EAGAIN, 0, 0, TAPIR_READY_OUT | TAPIR_READY_IN},
+        {ESTABLISHED, 1, -EAGAIN, 0, TAPIR_READY_OUT, TAPIR_READY_IN | TAPIR_READY_HUP},
+        {FIN_WAIT_1, -EPIPE, -EAGAIN, 0, TAPIR_READY_OUT, TAPIR_READY_IN | TAPIR_READY_HUP},
+        {FIN_WAIT_2, -EPIPE, -EAGAIN, 0, TAPIR_READY_OUT, TAPIR_READY_IN | TAPIR_READY_HUP},
+        {CLOSE_WAIT, 1, 0, 0, TAPIR_READY_OUT | TAPIR_READY_IN | TAPIR_READY_RDHUP, TAPIR_READY_HUP},
+        {CLOSING, -EPIPE, 0, 0, TAPIR_READY_IN | TAPIR_READY_RDHUP | TAPIR_READY_HUP, 0},
+        {LAST_ACK, -EPIPE, 0, 0, TAPIR_READY_IN | TAPIR_READY_RDHUP | TAPIR_READY_HUP, 0},
+        {TIME_WAIT, -EPIPE, 0, -ENOTCONN, TAPIR_READY_IN | TAPIR_READY_RDHUP | TAPIR_READY_HUP, TAPIR_READY_ERR},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct tcp_bench *b = tcp_bench_at(rows[i].state, &plain);
+        uint32_t ready = tcp_bench_ready(b);
+        cr_assert_eq(ready & rows[i].ready, rows[i].ready, "row %zu", i);
+        cr_assert_eq(ready & rows[i].not_ready, 0, "row %zu", i);
+        cr_assert_eq(tcp_bench_write(b, 1), rows[i].send, "row %zu", i);
+        cr_assert_eq(tcp_bench_write(b, 0), rows[i].send == 1 ? 0 : rows[i].send, "row %zu", i); /* A4 */
+        cr_assert_eq(tcp_bench_read(b, 1), rows[i].receive, "row %zu", i);
+        int again = tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT);
+        cr_assert_eq(again, (rows[i].state & (SYN_SENT | SYN_RECEIVED)) != 0 ? -EALREADY : -EISCONN, "row %zu", i);
+        cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), -EINVAL, "row %zu", i);
+        cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), rows[i].shut, "row %zu", i);
+        tcp_bench_skip(b);
+        tcp_bench_free(b);
+    }
+}
+
+Test(tcp_user, an_unconnected_socket) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    struct tapir_endpoint peer;
+    b->sock = tcp_bench_socket(b, 0);
+    cr_assert_eq(tcp_bench_write(b, 1), -EPIPE);
+    cr_assert_eq(tcp_bench_read(b, 1), -ENOTCONN);
+    cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), -ENOTCONN);
+    cr_assert_eq(tapir_sock_peer(b->stack, b->sock, &peer), -ENOTCONN);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, a_refused_open_may_be_tried_again) {
+    struct tcp_bench *b = tcp_bench_syn_sent(&plain);
+    send_seg(b, .flags = F(RST) | F(ACK), .stay = true);
+    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_ERR, 0);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_ERROR), ECONNREFUSED);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), -EINPROGRESS);
+    expect(b, SEG_FLAGS(F(SYN)));
+    send_seg(b, .flags = F(SYN) | F(ACK));
+    expect(b, SEG_FLAGS(F(ACK)));
+    expect_state(b, ESTABLISHED);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, A2_disconnect_resets_and_the_socket_is_new) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    send_seg(b, .len = 10);
+    tcp_bench_skip(b);
+    cr_assert_eq(tapir_sock_connect(b->stack, b->sock, NULL, b->now_us), 0);
+    expect(b, SEG_FLAGS(F(RST) | F(ACK)));
+    cr_assert_eq(tcp_bench_read(b, 10), -ENOTCONN);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), 0); /* its port is still its own */
+    b->listener = b->sock;
+    b->sock = 0;
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, a_full_send_buffer_takes_a_part) {
+    struct tcp_bench_config config = {.active = true, .sndbuf_bytes = 8192};
+    struct tcp_bench *b = tcp_bench_established(&config);
+    cr_assert_eq(tcp_bench_write(b, 10000), 8192);
+    cr_assert_eq(tcp_bench_write(b, 1), -EAGAIN);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0);
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0);
+    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
+    cr_assert_eq(tcp_bench_write(b, 10), 10);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, peek_leaves_and_trunc_drops) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    uint8_t bytes[100];
+    struct tapir_iovec iov[] = {{.base = bytes, .len = 30}, {.base = NULL, .len = 0}, {.base = bytes + 30, .len = 70}};
+    struct tapir_msg msg = {.iov = iov, .iov_count = 3};
+    send_seg(b, .len = 80);
+    tcp_bench_skip(b);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(tapir_sock_recv(b->stack, b->sock, &msg, TAPIR_MSG_PEEK, b->now_us), 80);
+        cr_assert(bytes[0] == tcp_bench_pattern(0) && bytes[79] == tcp_bench_pattern(79));
+    }
+    msg.iov_count = 1;
+    cr_assert_eq(tapir_sock_recv(b->stack, b->sock, &msg, TAPIR_MSG_TRUNC, b->now_us), 30);
+    b->read = 30;
+    cr_assert_eq(tcp_bench_read(b, 100), 50);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, the_low_water_mark) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_RCVLOWAT, 100), 0);
+    send_seg(b, .len = 99);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_IN, 0);
+    send_seg(b, .len = 1);
+    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_IN, 0);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, news_names_the_socket) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    tapir_sock named;
+    while (tapir_sock_news(b->stack, &named)) {
+    }
+    send_seg(b, .len = 10);
+    cr_assert(tapir_sock_news(b->stack, &named) && named == b->sock);
+    cr_assert(!tapir_sock_news(b->stack, &named));
+    send_seg(b, .flags = F(RST));
+    cr_assert(tapir_sock_news(b->stack, &named) && named == b->sock);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
+/* STATUS (3.10.6). */
+Test(tcp_user, status) {
+    struct tcp_bench_config config = {
+        .active = true, .timestamps = true, .sack = true, .has_wscale = true, .wscale = 3};
+    struct tcp_bench *b = tcp_bench_established(&config);
+    struct tapir_tcp_info info;
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_NODELAY, 1), 0);
+    cr_assert_eq(tcp_bench_write(b, 3000), 3000);
+    tcp_bench_skip(b);
+    send_seg(b, .len = 100);
+    cr_assert_eq(tapir_sock_tcp_info(b->stack, b->sock, &info, b->now_us), 0);
+    cr_assert_eq(info.state, TAPIR_TCP_ESTABLISHED);
+    cr_assert(info.timestamps && info.sack && info.wscale_ok && info.snd_wscale == 3 && info.rcv_wscale == 7);
+    cr_assert_eq(info.snd_mss_bytes, 1448);
+    cr_assert_eq(info.bytes_acked, 3000);
+    cr_assert_eq(info.bytes_sent, 3000);
+    cr_assert_eq(info.bytes_received, 100);
+    cr_assert_eq(info.unacked_segs, 0);
+    cr_assert_eq(info.pmtu_bytes, 1500);
+    cr_assert_eq(info.data_segs_out, 3);
+    cr_assert_eq(info.data_segs_in, 1);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+    for (unsigned i = 0; i < 2; i++) { /* and in states that have little to tell */
+        b = tcp_bench_at(i == 0 ? SYN_SENT : TIME_WAIT, &plain);
+        cr_assert_eq(tapir_sock_tcp_info(b->stack, b->sock, &info, b->now_us), 0);
+        cr_assert_eq(info.state, i == 0 ? TAPIR_TCP_SYN_SENT : TAPIR_TCP_CLOSED);
+        tcp_bench_free(b);
+    }
+}
+
+/* A connection with oneself (S8), over the loopback: the two SYNs are the same one. */
+Test(tcp_user, S8_self_connect) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    b->sock = tcp_bench_socket(b, BENCH_OUR_PORT);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, IPV4_LOOPBACK, BENCH_OUR_PORT), -EINPROGRESS);
+    tcp_bench_wait(b, SECOND);
+    const struct tcp_conn *c = tcp_bench_sock_conn(b);
+    cr_assert_eq(c->state, ESTABLISHED);
+    cr_assert_eq(tcp_bench_write(b, 5000), 5000);
+    tcp_bench_wait(b, SECOND);
+    cr_assert_eq(tcp_bench_read(b, 10000), 5000);
+    cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), 0);
+    tcp_bench_wait(b, 10 * SECOND);
+    cr_assert_eq(tcp_bench_read(b, 10000), 0);
+    tcp_bench_wait(b, 100 * SECOND);
+    tcp_bench_free(b);
+}
+
+Test(tcp_user, D10_no_memory_for_text_is_said) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    b->env.allocations = 0;
+    b->env.fail_at = 1;
+    cr_assert_eq(tcp_bench_write(b, 10), -ENOBUFS);
+    cr_assert_eq(tcp_bench_write(b, 10), 10);
+    expect(b, SEG_LEN(10));
+    tcp_bench_free(b);
+}
