@@ -1,0 +1,178 @@
+/* The table of socket calls, and what they share: arguments, descriptors, addresses, patience. */
+#include "calls.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+
+static const struct {
+    const char *name;
+    int64_t (*act)(struct call *call);
+} table[] = {
+    {"socket", calls_setup_socket},
+    {"bind", calls_setup_bind},
+    {"listen", calls_setup_listen},
+    {"accept", calls_setup_accept},
+    {"accept4", calls_setup_accept},
+    {"connect", calls_setup_connect},
+    {"shutdown", calls_setup_shutdown},
+    {"close", calls_setup_close},
+    {"getsockname", calls_setup_getsockname},
+    {"getpeername", calls_setup_getpeername},
+    {"fcntl", calls_setup_fcntl},
+    {"ioctl", calls_setup_ioctl},
+    {"read", calls_data_read},
+    {"readv", calls_data_readv},
+    {"recv", calls_data_recv},
+    {"recvfrom", calls_data_recvfrom},
+    {"write", calls_data_write},
+    {"writev", calls_data_writev},
+    {"send", calls_data_send},
+    {"sendto", calls_data_sendto},
+    {"recvmsg", calls_message_recvmsg},
+    {"sendmsg", calls_message_sendmsg},
+    {"getsockopt", calls_options_get},
+    {"setsockopt", calls_options_set},
+    {"poll", calls_poll_poll},
+    {"epoll_create", calls_poll_epoll_create},
+    {"epoll_create1", calls_poll_epoll_create},
+    {"epoll_ctl", calls_poll_epoll_ctl},
+    {"epoll_wait", calls_poll_epoll_wait},
+};
+
+int64_t calls_try(struct call *call) {
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strcmp(table[i].name, call->spec->name) == 0) {
+            int64_t result = table[i].act(call);
+            world_pull(&call->run->world);
+            return result;
+        }
+    }
+    run_fail(call->run, call->event, "no call is known as '%s'", call->spec->name);
+    return 0;
+}
+
+/* --- arguments --- */
+
+static const struct value *nth(const struct value *first, unsigned i) {
+    for (; first != NULL && i > 0; i--) {
+        first = first->next;
+    }
+    return first;
+}
+
+bool calls_has_arg(const struct call *call, unsigned i) { return nth(call->spec->args, i) != NULL; }
+
+const struct value *calls_arg(struct call *call, unsigned i) {
+    static const struct value absent = {.kind = VALUE_ANY};
+    const struct value *value = nth(call->spec->args, i);
+    if (value == NULL) {
+        run_fail(call->run, call->event, "%s has more arguments than this", call->spec->name);
+        return &absent;
+    }
+    return value;
+}
+
+int64_t calls_number(struct call *call, unsigned i) {
+    const struct value *value = calls_arg(call, i);
+    if (value->kind == VALUE_LIST && value->first != NULL) { /* [4]: what the pointer points at */
+        value = value->first;
+    }
+    if (value->kind != VALUE_NUMBER) {
+        run_fail(call->run, call->event, "argument %u of %s is to be a number", i + 1, call->spec->name);
+    }
+    return value->number;
+}
+
+const struct value *calls_field(const struct value *value, const char *name, unsigned i) {
+    for (const struct value *field = value->first; field != NULL; field = field->next) {
+        if (field->name != NULL && strcmp(field->name, name) == 0) {
+            return field;
+        }
+    }
+    const struct value *field = nth(value->first, i);
+    return field != NULL && field->name == NULL ? field : NULL;
+}
+
+bool calls_field_number(const struct value *value, const char *name, unsigned i, int64_t *number) {
+    const struct value *field = calls_field(value, name, i);
+    bool there = field != NULL && field->kind == VALUE_NUMBER;
+    if (there) {
+        *number = field->number;
+    }
+    return there;
+}
+
+void calls_expect(struct call *call, const char *what, int64_t expected, int64_t came) {
+    if (expected != came) {
+        run_fail(call->run, call->event, "wrong %s: expected %" PRId64 ", came %" PRId64, what, expected, came);
+    }
+}
+
+/* --- descriptors --- */
+
+struct descriptor *calls_descriptor(struct run *run, int64_t fd) {
+    bool used = fd >= 0 && fd < DESCRIPTORS_MAX && run->descriptors[fd].kind != DESCRIPTOR_FREE;
+    return used ? &run->descriptors[fd] : NULL;
+}
+
+struct descriptor *calls_socket(struct call *call, int64_t *error) {
+    struct descriptor *d = calls_descriptor(call->run, calls_number(call, 0));
+    *error = d == NULL ? -EBADF : -ENOTSOCK;
+    return d != NULL && d->kind == DESCRIPTOR_SOCKET ? d : NULL;
+}
+
+int calls_new_number(struct call *call) {
+    int64_t wanted = call->spec->result.number;
+    if (wanted >= DESCRIPTOR_FIRST && wanted < DESCRIPTORS_MAX && calls_descriptor(call->run, wanted) == NULL) {
+        return (int)wanted;
+    }
+    int fd = DESCRIPTOR_FIRST;
+    while (fd < DESCRIPTORS_MAX - 1 && calls_descriptor(call->run, fd) != NULL) {
+        fd++;
+    }
+    return fd;
+}
+
+bool calls_may_wait(struct call *call, int64_t timeout_us) {
+    int64_t now_us = world_time(&call->run->world);
+    if (!call->begun) {
+        call->begun = true;
+        call->deadline_us = timeout_us == INT64_MAX ? INT64_MAX : now_us + timeout_us;
+    }
+    return now_us < call->deadline_us;
+}
+
+/* --- addresses --- */
+
+struct tapir_endpoint calls_endpoint(struct call *call, const struct value *value, struct tapir_endpoint otherwise) {
+    int64_t family = AF_INET, port = 0, address = 0;
+    if (value->kind == VALUE_ANY) {
+        return otherwise;
+    }
+    if (value->kind != VALUE_STRUCT) {
+        run_fail(call->run, call->event,
+                 "an address is '...' or {sa_family = AF_INET, sin_port = ..., sin_addr = ...}");
+        return otherwise;
+    }
+    (void)calls_field_number(value, "sa_family", 0, &family);
+    (void)calls_field_number(value, "sin_port", 1, &port);
+    (void)calls_field_number(value, "sin_addr", 2, &address);
+    return (struct tapir_endpoint){.addr = addr_of_ipv4((uint32_t)address), .port = (uint16_t)port};
+}
+
+void calls_expect_endpoint(struct call *call, const struct value *value, const struct tapir_endpoint *came) {
+    int64_t number;
+    if (value->kind != VALUE_STRUCT) {
+        return;
+    }
+    if (calls_field_number(value, "sin_port", 1, &number)) {
+        calls_expect(call, "port", number, came->port);
+    }
+    if (calls_field_number(value, "sin_addr", 2, &number)) {
+        calls_expect(call, "address", number, addr_ipv4(&came->addr));
+    }
+}

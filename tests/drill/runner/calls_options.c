@@ -1,0 +1,192 @@
+/* getsockopt and setsockopt: most options by a table of units, the others one by one. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "calls.h"
+
+/* How many of the stack's units one of the API's is. */
+enum { UNIT_FLAG = 0, UNIT_ONE = 1, UNIT_MILLISECOND = 1000, UNIT_SECOND = 1000000 };
+
+static const struct row {
+    int level, name;
+    enum tapir_sock_opt option;
+    int64_t unit;
+} rows[] = {
+    {SOL_SOCKET, SO_REUSEADDR, TAPIR_OPT_REUSEADDR, UNIT_FLAG},
+    {SOL_SOCKET, SO_REUSEPORT, TAPIR_OPT_REUSEPORT, UNIT_FLAG},
+    {SOL_SOCKET, SO_KEEPALIVE, TAPIR_OPT_KEEPALIVE, UNIT_FLAG},
+    {SOL_SOCKET, SO_BROADCAST, TAPIR_OPT_BROADCAST, UNIT_FLAG},
+    {SOL_SOCKET, SO_OOBINLINE, TAPIR_OPT_OOBINLINE, UNIT_FLAG},
+    {SOL_SOCKET, SO_NO_CHECK, TAPIR_OPT_CHECKSUM_OFF, UNIT_FLAG},
+    {SOL_SOCKET, SO_RCVBUF, TAPIR_OPT_RCVBUF, UNIT_ONE},
+    {SOL_SOCKET, SO_SNDBUF, TAPIR_OPT_SNDBUF, UNIT_ONE},
+    {SOL_SOCKET, SO_RCVLOWAT, TAPIR_OPT_RCVLOWAT, UNIT_ONE},
+    {SOL_SOCKET, SO_ERROR, TAPIR_OPT_ERROR, UNIT_ONE},
+    {SOL_SOCKET, SO_PROTOCOL, TAPIR_OPT_PROTOCOL, UNIT_ONE},
+    {SOL_SOCKET, SO_ACCEPTCONN, TAPIR_OPT_ACCEPTCONN, UNIT_ONE},
+    {IPPROTO_TCP, TCP_NODELAY, TAPIR_OPT_NODELAY, UNIT_FLAG},
+    {IPPROTO_TCP, TCP_CORK, TAPIR_OPT_CORK, UNIT_FLAG},
+    {IPPROTO_TCP, TCP_QUICKACK, TAPIR_OPT_QUICKACK, UNIT_FLAG},
+    {IPPROTO_TCP, TCP_MAXSEG, TAPIR_OPT_MAXSEG, UNIT_ONE},
+    {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_OPT_KEEPCNT, UNIT_ONE},
+    {IPPROTO_TCP, TCP_SYNCNT, TAPIR_OPT_SYNCNT, UNIT_ONE},
+    {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_OPT_KEEPIDLE_US, UNIT_SECOND},
+    {IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_OPT_KEEPINTVL_US, UNIT_SECOND},
+    {IPPROTO_TCP, TCP_LINGER2, TAPIR_OPT_LINGER2_US, UNIT_SECOND},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_OPT_USER_TIMEOUT_US, UNIT_MILLISECOND},
+    {IPPROTO_IP, IP_TTL, TAPIR_OPT_TTL, UNIT_ONE},
+    {IPPROTO_IP, IP_TOS, TAPIR_OPT_TOS, UNIT_ONE},
+    {IPPROTO_IP, IP_MTU_DISCOVER, TAPIR_OPT_MTU_DISCOVER, UNIT_ONE},
+    {IPPROTO_IP, IP_MTU, TAPIR_OPT_MTU, UNIT_ONE},
+    {IPPROTO_IP, IP_RECVERR, TAPIR_OPT_RECVERR, UNIT_FLAG},
+    {IPPROTO_IP, IP_HDRINCL, TAPIR_OPT_HDRINCL, UNIT_FLAG},
+    {IPPROTO_IP, IP_MULTICAST_TTL, TAPIR_OPT_MULTICAST_TTL, UNIT_ONE},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, TAPIR_OPT_MULTICAST_LOOP, UNIT_FLAG},
+};
+
+static const struct row *find_row(int64_t level, int64_t name) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].level == level && rows[i].name == name) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* A control message that recvmsg is to give; NULL: the option is none of these. */
+static bool *wanted_message(struct descriptor *d, int64_t level, int64_t name) {
+    if (level != IPPROTO_IP) {
+        return NULL;
+    }
+    return name == IP_RECVTTL   ? &d->want_ttl
+           : name == IP_RECVTOS ? &d->want_tos
+           : name == IP_PKTINFO ? &d->want_pktinfo
+                                : NULL;
+}
+
+/* A timeout of receiving or sending; NULL: the option is neither. */
+static int64_t *timeout_of(struct descriptor *d, int64_t level, int64_t name) {
+    if (level != SOL_SOCKET) {
+        return NULL;
+    }
+    return name == SO_RCVTIMEO ? &d->recv_timeout_us : name == SO_SNDTIMEO ? &d->send_timeout_us : NULL;
+}
+
+static int64_t set_option(struct call *call, struct descriptor *d, enum tapir_sock_opt option, int64_t value) {
+    return tapir_sock_set(call->run->world.stack, d->sock, option, value, call->run->world.now_us);
+}
+
+/* {onoff=1, linger=5}; Linux keeps a negative time as an endless one. */
+static int64_t set_linger(struct call *call, struct descriptor *d, const struct value *value) {
+    int64_t onoff = 0, linger = 0;
+    (void)calls_field_number(value, "onoff", 0, &onoff);
+    (void)calls_field_number(value, "l_onoff", 0, &onoff);
+    (void)calls_field_number(value, "linger", 1, &linger);
+    (void)calls_field_number(value, "l_linger", 1, &linger);
+    return set_option(call, d, TAPIR_OPT_LINGER, onoff == 0 ? -1 : linger < 0 ? INT_MAX : linger);
+}
+
+/* {tv_sec=1, tv_usec=0}; 0 is no timeout. */
+static int64_t set_timeout(int64_t *timeout_us, const struct value *value) {
+    int64_t seconds = 0, us = 0;
+    (void)calls_field_number(value, "tv_sec", 0, &seconds);
+    (void)calls_field_number(value, "tv_usec", 1, &us);
+    if (us < 0 || us >= 1000000) {
+        return -EDOM;
+    }
+    int64_t sum = seconds * 1000000 + us;
+    *timeout_us = sum == 0 ? INT64_MAX : seconds < 0 ? 0 : sum;
+    return 0;
+}
+
+/* TCP_DEFER_ACCEPT: seconds, kept as how many SYN-ACKs are sent within them, at 1, 3, 7, ... s. */
+static int64_t retransmissions_in(int64_t seconds) {
+    int64_t count = seconds > 0 ? 1 : 0;
+    for (int64_t interval = 1, end = 1; end < seconds && count < 16; count++) {
+        interval = interval * 2 < 120 ? interval * 2 : 120;
+        end += interval;
+    }
+    return count;
+}
+
+int64_t calls_options_set(struct call *call) {
+    int64_t error;
+    struct descriptor *d = calls_socket(call, &error);
+    int64_t level = calls_number(call, 1), name = calls_number(call, 2);
+    const struct value *value = calls_arg(call, 3);
+    if (d == NULL) {
+        return error;
+    }
+    int64_t *timeout_us = timeout_of(d, level, name);
+    bool *wanted = wanted_message(d, level, name);
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        return set_linger(call, d, value);
+    }
+    if (timeout_us != NULL) {
+        return set_timeout(timeout_us, value);
+    }
+    int64_t number = calls_number(call, 3);
+    if (wanted != NULL) {
+        *wanted = number != 0;
+        return d->type == SOCK_STREAM ? -ENOPROTOOPT : 0;
+    }
+    if (level == IPPROTO_TCP && name == TCP_DEFER_ACCEPT) {
+        return set_option(call, d, TAPIR_OPT_DEFER_ACCEPT, retransmissions_in(number));
+    }
+    const struct row *row = find_row(level, name);
+    if (row == NULL || (level == IPPROTO_TCP && d->type != SOCK_STREAM)) {
+        return -ENOPROTOOPT;
+    }
+    int64_t in_units = row->unit == UNIT_FLAG ? number != 0 : number * row->unit;
+    int64_t rc = set_option(call, d, row->option, in_units);
+    if (rc == 0 && row->option == TAPIR_OPT_RCVLOWAT) {
+        d->recv_low_bytes = number < 0 ? INT_MAX : number == 0 ? 1 : (uint32_t)number;
+    }
+    return rc;
+}
+
+static int64_t get_linger(struct call *call, struct descriptor *d, const struct value *value) {
+    int64_t came = -1, expected;
+    int rc = tapir_sock_get(call->run->world.stack, d->sock, TAPIR_OPT_LINGER, &came);
+    if (calls_field_number(value, "onoff", 0, &expected)) {
+        calls_expect(call, "onoff", expected, came >= 0);
+    }
+    if (calls_field_number(value, "linger", 1, &expected)) {
+        calls_expect(call, "linger", expected, came >= 0 ? came : 0);
+    }
+    return rc;
+}
+
+int64_t calls_options_get(struct call *call) {
+    int64_t error, came = 0;
+    struct descriptor *d = calls_socket(call, &error);
+    int64_t level = calls_number(call, 1), name = calls_number(call, 2);
+    const struct value *value = calls_arg(call, 3);
+    if (d == NULL) {
+        return error;
+    }
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        return get_linger(call, d, value);
+    }
+    const struct row *row = find_row(level, name);
+    if (level == SOL_SOCKET && name == SO_TYPE) {
+        came = d->type;
+    } else if (row == NULL) {
+        return -ENOPROTOOPT;
+    } else {
+        int rc = tapir_sock_get(call->run->world.stack, d->sock, row->option, &came);
+        if (rc != 0) {
+            return rc;
+        }
+        came /= row->unit == UNIT_FLAG || came < 0 ? 1 : row->unit;
+    }
+    if (value->kind != VALUE_ANY) {
+        calls_expect(call, "value", calls_number(call, 3), came);
+    }
+    return 0;
+}
