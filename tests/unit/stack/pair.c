@@ -1,0 +1,337 @@
+/* Two whole stacks and the link between them. */
+#include "pair.h"
+
+#include <stdlib.h>
+
+#include "tcp/isn.h"
+
+enum { CHUNK = 20000 };
+
+static uint32_t draw(struct pair *p, uint32_t bound) {
+    p->draws = p->draws * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (uint32_t)((p->draws >> 33) % bound);
+}
+
+static uint64_t clock_of(const struct pair *p, int host) { return p->now_us + p->hosts[host].clock_us; }
+
+static struct tapir_addr address_of(int host) { return addr_of_ipv4(IPV4(10, 0, 0, (uint32_t)host + 1)); }
+
+/* The byte at an offset of what a host sends. */
+static uint8_t pattern(int from, uint64_t offset) {
+    return (uint8_t)(offset * 11 + (offset >> 8) * 5 + (offset >> 16) * 3 + (unsigned)from * 77);
+}
+
+/* ---- the hosts ---- */
+
+static bool open_host(struct pair *p, int which) {
+    struct pair_host *host = &p->hosts[which];
+    const struct pair_config *config = &p->config;
+    struct tapir_netif_config netif = {.name = "tap0",
+                                       .mac = {2, 0, 0, 0, 0, (uint8_t)(which + 1)},
+                                       .mtu_bytes = config->mtu_bytes != 0 ? config->mtu_bytes : 1500,
+                                       .caps = config->caps};
+    struct tapir_addr own = address_of(which);
+    test_env_init(&host->env);
+    host->env.seed += config->seed * 2 + (uint64_t)which;
+    if (which == 0) {
+        host->env.fail_at = config->fail_at;
+        host->env.fail_percent = config->fail_percent;
+    }
+    host->stack = tapir_stack_create(&host->env.env, 0, clock_of(p, which));
+    if (host->stack == NULL) {
+        return false;
+    }
+    host->up = tapir_netif_add(host->stack, &netif) == 1 &&
+               tapir_netif_add_address(host->stack, 1, &own, 24, false, clock_of(p, which)) == 0;
+    return host->up;
+}
+
+struct pair *pair_open(const struct pair_config *config) {
+    struct pair *p = calloc(1, sizeof *p);
+    p->config = *config;
+    p->draws = config->seed + 1;
+    list_init(&p->wire);
+    p->now_us = 10 * SECOND;
+    bool ok = open_host(p, 0);
+    if (!open_host(p, 1) || !ok) {
+        cr_assert(config->may_fail);
+        pair_close(p);
+        return NULL;
+    }
+    return p;
+}
+
+static struct tapir_endpoint end_of(int host) {
+    return (struct tapir_endpoint){.addr = address_of(host), .port = host == 0 ? PAIR_PORT_A : PAIR_PORT_B};
+}
+
+/* Sets each host's clock so that its numbers start where the test wants them (T11). */
+static void set_clocks(struct pair *p) {
+    for (int i = 0; i < 2; i++) {
+        struct pair_host *host = &p->hosts[i];
+        struct tapir_endpoint local = end_of(i);
+        struct tapir_endpoint remote = end_of(1 - i);
+        if (p->config.has_iss) {
+            struct seq now = tcp_isn(&host->stack->tcp.isn_key, &local, &remote, clock_of(p, i));
+            host->clock_us += 4ULL * (uint32_t)(p->config.iss[i] - now.v);
+        } else if (p->config.has_tsval) {
+            uint32_t now =
+                (uint32_t)(clock_of(p, i) / MS) + tcp_isn_timestamp_offset(&host->stack->core.key, &local, &remote);
+            host->clock_us += MS * (uint32_t)(p->config.tsval[i] - now);
+        }
+        tapir_stack_tick(host->stack, clock_of(p, i));
+    }
+}
+
+static bool open_socket(struct pair *p, int which, tapir_sock *sock) {
+    struct pair_host *host = &p->hosts[which];
+    struct tapir_endpoint local = end_of(which);
+    const struct pair_config *config = &p->config;
+    *sock = 0;
+    if (tapir_sock_open(host->stack, TAPIR_SOCK_STREAM, 0, sock) != 0 ||
+        tapir_sock_bind(host->stack, *sock, &local) != 0) {
+        return false;
+    }
+    if (config->rcvbuf_bytes[which] != 0) {
+        tapir_sock_set(host->stack, *sock, TAPIR_OPT_RCVBUF, config->rcvbuf_bytes[which] / 2, clock_of(p, which));
+    }
+    if (config->sndbuf_bytes[which] != 0) {
+        tapir_sock_set(host->stack, *sock, TAPIR_OPT_SNDBUF, config->sndbuf_bytes[which] / 2, clock_of(p, which));
+    }
+    return true;
+}
+
+bool pair_connect(struct pair *p) {
+    struct pair_host *a = &p->hosts[0];
+    struct pair_host *b = &p->hosts[1];
+    struct tapir_endpoint to = end_of(1);
+    pair_wait(p, 10 * SECOND);
+    set_clocks(p);
+    bool ok = open_socket(p, 1, &b->listener) && tapir_sock_listen(b->stack, b->listener, 4) == 0 &&
+              open_socket(p, 0, &a->sock) && tapir_sock_connect(a->stack, a->sock, &to, clock_of(p, 0)) == -EINPROGRESS;
+    cr_assert(ok || p->config.may_fail);
+    return ok;
+}
+
+/* ---- the link ---- */
+
+static void post(struct pair *p, int to, const struct tapir_out *out) {
+    struct pair_packet *packet = malloc(sizeof *packet + out->len);
+    size_t at = out->header_len;
+    memcpy(packet->bytes, out->header, out->header_len);
+    for (size_t i = 0; i < out->piece_count; i++) {
+        memcpy(packet->bytes + at, out->pieces[i].base, out->pieces[i].len);
+        at += out->pieces[i].len;
+    }
+    cr_assert_eq(at, out->len);
+    packet->len = out->len;
+    packet->to = to;
+    packet->offload = out->offload;
+    packet->node = (struct list){0};
+    packet->at_us = p->now_us + p->config.delay_us;
+    if (draw(p, 1000) < p->config.reorder) {
+        packet->at_us += 1 + draw(p, (uint32_t)p->config.delay_us * 2 + 2000);
+    }
+    struct list *before = p->wire.prev;
+    while (before != &p->wire && LIST_ENTRY(before, struct pair_packet, node)->at_us > packet->at_us) {
+        before = before->prev;
+    }
+    list_insert_before(before->next, &packet->node);
+}
+
+static void transmit(struct pair *p, int from) {
+    struct tapir_out out;
+    while (tapir_stack_output(p->hosts[from].stack, 1, &out, clock_of(p, from)) == 1) {
+        p->frames++;
+        if (draw(p, 1000) < p->config.loss) {
+            p->lost++;
+            continue;
+        }
+        post(p, 1 - from, &out);
+        if (draw(p, 1000) < p->config.repeat) {
+            post(p, 1 - from, &out);
+        }
+    }
+}
+
+static void deliver(struct pair *p) {
+    while (!list_empty(&p->wire) && LIST_ENTRY(p->wire.next, struct pair_packet, node)->at_us <= p->now_us) {
+        struct pair_packet *packet = LIST_ENTRY(list_pop_front(&p->wire), struct pair_packet, node);
+        struct pair_host *host = &p->hosts[packet->to];
+        struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)packet->len);
+        if (frame != NULL) { /* else as a driver without memory: lost */
+            memcpy(frame->data, packet->bytes, packet->len);
+            frame->len = (uint32_t)packet->len;
+            frame->offload = packet->offload;
+            tapir_stack_input(host->stack, 1, frame, clock_of(p, packet->to));
+            tapir_frame_release(frame);
+        }
+        free(packet);
+    }
+}
+
+/* ---- the applications ---- */
+
+static void fail(struct pair *p, struct pair_host *host, int64_t rc) {
+    if (rc != -EAGAIN && rc != -ENOBUFS) {
+        cr_assert(p->config.may_fail, "seed %llu: error %d", (unsigned long long)p->config.seed, (int)-rc);
+        host->error = (int)-rc;
+    }
+}
+
+static void app_write(struct pair *p, int which) {
+    struct pair_host *host = &p->hosts[which];
+    uint8_t bytes[CHUNK];
+    while (host->sent < p->config.bytes[which]) {
+        size_t len = (size_t)min_u64(1 + draw(p, CHUNK), p->config.bytes[which] - host->sent);
+        for (size_t i = 0; i < len; i++) {
+            bytes[i] = pattern(which, host->sent + i);
+        }
+        struct tapir_iovec iov = {.base = bytes, .len = len};
+        struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
+        int64_t taken = tapir_sock_send(host->stack, host->sock, &msg, 0, clock_of(p, which));
+        if (taken <= 0) {
+            fail(p, host, taken);
+            return;
+        }
+        host->sent += (uint64_t)taken;
+    }
+    if (!host->shut && tapir_sock_shutdown(host->stack, host->sock, TAPIR_SHUT_WR, clock_of(p, which)) == 0) {
+        host->shut = true;
+    }
+}
+
+static void app_read(struct pair *p, int which) {
+    struct pair_host *host = &p->hosts[which];
+    uint8_t bytes[CHUNK];
+    if (p->now_us < host->next_read_us || host->ended) {
+        return;
+    }
+    host->next_read_us = p->now_us + p->config.nap_us[which];
+    for (unsigned rounds = 0; rounds < (p->config.nap_us[which] != 0 ? 2 : 1000); rounds++) {
+        struct tapir_iovec iov = {.base = bytes, .len = 1 + draw(p, CHUNK)};
+        struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
+        int64_t got = tapir_sock_recv(host->stack, host->sock, &msg, 0, clock_of(p, which));
+        if (got <= 0) {
+            host->ended = got == 0;
+            if (got < 0) {
+                fail(p, host, got);
+            }
+            return;
+        }
+        for (int64_t i = 0; i < got; i++) {
+            cr_assert_eq(bytes[i], pattern(1 - which, host->received + (uint64_t)i), "seed %llu, byte %llu",
+                         (unsigned long long)p->config.seed, (unsigned long long)host->received);
+        }
+        host->received += (uint64_t)got;
+    }
+}
+
+static void run_apps(struct pair *p) {
+    struct pair_host *b = &p->hosts[1];
+    struct tapir_endpoint peer;
+    if (b->sock == 0 && b->listener != 0) {
+        (void)tapir_sock_accept(b->stack, b->listener, &b->sock, &peer, clock_of(p, 1));
+    }
+    for (int i = 0; i < 2; i++) {
+        if (p->hosts[i].sock != 0 && p->hosts[i].error == 0) {
+            app_read(p, i);
+            app_write(p, i);
+        }
+    }
+}
+
+/* ---- time ---- */
+
+static uint64_t next_event(const struct pair *p) {
+    uint64_t next_us = TAPIR_NEVER;
+    for (int i = 0; i < 2; i++) {
+        uint64_t due_us = tapir_stack_deadline(p->hosts[i].stack);
+        next_us = due_us == TAPIR_NEVER ? next_us : min_u64(next_us, due_us - min_u64(due_us, p->hosts[i].clock_us));
+        if (p->config.nap_us[i] != 0 && p->hosts[i].sock != 0 && !p->hosts[i].ended && p->hosts[i].error == 0) {
+            next_us = min_u64(next_us, p->hosts[i].next_read_us);
+        }
+    }
+    if (!list_empty(&p->wire)) {
+        next_us = min_u64(next_us, LIST_ENTRY(p->wire.next, struct pair_packet, node)->at_us);
+    }
+    return next_us;
+}
+
+/* One moment, and on to the next that matters, at most `end_us`. */
+static void step(struct pair *p, bool apps, uint64_t end_us) {
+    for (int i = 0; i < 2; i++) {
+        tapir_stack_tick(p->hosts[i].stack, clock_of(p, i));
+    }
+    deliver(p);
+    if (apps) {
+        run_apps(p);
+    }
+    transmit(p, 0);
+    transmit(p, 1);
+    p->now_us = min_u64(end_us, max_u64(next_event(p), p->now_us + 1));
+}
+
+void pair_wait(struct pair *p, uint64_t us) {
+    uint64_t end_us = p->now_us + us;
+    while (p->now_us < end_us) {
+        step(p, false, end_us);
+    }
+}
+
+static bool done(const struct pair *p) {
+    bool all = true;
+    for (int i = 0; i < 2; i++) {
+        const struct pair_host *host = &p->hosts[i];
+        if (host->error != 0) {
+            return true;
+        }
+        all = all && host->shut && host->ended;
+    }
+    return all;
+}
+
+bool pair_transfer(struct pair *p) {
+    uint64_t end_us = p->now_us + (p->config.patience_us != 0 ? p->config.patience_us : 3600 * SECOND);
+    while (!done(p) && p->now_us < end_us) {
+        step(p, true, end_us);
+    }
+    const struct pair_host *a = &p->hosts[0];
+    const struct pair_host *b = &p->hosts[1];
+    if (p->config.may_fail && (a->error != 0 || b->error != 0 || !done(p))) {
+        return false;
+    }
+    cr_assert(done(p), "seed %llu: stuck; a sent %llu and received %llu, b sent %llu and received %llu",
+              (unsigned long long)p->config.seed, (unsigned long long)a->sent, (unsigned long long)a->received,
+              (unsigned long long)b->sent, (unsigned long long)b->received);
+    cr_assert_eq(a->received, p->config.bytes[1]);
+    cr_assert_eq(b->received, p->config.bytes[0]);
+    return true;
+}
+
+void pair_close(struct pair *p) {
+    bool whole = p->hosts[0].up && p->hosts[1].up;
+    for (int i = 0; i < 2 && whole; i++) {
+        tapir_sock socks[] = {p->hosts[i].sock, p->hosts[i].listener};
+        for (size_t k = 0; k < ARRAY_LEN(socks); k++) {
+            if (socks[k] != 0) {
+                tapir_sock_close(p->hosts[i].stack, socks[k], clock_of(p, i));
+            }
+        }
+    }
+    if (whole) {
+        pair_wait(p, 600 * SECOND);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct pair_host *host = &p->hosts[i];
+        if (host->stack != NULL) {
+            cr_assert_eq(host->stack->tcp.conns.used + host->stack->tcp.halves.used + host->stack->tcp.waits.used, 0);
+            tapir_stack_destroy(host->stack);
+        }
+        cr_assert_eq(host->env.live_blocks, 0);
+    }
+    for (struct list *node = list_pop_front(&p->wire); node != NULL; node = list_pop_front(&p->wire)) {
+        free(LIST_ENTRY(node, struct pair_packet, node));
+    }
+    free(p);
+}

@@ -1,0 +1,81 @@
+/* Two whole stacks joined by a link that loses, repeats, delays and reorders, in virtual time and from a seed. */
+#ifndef TEST_STACK_PAIR_H
+#define TEST_STACK_PAIR_H
+
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include <tapir/sock.h>
+
+#include "base/addr.h"
+#include "stack.h"
+#include "support/env.h"
+
+#define MS 1000ULL
+#define SECOND 1000000ULL
+#define PAIR_PORT_A 40000
+#define PAIR_PORT_B 80
+
+struct pair_config {
+    uint64_t seed;
+    uint32_t loss, repeat, reorder; /* frames in a thousand */
+    uint64_t delay_us;              /* one way */
+    uint32_t mtu_bytes, caps;       /* 0: 1500, none */
+    uint64_t bytes[2];              /* to send from a and from b */
+    int64_t rcvbuf_bytes[2], sndbuf_bytes[2];
+    uint64_t nap_us[2];      /* an application that reads this seldom; 0: always */
+    bool has_iss, has_tsval; /* the clocks are set so that a's and b's numbers start at these */
+    uint32_t iss[2], tsval[2];
+    uint64_t fail_at, fail_percent; /* of a's allocations, from the start */
+    uint64_t patience_us;           /* virtual; 0: an hour */
+    bool may_fail;                  /* an error ends the run well: memory runs out */
+};
+
+/* One host: its stack, its clock, its application. */
+struct pair_host {
+    struct test_env env;
+    struct tapir_stack *stack;
+    bool up;           /* it has its interface and address */
+    uint64_t clock_us; /* added to the world's time */
+    tapir_sock listener, sock;
+    uint64_t sent, received, next_read_us;
+    bool shut, ended; /* all was sent; the other's end was read */
+    int error;
+};
+
+/* A frame on its way. */
+struct pair_packet {
+    struct list node;
+    uint64_t at_us;
+    int to;
+    struct tapir_offload offload;
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct pair {
+    struct pair_config config;
+    struct pair_host hosts[2];
+    uint64_t now_us;
+    struct list wire; /* of struct pair_packet, soonest first */
+    uint64_t draws;
+    uint64_t frames, lost;
+};
+
+/* Both stacks, without sockets; NULL if a's memory runs out (fail_at). */
+struct pair *pair_open(const struct pair_config *config);
+
+/* b listens, a connects. False: memory ran out. */
+bool pair_connect(struct pair *p);
+
+/* Moves all bytes both ways, compares each, closes in order. Fails the test when that takes too long; false when an
+ * application met an error and may. */
+bool pair_transfer(struct pair *p);
+
+/* Time passes. */
+void pair_wait(struct pair *p, uint64_t us);
+
+/* Closes what is open, waits until nothing is remembered, and checks that all memory came back. */
+void pair_close(struct pair *p);
+
+#endif
