@@ -52,8 +52,8 @@ static void env_trace(void *ctx, const struct tapir_event *event) {
 void test_env_init(struct test_env *env) {
     memset(env, 0, offsetof(struct test_env, events)); /* events count only up to event_count */
     env->seed = 0x9e3779b97f4a7c15ULL;
-    env->env = (struct tapir_env){
-        .ctx = env, .alloc = env_alloc, .free = env_free, .random = env_random, .trace = env_trace};
+    env->env =
+        (struct tapir_env){.ctx = env, .alloc = env_alloc, .free = env_free, .random = env_random, .trace = env_trace};
 }
 
 /* Weak: where libtapir is linked too, its own hook counts. */
