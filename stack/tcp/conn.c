@@ -118,7 +118,7 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     tcp_sndq_clear(&c->snd.queue);
     tcp_loss_clear(&c->loss);
     if (error != 0) {
-        /* What came before a reset is lost with it, as on Linux; early data can never become whole. */
+        /* RFC 9293 3.10.7.4 second, 3.10.8: all queues are flushed; early data can never become whole. */
         tcp_reasm_clear(&c->rcv.queue);
     }
     tcp_reasm_prune(&c->rcv.queue);
@@ -147,6 +147,14 @@ uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq) {
 
 struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset) {
     return seq_add(c->rcv.irs, 1 + (uint32_t)offset);
+}
+
+void tcp_conn_advise(struct tcp_conn *c, int error) {
+    c->soft_error = error;
+    if (c->set.recverr) {
+        c->error = error;
+        news_mark(c->tcp->core, &c->news);
+    }
 }
 
 void tcp_conn_owe(struct tcp_conn *c, uint32_t owed) {
