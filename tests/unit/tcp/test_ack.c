@@ -218,3 +218,28 @@ Test(tcp_ack, S8_SYN_SENT_answers_a_wrong_ack_with_a_reset) {
     expect_state(b, SYN_SENT);
     tcp_bench_free(b);
 }
+
+/* T11: streams longer than 2^32 bytes. The connection is told that it has carried almost that much already. */
+Test(tcp_ack, T11_beyond_four_gigabytes) {
+    for (uint32_t before = 0; before < 6000; before += 500) {
+        struct tcp_bench *b = tcp_bench_established(&plain);
+        struct tcp_conn *c = tcp_bench_conn(b);
+        uint64_t carried = (1ULL << 32) - 3000 + before;
+        c->snd.iss = seq_sub(c->snd.iss, (uint32_t)carried);
+        c->snd.queue.head = c->snd.queue.tail = c->stat.bytes_acked = carried;
+        c->rcv.irs = seq_sub(c->rcv.irs, (uint32_t)carried);
+        c->rcv.queue.head = c->rcv.queue.next = carried;
+        cr_assert_eq(tcp_bench_write(b, 10000), 10000);
+        for (unsigned i = 0; i < 20 && tcp_bench_get(b, TAPIR_OPT_OUT_BYTES) > 0; i++) {
+            tcp_bench_skip(b);
+            send_seg(b, .len = 500);
+        }
+        cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_OUT_BYTES), 0);
+        send_seg(b, .seq = 300, .len = 200); /* early, then the gap */
+        send_seg(b, .len = 300);
+        b->peer_nxt += 200;
+        tcp_bench_skip(b);
+        cr_assert_eq(tcp_bench_read(b, 100000), (int64_t)(b->peer_nxt - 1));
+        tcp_bench_free(b);
+    }
+}

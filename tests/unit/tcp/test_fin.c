@@ -227,3 +227,56 @@ Test(tcp_fin, a_reset_in_closing_is_no_error) {
         tcp_bench_free(b);
     }
 }
+
+/* S15: a peer that sends text beyond its own FIN, or two of them: nonsense, and nothing breaks. */
+Test(tcp_fin, S15_text_beyond_the_fin) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    send_seg(b, .flags = F(FIN) | F(ACK), .seq = 50, .len = 50);
+    send_seg(b, .flags = F(FIN) | F(ACK), .seq = 200);
+    send_seg(b, .flags = F(FIN) | F(ACK), .seq = 50, .len = 50);
+    send_seg(b, .seq = 100, .len = 50);
+    send_seg(b, .len = 50);
+    tcp_bench_skip(b);
+    expect_state(b, CLOSE_WAIT);
+    int64_t got = tcp_bench_read(b, 1000);
+    cr_assert(got >= 100 && got <= 150);
+    cr_assert_eq(tcp_bench_read(b, 1000), 0);
+    cr_assert_eq(tcp_bench_write(b, 10), 10);
+    expect(b, SEG_LEN(10));
+    tcp_bench_free(b);
+}
+
+/* D6: at the cap of orphans the one that has been alone longest is reset. */
+Test(tcp_fin, D6_the_oldest_orphan_gives_way) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    tcp_bench_close(b);
+    tcp_bench_skip(b);
+    expect_state(b, FIN_WAIT_1);
+    b->stack->tcp.orphan_count += TCP_ORPHANS_MAX - 1; /* as if there were many more, after this one */
+    tapir_sock listener = tcp_bench_socket(b, 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, listener, 1), 0);
+    struct tapir_endpoint local;
+    cr_assert_eq(tapir_sock_local(b->stack, listener, &local), 0);
+    tapir_sock client = tcp_bench_socket(b, 0);
+    cr_assert_eq(tcp_bench_connect(b, client, IPV4_LOOPBACK, local.port), -EINPROGRESS);
+    tcp_bench_wait(b, SECOND);
+    tcp_bench_skip(b);
+    cr_assert_eq(tapir_sock_close(b->stack, client, b->now_us), 0); /* one too many */
+    cr_assert_eq(COUNTED(b, tcp_orphan_cap), 1);
+    expect(b, SEG_FLAGS(F(RST) | F(ACK)));
+    expect_state(b, CLOSED);
+    b->stack->tcp.orphan_count -= TCP_ORPHANS_MAX - 1;
+    tapir_sock_close(b->stack, listener, b->now_us);
+    tcp_bench_wait(b, 100 * SECOND);
+    tcp_bench_free(b);
+}
+
+/* D8: an application that never closes keeps what is its own, and nothing ticks for it. */
+Test(tcp_fin, D8_CLOSE_WAIT_stays_with_its_application) {
+    struct tcp_bench *b = tcp_bench_close_wait(&plain);
+    tcp_bench_wait(b, 48 * HOUR);
+    expect_none(b);
+    expect_state(b, CLOSE_WAIT);
+    cr_assert_leq(tapir_stack_memory_used(b->stack) - b->start_bytes, 4096);
+    tcp_bench_free(b);
+}

@@ -30,7 +30,7 @@ Test(tcp_isn, MUST_8_a_step_every_four_microseconds) {
     cr_assert_eq(seq_diff(tcp_isn(&key, local(), &remote, around_us + 4), first), 1);
 }
 
-Test(tcp_isn, SHLD_1_every_field_of_the_tuple_and_the_key_count) {
+Test(tcp_isn, SHLD_1_MUST_9_every_field_of_the_tuple_and_the_key_count) {
     struct tapir_endpoint remote = end(IPV4(10, 0, 0, 1), 5000);
     struct tapir_endpoint others[] = {end(IPV4(10, 0, 0, 1), 5001), end(IPV4(10, 0, 0, 3), 5000)};
     struct seq isn = tcp_isn(&key, local(), &remote, 1000);

@@ -45,7 +45,7 @@ Test(tcp_options, T3_MUST_7_malformed_options_kill_nothing) {
 
 /* MUST-5, MUST-6, MUST-64, MUST-68, MUST-69: any option in any segment, unknown ones skipped by their length, at any
  * alignment, and what follows the end is not looked at. */
-Test(tcp_options, MUST_5_MUST_6_MUST_64_MUST_68_unknown_options) {
+Test(tcp_options, MUST_4_MUST_5_MUST_6_MUST_64_MUST_68_unknown_options) {
     static const uint8_t odd[] = {254, 5, 9, 9, 9, 1, 253, 2, 1, 252, 3, 7};
     static const uint8_t ended[] = {1, 0, 2, 0}; /* MUST-69: padding may be anything to us */
     struct tcp_bench *b = tcp_bench_established(&plain);

@@ -131,7 +131,24 @@ Test(tcp_timewait, S6_two_waits_do_not_talk_for_ever) {
     tcp_bench_free(b);
 }
 
-/* D7: a record is small, and their number is capped; here by lowering what counts as many. */
+/* D7: a million ends of connections leave the records that the cap allows, and a memory that grows no more. */
+Test(tcp_timewait, D7_records_are_capped) {
+    struct tcp_bench *b = tcp_bench_fin_wait_2(&active);
+    struct tcp_conn old = *tcp_bench_conn(b); /* not in the tables: only its names and numbers count */
+    old.in_table = false;
+    old.owes = 0;
+    for (uint32_t i = 0; i < TCP_TIMEWAIT_MAX + 1000; i++) {
+        old.remote.addr = addr_of_ipv4(IPV4(192, 0, 2, 0) + (i >> 15));
+        old.remote.port = (uint16_t)(1 + (i & 0x7fff));
+        tcp_timewait_start(&old, b->now_us);
+    }
+    cr_assert_eq(b->stack->tcp.waits.used, TCP_TIMEWAIT_MAX);
+    cr_assert_eq(COUNTED(b, tcp_timewait_cap), 1000);
+    b->keeps_memory = true;
+    tcp_bench_free(b); /* after two MSL all are gone */
+}
+
+/* D7: and each is small. */
 Test(tcp_timewait, D7_records_are_small) {
     cr_assert_leq(sizeof(struct tcp_wait), 96);
     struct tcp_bench *b = tcp_bench_time_wait(&active);
