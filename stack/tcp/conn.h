@@ -178,6 +178,10 @@ struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset);
 uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq);
 struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset);
 
+/* Advice that things go badly, though the connection lives on (a positive errno): kept for SO_ERROR, and pending at
+ * once if the application asked to be told by IP_RECVERR (MUST-47, SHLD-9, SHLD-20). */
+void tcp_conn_advise(struct tcp_conn *c, int error);
+
 /* Marks something as owed and puts the connection in line for output. */
 void tcp_conn_owe(struct tcp_conn *c, uint32_t owed);
 

@@ -49,12 +49,10 @@ bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     /* Hard errors abort what is not established (SHLD-26); later they are advice like the soft ones
      * (MUST-56, RFC 5461 4.1, C3). Our own link's word that nobody answers is as good as a hard error. */
     bool opening = tcp_in(c, SYN_SENT | SYN_RECEIVED);
-    c->soft_error = error->error;
     if (opening && (error->hard || error->local)) {
         tcp_conn_end(c, TCP_EVENT_ICMP, error->error, now_us);
-    } else if (c->set.recverr) { /* the application asked to be told (SHLD-20, MUST-47) */
-        c->error = error->error;
-        news_mark(tcp->core, &c->news);
+    } else {
+        tcp_conn_advise(c, error->error);
     }
     return true;
 }

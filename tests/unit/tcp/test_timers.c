@@ -101,6 +101,30 @@ Test(tcp_timers, MUST_21_SHLD_10_SHLD_11_R1_and_R2) {
     tcp_bench_free(b);
 }
 
+Test(tcp_timers, SHLD_9_R1_is_told_to_those_who_ask) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_RECVERR, 1), 0);
+    cr_assert_eq(tcp_bench_write(b, 100), 100);
+    tcp_bench_wait(b, 500 * MS);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_ERR, 0); /* not before R1 */
+    tcp_bench_wait(b, 10 * SECOND);
+    cr_assert(tcp_bench_ready(b) & TAPIR_READY_ERR);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_ERROR), ETIMEDOUT);
+    expect_state(b, ESTABLISHED); /* and the connection goes on */
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0);
+    cr_assert_eq(tcp_bench_write(b, 1), 1);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+    b = tcp_bench_established(&plain); /* the others find it in SO_ERROR */
+    cr_assert_eq(tcp_bench_write(b, 100), 100);
+    tcp_bench_wait(b, 10 * SECOND);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_ERR, 0);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_ERROR), ETIMEDOUT);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
 /* SHLD-29, SHLD-30, MUST-36: the first probe after one RTO, then twice as long each time, to a minute. */
 Test(tcp_timers, MUST_35_MUST_36_SHLD_29_SHLD_30_window_probes) {
     struct tcp_bench *b = tcp_bench_established(&plain);
