@@ -26,7 +26,8 @@ static bool expect_ok(unsigned type, unsigned len, unsigned pointer, unsigned ro
     return type != WIRE_IPOPT_RA || len == 4;
 }
 
-Test(ip_options, I5_every_type_and_length) {
+/* MUST-50: an option that is not understood is ignored, and the datagram delivered. */
+Test(ip_options, I5_MUST_50_every_type_and_length) {
     static const uint8_t lengths[] = {0, 1, 2, 3, 4, 11, 39, 40, 41, 255};
     static const uint8_t pointers[] = {0, 1, 3, 4, 5, 12, 40, 41, 255};
     struct rig *rig = rig_start();
