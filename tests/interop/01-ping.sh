@@ -12,11 +12,11 @@ for size in "${sizes[@]}"; do
     must "the kernel's ping of $size bytes" ping -q -n -c 3 -l 3 -s "$size" 10.0.0.2
     says "3 received, 0% packet loss"
 done
-must "a flood of fragments by the kernel" ping -q -n -f -c 200 -w 10 -s 20000 10.0.0.2
+must "a flood of fragments by the kernel" ping -q -n "${flood[@]}" -c 200 -w 10 -s 20000 10.0.0.2
 says "200 received"
 
 # Late is not lost: the trace tells how many were answered.
-must "a flood by the kernel" ping -q -n -f -c 1000 -w 10 -s 100 10.0.0.2
+must "a flood by the kernel" ping -q -n "${flood[@]}" -c 1000 -w 10 -s 100 10.0.0.2
 says "1000 received"
 end_trace tap0
 asked=$(traced tap0 'icmp[icmptype] == icmp-echo and ip[2:2] == 128' | wc -l)

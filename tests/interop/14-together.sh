@@ -16,7 +16,7 @@ for i in 1 2 3; do
     start "download-$i" "${get[@]}" -o "got-$i" http://10.0.0.2/file
     start "upload-$i" "${get[@]}" -T www/file "http://10.0.0.2/put-$i"
 done
-start flood ping -q -n -f -c 1000 -w 20 10.0.0.2
+start flood ping -q -n "${flood[@]}" -c 1000 -w 20 10.0.0.2
 start fragments ping -q -n -c 100 -i 0.01 -w 20 -s 9000 10.0.0.2
 start pages "${get[@]}" -o 'page-#1' "http://10.0.0.2/small?[1-200]"
 start hold "$bench/load" hold 10.0.1.2 7 100
