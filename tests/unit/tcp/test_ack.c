@@ -243,3 +243,14 @@ Test(tcp_ack, T11_beyond_four_gigabytes) {
         tcp_bench_free(b);
     }
 }
+
+Test(tcp_ack, SYN_RECEIVED_answers_a_wrong_ack_with_a_reset) { /* 3.10.7.4 fifth */
+    struct tcp_bench *b = tcp_bench_syn_received(&plain);
+    send_seg(b, .ack = 1, .stay = true);
+    const struct tcp_bench_heard *h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->flags == F(RST) && h->seq == b->peer_heard + 1);
+    expect_state(b, SYN_RECEIVED);
+    send_seg(b, .len = 0);
+    expect_state(b, ESTABLISHED);
+    tcp_bench_free(b);
+}

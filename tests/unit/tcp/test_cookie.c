@@ -93,12 +93,12 @@ Test(tcp_cookie, D2_forgery) {
     send_seg(b, .seq = 1, .stay = true);
     send_seg(b, .from_port = 7001, .stay = true);
     send_seg(b, .from_ipv4 = BENCH_OTHER_IPV4, .stay = true);
-    for (int64_t guess = 1; guess < 50000; guess++) {
+    for (int64_t guess = 1; guess < 20000; guess++) {
         send_seg(b, .ack = guess * 8191, .stay = true);
         tcp_bench_skip(b);
     }
     cr_assert_eq(COUNTED(b, tcp_cookie_good), 0);
-    cr_assert_eq(COUNTED(b, tcp_cookie_bad), 50002);
+    cr_assert_eq(COUNTED(b, tcp_cookie_bad), 20002);
     send_seg(b, .len = 0);
     cr_assert_eq(COUNTED(b, tcp_cookie_good), 1);
     tcp_bench_free(b);

@@ -216,3 +216,17 @@ Test(tcp_listen, D1_a_flood_of_SYNs) {
     expect(b, SEG_ACK(10));
     tcp_bench_free(b);
 }
+
+/* D11: a SYN that finds no memory gets a cookie, which needs none. */
+Test(tcp_listen, D11_no_memory_for_a_record) {
+    struct tcp_bench *b = tcp_bench_listen(&plain);
+    b->env.allocations = 0;
+    b->env.fail_at = 2; /* the driver's frame is the first */
+    send_seg(b, .flags = F(SYN));
+    expect(b, SEG_FLAGS(F(SYN) | F(ACK)), SEG_ACK(0));
+    cr_assert_eq(COUNTED(b, tcp_cookie_sent), 1);
+    send_seg(b, .len = 10);
+    expect(b, SEG_ACK(10));
+    expect_state(b, ESTABLISHED);
+    tcp_bench_free(b);
+}

@@ -244,3 +244,21 @@ Test(tcp_options, S7_land) {
     cr_assert_eq(b->stack->tcp.halves.used, 0);
     tcp_bench_free(b);
 }
+
+/* MUST-16, MUST-67: TCP_MAXSEG bounds both ways. */
+Test(tcp_options, MUST_16_MUST_67_maxseg) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    b->sock = tcp_bench_socket(b, BENCH_OUR_PORT);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_MAXSEG, 0), 0); /* A3 */
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_MAXSEG, 10), -EINVAL);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_MAXSEG, 700), 0);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), -EINPROGRESS);
+    const struct tcp_bench_heard *h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->options.mss == 700);
+    send_seg(b, .flags = F(SYN) | F(ACK));
+    tcp_bench_skip(b);
+    cr_assert_eq(tcp_bench_write(b, 1000), 1000);
+    expect(b, SEG_LEN(700));
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}

@@ -337,3 +337,49 @@ Test(tcp_recv, D10_under_pressure_windows_shrink_but_never_retract) {
     cr_assert_eq(b->read, before + 1460);
     tcp_bench_free(b);
 }
+
+/* RFC 5681 4.2: without SACK each early segment is worth a duplicate ACK, even of one batch. */
+Test(tcp_recv, MAY_13_one_duplicate_ack_for_each_early_segment) {
+    struct tcp_bench *b = slow_acks(&plain);
+    for (unsigned i = 1; i <= 3; i++) {
+        send_seg(b, .seq = 1460 * i, .len = 1460);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        expect(b, SEG_ACK(0), SEG_LEN(0));
+    }
+    expect_none(b);
+    tcp_bench_free(b);
+}
+
+/* MAY-1: shut for reading, open for writing; both shut: nobody will read, and the peer learns it (SHLD-3). */
+Test(tcp_recv, SHLD_3_shut_for_reading) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_RD), 0);
+    cr_assert_eq(tcp_bench_read(b, 10), 0);
+    send_seg(b, .len = 10);
+    expect(b, SEG_FLAGS(F(ACK)), SEG_ACK(10));
+    cr_assert_eq(tcp_bench_write(b, 10), 10);
+    expect(b, SEG_LEN(10));
+    cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), 0);
+    expect(b, SEG_FLAGS(F(FIN) | F(ACK)));
+    send_seg(b, .len = 10);
+    const struct tcp_bench_heard *h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->flags == F(RST));
+    expect_state(b, CLOSED);
+    tcp_bench_free(b);
+}
+
+/* A pointer in text that was partly received before is cut with it (T7). */
+Test(tcp_recv, T7_an_urgent_pointer_in_repeated_text) {
+    struct tcp_bench *b = urgent_bench(true);
+    send_seg(b, .len = 50);
+    tcp_bench_skip(b);
+    cr_assert_eq(tcp_bench_read(b, 100), 50);
+    send_seg(b, .flags = F(ACK) | F(URG) | F(FIN), .seq = -50, .len = 80, .up = 60);
+    tcp_bench_skip(b);
+    cr_assert_eq(tcp_bench_read(b, 100), 9); /* up to the mark */
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_AT_MARK), 1);
+    cr_assert_eq(tcp_bench_read(b, 100), 21);
+    cr_assert_eq(tcp_bench_read(b, 100), 0);
+    tcp_bench_free(b);
+}

@@ -213,3 +213,33 @@ Test(tcp_table, D13_the_hash_is_keyed) {
         }
     }
 }
+
+/* When every port has a user, a port still serves many destinations, each tuple once. */
+Test(tcp_table, MUST_42_a_port_for_many_destinations) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    struct tcp *tcp = &b->stack->tcp;
+    static struct tcp_port_user users[TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1];
+    struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4)};
+    struct tapir_endpoint ends[3];
+    tapir_sock socks[3];
+    for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
+        local.port = (uint16_t)(TAPIR_PORT_FIRST + i);
+        cr_assert_eq(tcp_table_bind(tcp, &users[i], &local), 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        socks[i] = tcp_bench_socket(b, 0);
+        tcp->port_counter = 7; /* from the same start each time */
+        cr_assert_eq(tcp_bench_connect(b, socks[i], BENCH_PEER_IPV4, 80), -EINPROGRESS);
+        cr_assert_eq(tapir_sock_local(b->stack, socks[i], &ends[i]), 0);
+    }
+    cr_assert(ends[0].port != ends[1].port && ends[0].port != ends[2].port && ends[1].port != ends[2].port);
+    for (unsigned i = 0; i < 3; i++) {
+        tapir_sock_close(b->stack, socks[i], b->now_us);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
+        tcp_table_unbind(tcp, &users[i]);
+    }
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}

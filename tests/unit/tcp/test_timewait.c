@@ -1,6 +1,8 @@
 /* TIME-WAIT records: what they answer, how long they live, and who may take their place (S9, D7). */
 #include "support/tcp_bench.h"
 
+#include <stdlib.h>
+
 #include "tcp/table.h"
 
 static const struct tcp_bench_config passive = {.active = false};
@@ -177,4 +179,46 @@ Test(tcp_timewait, text_may_be_read_after_the_end) {
     cr_assert_eq(tcp_bench_read(b, 1000), 100);
     cr_assert_eq(tcp_bench_read(b, 1000), 0);
     tcp_bench_free(b);
+}
+
+/* S9, RFC 1122 4.2.2.13 (a): numbers of the new connection lie beyond the old one's, even if that was fast. */
+Test(tcp_timewait, S9_the_new_numbers_lie_beyond_the_old) {
+    struct tcp_bench_config config = {.active = true, .timestamps = true, .has_wscale = true, .wscale = 8};
+    struct tcp_bench *b = tcp_bench_established(&config);
+    for (unsigned i = 0; i < 12; i++) { /* far more than the clock's 250000 a second */
+        (void)tcp_bench_write(b, 400000);
+        tcp_bench_skip(b);
+        send_seg(b, .len = 0);
+    }
+    cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), 0);
+    for (unsigned i = 0; i < 60 && tcp_bench_state(b) != FIN_WAIT_2; i++) {
+        tcp_bench_skip(b);
+        send_seg(b, .len = 0);
+    }
+    send_seg(b, .flags = F(FIN) | F(ACK));
+    expect_state(b, TIME_WAIT);
+    uint32_t before = b->peer_heard;
+    tcp_bench_skip(b);
+    tcp_bench_close(b);
+    tcp_bench_wait(b, 1100 * MS);
+    b->sock = tcp_bench_socket(b, 0);
+    struct tapir_endpoint local = {.port = BENCH_OUR_PORT};
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_REUSEADDR, 1), 0);
+    cr_assert_eq(tapir_sock_bind(b->stack, b->sock, &local), 0);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), -EINPROGRESS);
+    const struct tcp_bench_heard *h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->flags == F(SYN) && (int32_t)(h->seq - before) > 0);
+    tcp_bench_free(b);
+}
+
+/* What is left when the stack goes is freed with it. */
+Test(tcp_timewait, records_go_with_the_stack) {
+    struct tcp_bench *b = tcp_bench_time_wait(&active);
+    struct tapir_stack *stack = b->stack;
+    tcp_bench_close(b);
+    cr_assert_eq(stack->tcp.waits.used, 1);
+    tapir_stack_destroy(stack);
+    cr_assert_eq(b->env.live_blocks, 0);
+    free(b->heard);
+    free(b);
 }
