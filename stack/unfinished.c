@@ -1,9 +1,10 @@
-/* Counts the connections that a polite end has to wait for. */
+/* Counts what a polite end has to wait for. */
 #include "stack.h"
 
-/* What closed sockets leave behind: once the peer has acknowledged the FIN (FIN-WAIT-2, TIME-WAIT) nothing is owed. */
+/* What closed sockets leave behind: once the peer has acknowledged the FIN (FIN-WAIT-2, TIME-WAIT) nothing is owed;
+ * and datagrams that wait for their neighbour's address, which ARP ends one way or the other. */
 size_t tapir_stack_unfinished(const struct tapir_stack *stack) {
-    size_t count = 0;
+    size_t count = stack->link.pending_bytes > 0 ? 1 : 0;
     LIST_FOR_EACH(node, &stack->tcp.orphans) {
         const struct tcp_conn *c = LIST_ENTRY(node, struct tcp_conn, orphans);
         count += c->state != FIN_WAIT_2;
