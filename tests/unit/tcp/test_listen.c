@@ -207,7 +207,7 @@ Test(tcp_listen, D1_a_flood_of_SYNs) {
     }
     cr_assert_gt(COUNTED(b, tcp_cookie_sent), 1000);
     size_t used = tapir_stack_memory_used(b->stack);
-    for (uint32_t i = 0; i < 20000; i++) {
+    for (uint32_t i = 0; i < 8000; i++) {
         send_seg(b, .flags = F(SYN), .from_port = (uint16_t)(15000 + i), .seq = i, .stay = true);
         tcp_bench_skip(b);
     }
