@@ -28,4 +28,4 @@ cc -g -O1 -fsanitize=thread -I"$root/tests/tsan" -I"$root/include" "${tests[@]}"
     "${libraries[@]}" -o "$build/tests"
 
 # A fixed layout: the sanitizer does not bear every random one. The first report ends a test.
-TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 ${TSAN_OPTIONS:-}" setarch -R "$build/tests" "$@"
+TSAN_OPTIONS="halt_on_error=1 suppressions=$root/tests/tsan/suppressions second_deadlock_stack=1 ${TSAN_OPTIONS:-}" setarch -R "$build/tests" "$@"
