@@ -72,7 +72,6 @@ struct tcp_conn {
     bool fin_sent;   /* it has been sent at least once */
     bool fin_received;
     bool reset_by_peer;
-    bool pmtu_failed;
     enum tcp_state state;
     int error;      /* pending errno for the application, positive */
     int soft_error; /* last advice, reported if the connection then times out (RFC 1122 4.2.3.9) */

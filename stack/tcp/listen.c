@@ -189,7 +189,6 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
     }
     bool bare = seg->len == 0 && !tcp_segment_has(seg, WIRE_TCP_FIN);
     if (bare && half->retransmits < l->set.defer_accept) {
-        half->acked = true;
         tcp_trace_in(core, NULL, seg, true, "deferred accept waits for data", now_us);
         return NULL;
     }

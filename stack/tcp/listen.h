@@ -31,7 +31,6 @@ struct tcp_half {
     uint16_t mss, offered_mss; /* the peer's, and ours */
     uint8_t wscale, tos, retransmits;
     bool timestamps, sack, has_wscale, ecn;
-    bool acked; /* TCP_DEFER_ACCEPT: the final ACK came, data did not */
 };
 
 /* Gives a listener, or NULL: memory is short. Takes over the claim in port. */
