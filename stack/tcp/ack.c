@@ -25,7 +25,8 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
         if (age_ms > TCP_RTO_MAX_US / 1000) {
             return;
         }
-        sample_us = (uint64_t)age_ms * 1000;
+        sample_us =
+            max_u32(age_ms, 1) * 1000ULL; /* below the clock's grain: a zero would stay the least RTT for ever */
         reason = "timestamp echo";
     } else {
         return;
@@ -34,11 +35,10 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
     tcp_trace_rtt(c, sample_us, reason, now_us);
 }
 
-/* RFC 5681 2: outstanding data, no payload, no SYN or FIN, the same ACK and the same window. */
-static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg) {
-    return seq_lt(c->snd.una, c->snd.nxt) && seq_eq(seg->ack, c->snd.una) && seg->len == 0 &&
-           !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN) && seg->wnd << c->snd.wscale == c->snd.wnd &&
-           c->snd.wnd != 0;
+/* RFC 5681 2: no payload, no SYN or FIN, the same ACK and the same window. */
+static bool repeats(const struct tcp_conn *c, const struct tcp_segment *seg) {
+    return seq_eq(seg->ack, c->snd.una) && seg->len == 0 && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN) &&
+           seg->wnd << c->snd.wscale == c->snd.wnd && c->snd.wnd != 0;
 }
 
 /* A probe's octet was accepted beyond snd.nxt. */
@@ -133,9 +133,10 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     uint32_t flight = seq_diff(c->snd.nxt, c->snd.una);
     struct loss_ack ack = {.now_us = now_us,
                            .acked_bytes = advances ? seq_diff(seg->ack, c->snd.una) : 0,
-                           .duplicate = !advances && is_duplicate(c, seg),
+                           .repeats = repeats(c, seg),
                            .cwnd_limited = cwnd_in_use(c, flight),
                            .echo_ms = echo_ms(c, seg, now_us)};
+    ack.duplicate = ack.repeats && flight > 0;
     if (advances) {
         ip_path_confirm(c->tcp->ip, &c->path, now_us); /* RFC 1122 3.3.1.4: forward progress */
         c->snd.probed = false;
@@ -150,7 +151,8 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
         tcp_loss_marked(&c->loss, &c->cc, ack.una, ack.nxt, now_us);
         tcp_trace_cwnd(c, "congestion marked", now_us);
     }
-    bool news = advances || ack.duplicate || ack.block_count > 0 || ack.dsack.left < ack.dsack.right;
+    bool judges = ack.repeats && c->loss.probe.out;
+    bool news = advances || ack.duplicate || judges || ack.block_count > 0 || ack.dsack.left < ack.dsack.right;
     if (news) {
         tell_recovery(c, &ack, now_us);
     }

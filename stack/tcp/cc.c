@@ -8,8 +8,7 @@
 const struct cc_ops *tcp_cc_find(const char *name, size_t len) {
     static const struct cc_ops *const known[] = {&tcp_cc_cubic, &tcp_cc_reno};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        const char *candidate = known[i]->name;
-        if (memcmp(candidate, name, len) == 0 && candidate[len] == '\0') {
+        if (len < sizeof known[i]->name && memcmp(known[i]->name, name, len) == 0 && known[i]->name[len] == '\0') {
             return known[i];
         }
     }
@@ -23,6 +22,11 @@ void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes) {
                       .mss_bytes = mss_bytes,
                       .cwnd_bytes = tcp_cc_initial_window(mss_bytes),
                       .ssthresh_bytes = CC_INFINITE};
+    ops->init(cc);
+}
+
+void tcp_cc_switch(struct cc *cc, const struct cc_ops *ops) {
+    cc->ops = ops;
     ops->init(cc);
 }
 

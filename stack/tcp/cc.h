@@ -11,11 +11,14 @@
 #define CC_INFINITE UINT32_MAX
 #define CC_CWND_MAX_BYTES (1U << 30) /* the largest window that can be offered, RFC 7323 2.3 */
 
+#define CC_NAME_BYTES 16 /* with its NUL; Linux TCP_CA_NAME_MAX */
+
 struct cc_ops;
 
 /* CUBIC's own state (RFC 9438 4.1), windows in bytes. */
 struct cc_cubic_state {
-    uint64_t epoch_us; /* when congestion avoidance began; 0: at the next ACK */
+    uint64_t epoch_us;  /* when congestion avoidance began, unused time left out; 0: at the next ACK */
+    uint64_t unused_us; /* since when the window has not been in use; 0: it is */
     uint32_t w_max_bytes, cwnd_prior_bytes, cwnd_epoch_bytes;
     uint64_t w_est_bytes;
     uint64_t k_ms;
@@ -37,14 +40,14 @@ struct cc_ack {
     uint64_t now_us;
     uint64_t una, nxt;     /* offsets after the ACK: rounds are counted by them */
     uint64_t rtt_us;       /* a sample by this ACK; 0: none */
-    uint32_t acked_bytes;  /* newly acknowledged */
+    uint32_t acked_bytes;  /* newly acknowledged or sacked */
     uint32_t flight_bytes; /* outstanding before this ACK */
     bool cwnd_limited;     /* the window was in use: growing it means something (RFC 7661 4.1 in spirit) */
 };
 
 /* An algorithm. Each function changes its own state, cwnd_bytes and ssthresh_bytes only. */
 struct cc_ops {
-    const char *name; /* as for TCP_CONGESTION */
+    char name[CC_NAME_BYTES]; /* as for TCP_CONGESTION */
     void (*init)(struct cc *cc);
     void (*ack)(struct cc *cc, const struct cc_ack *ack);                /* outside recovery */
     void (*loss)(struct cc *cc, uint32_t flight_bytes, uint64_t now_us); /* entering recovery: sets ssthresh */
@@ -56,11 +59,14 @@ struct cc_ops {
 
 extern const struct cc_ops tcp_cc_reno, tcp_cc_cubic;
 
-/* The algorithm of that name, or NULL. */
+/* The algorithm of that name, len bytes without a NUL, or NULL. Borrows name. */
 const struct cc_ops *tcp_cc_find(const char *name, size_t len);
 
 /* Starts with the initial window of RFC 6928. */
 void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes);
+
+/* Goes on with another algorithm from the same windows. */
+void tcp_cc_switch(struct cc *cc, const struct cc_ops *ops);
 
 /* The MSS changed (path MTU): the window keeps its size in segments when it shrinks (RFC 1191 6.4 in spirit). */
 void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes);

@@ -66,7 +66,7 @@ static void avoid(struct cc *cc, const struct cc_ack *ack, uint32_t acked_bytes)
         start_epoch(cc, ack->now_us);
     }
     estimate_reno(cc, acked_bytes);
-    uint64_t t_ms = (ack->now_us - q->epoch_us) / 1000;
+    uint64_t t_ms = (ack->now_us - min_u64(q->epoch_us, ack->now_us)) / 1000;
     if (window_at(cc, t_ms) < q->w_est_bytes) { /* the Reno-friendly region, 4.3 */
         cc->cwnd_bytes = (uint32_t)min_u64(max_u64(cc->cwnd_bytes, q->w_est_bytes), CC_CWND_MAX_BYTES);
         return;
@@ -79,23 +79,32 @@ static void avoid(struct cc *cc, const struct cc_ack *ack, uint32_t acked_bytes)
     tcp_cc_grow(cc, whole);
 }
 
+/* Slow start: the first one by HyStart++, later ones end at the ssthresh that was found (RFC 9406 4.3). False: it is
+ * over. */
+static bool slow_start(struct cc *cc, const struct cc_ack *ack) {
+    struct hystart_ack h = {.una = ack->una, .nxt = ack->nxt, .rtt_us = ack->rtt_us};
+    uint32_t divisor = cc->ssthresh_bytes == CC_INFINITE ? tcp_hystart_divisor(&cc->cubic.hystart, &h) : 1;
+    if (divisor == 0) {
+        cc->ssthresh_bytes = cc->cwnd_bytes;
+        return false;
+    }
+    tcp_cc_grow(cc, min_u32(ack->acked_bytes / divisor, cc->ssthresh_bytes - cc->cwnd_bytes));
+    return true;
+}
+
 static void cubic_ack(struct cc *cc, const struct cc_ack *ack) {
-    uint32_t acked_bytes = ack->acked_bytes;
+    struct cc_cubic_state *q = &cc->cubic;
     if (!ack->cwnd_limited) { /* 4.2, 5.8: time in which the window was not in use does not count */
-        cc->cubic.epoch_us = 0;
+        q->unused_us = q->unused_us == 0 ? ack->now_us : q->unused_us;
         return;
     }
-    if (tcp_cc_in_slow_start(cc)) {
-        struct hystart_ack h = {.una = ack->una, .nxt = ack->nxt, .rtt_us = ack->rtt_us};
-        uint32_t divisor = tcp_hystart_divisor(&cc->cubic.hystart, &h);
-        if (divisor != 0) {
-            uint32_t step = min_u32(acked_bytes / divisor, cc->ssthresh_bytes - cc->cwnd_bytes);
-            tcp_cc_grow(cc, step);
-            return;
-        }
-        cc->ssthresh_bytes = cc->cwnd_bytes;
+    if (q->unused_us != 0) {
+        q->epoch_us += q->epoch_us == 0 ? 0 : ack->now_us - max_u64(q->unused_us, q->epoch_us);
+        q->unused_us = 0;
     }
-    avoid(cc, ack, acked_bytes);
+    if (!tcp_cc_in_slow_start(cc) || !slow_start(cc, ack)) {
+        avoid(cc, ack, ack->acked_bytes);
+    }
 }
 
 /* 4.6 and 4.7: multiplicative decrease, fast convergence. */
@@ -120,14 +129,15 @@ static void cubic_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint
     if (first) {
         reduce(cc, flight_bytes);
     }
-    cc->cwnd_bytes = cc->mss_bytes;
+    cc->cubic.w_max_bytes = 0; /* 4.8: the next epoch starts from its own window, with K = 0 */
     cc->cubic.epoch_us = 0;
-    tcp_hystart_init(&cc->cubic.hystart);
+    cc->cwnd_bytes = cc->mss_bytes;
 }
 
 static void cubic_idle(struct cc *cc, uint64_t idle_us) {
-    if (cc->cubic.epoch_us != 0) { /* 5.8: the clock stands still while nothing is sent */
-        cc->cubic.epoch_us += idle_us;
+    struct cc_cubic_state *q = &cc->cubic;
+    if (q->epoch_us != 0 && q->unused_us == 0) { /* 5.8: the clock stands still while nothing is sent */
+        q->epoch_us += idle_us;
     }
 }
 

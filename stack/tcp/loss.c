@@ -14,6 +14,18 @@ void tcp_loss_clear(struct loss *l) { tcp_scoreboard_clear(&l->board); }
 
 void tcp_loss_start(struct loss *l, bool sack) { l->sack = sack; }
 
+/* What an undo looks at (RFC 3522 3.2 step 1, RFC 3708 3). */
+static void note_resent(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us) {
+    if (l->phase == LOSS_OPEN) {
+        return;
+    }
+    l->undo.resent_bytes += end - start;
+    if (l->undo.first_resent_us == 0) {
+        l->undo.first_resent_us = now_us;
+        l->undo.first_resent_end = end;
+    }
+}
+
 void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
     if (!l->sack) {
         if (again) {
@@ -25,34 +37,45 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
     if (start < fresh) { /* sent before, all or part of it */
         uint64_t part = min_u64(end, fresh);
         tcp_scoreboard_resent(&l->board, start, part, now_us);
-        l->undo.resent_bytes += part - start;
-        l->undo.first_resent_us = l->undo.first_resent_us == 0 ? now_us : l->undo.first_resent_us;
+        note_resent(l, start, part, now_us);
     }
     if (end > fresh) {
-        (void)tcp_scoreboard_sent(&l->board, end, now_us); /* without memory the run before grows: coarser, not wrong */
+        tcp_scoreboard_sent(&l->board, end, now_us);
     }
     if (l->phase == LOSS_RECOVERY) {
         tcp_prr_sent(&l->prr, (uint32_t)(end - start));
     }
 }
 
-static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
-    l->undo = (struct loss_undo){
-        .possible = true, .cwnd_bytes = cc->cwnd_bytes, .ssthresh_bytes = cc->ssthresh_bytes, .una = una};
+void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again) {
+    l->probe = (struct loss_probe){.out = true, .spent = true, .again = again, .start = start, .end = end};
 }
 
-static void enter_recovery(struct loss *l, struct cc *cc, uint64_t flight, uint64_t now_us) {
-    if (l->phase == LOSS_OPEN) {
-        remember(l, cc, l->board.una);
-    }
+/* A loss event begins: what it will change. A probe on its way is among what may come back as a duplicate. */
+static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
+    const struct loss_probe *p = &l->probe;
+    l->undo = (struct loss_undo){.possible = true,
+                                 .cwnd_bytes = cc->cwnd_bytes,
+                                 .ssthresh_bytes = cc->ssthresh_bytes,
+                                 .una = una,
+                                 .resent_bytes = p->out && p->again ? p->end - p->start : 0};
+}
+
+/* `flight` as RFC 5681 2 has it; `undelivered` is what of it was not sacked before the ACK at hand (RecoverFS). */
+static void enter_recovery(struct loss *l, struct cc *cc, uint64_t flight, uint64_t undelivered, uint64_t now_us) {
+    remember(l, cc, l->board.una);
     cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
-    tcp_prr_start(&l->prr, flight);
+    tcp_prr_start(&l->prr, undelivered);
     l->phase = LOSS_RECOVERY;
     l->recover = l->board.nxt;
+    l->probe.owed = l->probe.out = false;
 }
 
 /* RFC 4015 3.2: the window is as if nothing had happened. */
 static void undo(struct loss *l, struct cc *cc) {
+    if (l->phase == LOSS_RECOVERY) {
+        tcp_rack_reordered(&l->rack);
+    }
     tcp_scoreboard_forgive(&l->board);
     cc->ssthresh_bytes = max_u32(cc->ssthresh_bytes, l->undo.ssthresh_bytes);
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, l->undo.cwnd_bytes);
@@ -68,84 +91,109 @@ struct harvest {
     struct loss *l;
     struct rack_ack rack;
     uint64_t delivered_to; /* before this ACK */
-    uint64_t echo_ms;
-    bool has_rtt, original; /* original: something sent once, and before the timeout, arrived */
+    bool has_rtt;
+    bool resent;   /* something that was sent again is acknowledged */
+    bool original; /* something arrived that was marked lost and not sent again */
     uint64_t rtt_us;
 };
 
 static void delivered(void *ctx, const struct scoreboard_run *run) {
     struct harvest *h = ctx;
     tcp_rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
-    if (!run->resent) {
-        uint64_t rtt_us = h->rack.now_us - min_u64(run->sent_us, h->rack.now_us);
-        if (!h->has_rtt) { /* the oldest of them: it may have been held back by a delayed ACK, as RTO must know */
-            h->has_rtt = true;
-            h->rtt_us = rtt_us;
-        }
-        h->original = h->original || run->lost;
+    if (run->resent) {
+        h->resent = true;
+        return;
+    }
+    h->original = h->original || run->lost;
+    if (!h->has_rtt) { /* the oldest of them: it may have been held back by a delayed ACK, as RTO must know */
+        h->has_rtt = true;
+        h->rtt_us = h->rack.now_us - min_u64(run->sent_us, h->rack.now_us);
     }
 }
 
 static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harvest *h, struct loss_result *result) {
     h->delivered_to = l->board.delivered_to;
     result->delivered_bytes = tcp_scoreboard_acked(&l->board, ack->una, delivered, h);
+    if (h->resent) { /* what a filled hole lets through may have waited for it, if its SACK was lost */
+        h->has_rtt = false;
+    }
     for (uint8_t i = 0; i < ack->block_count; i++) {
         result->delivered_bytes +=
             tcp_scoreboard_sacked(&l->board, ack->blocks[i].left, ack->blocks[i].right, delivered, h);
     }
     result->has_rtt = h->has_rtt;
     result->rtt_us = h->rtt_us;
+    l->probe.spent = l->probe.spent && !h->has_rtt;
 }
 
-/* RFC 8985 7.4: what became of the tail loss probe. A retransmitted probe that was answered without a D-SACK
- * repaired a loss: congestion control must hear of it. */
+/* A window less without a recovery; and no recovery before may be undone any more: there is congestion. */
+static void reduce_once(struct loss *l, struct cc *cc, uint64_t flight, uint64_t now_us) {
+    cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
+    cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
+    l->undo.possible = false;
+}
+
+static bool has_dsack(const struct loss_ack *ack) { return ack->dsack.left < ack->dsack.right; }
+
+static bool probe_came_twice(const struct loss_probe *p, const struct loss_ack *ack) {
+    return p->out && p->again && has_dsack(ack) && ack->dsack.right == p->end;
+}
+
+/* RFC 8985 7.4: what became of the tail loss probe. If a retransmission as a probe was not needed, the peer says so:
+ * by D-SACK, or without that by repeating itself. If it says nothing and goes on, the probe repaired a loss, and
+ * congestion control must hear of it. */
 static void judge_probe(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
-    if (!l->tlp_out) {
+    struct loss_probe *p = &l->probe;
+    if (probe_came_twice(p, ack)) {
+        p->out = false;
+    }
+    if (!p->out || ack->una < p->end) {
         return;
     }
-    bool duplicate = ack->dsack.left < ack->dsack.right && ack->dsack.right >= l->tlp_end;
-    if (!l->tlp_resent || duplicate) {
-        if (ack->una >= l->tlp_end || duplicate) {
-            l->tlp_out = false;
-        }
-    } else if (ack->una > l->tlp_end || (ack->una == l->tlp_end && ack->acked_bytes > 0)) {
-        l->tlp_out = false;
-        if (l->phase == LOSS_OPEN && ack->block_count == 0) {
-            cc->ops->loss(cc, (uint32_t)(ack->nxt - ack->una + ack->acked_bytes), ack->now_us);
-            cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
-        }
+    if (!p->again) {
+        p->out = false;
+    } else if (ack->una > p->end) {
+        p->out = false;
+        reduce_once(l, cc, ack->nxt - ack->una + ack->acked_bytes, ack->now_us);
+    } else if (ack->repeats && ack->block_count == 0) {
+        p->out = false;
     }
+}
+
+/* RFC 3708 3: every retransmission was reported as a duplicate. The last report may come after the recovery. */
+static bool all_were_duplicates(struct loss_undo *u, const struct loss_ack *ack) {
+    if (!has_dsack(ack) || ack->dsack.right <= u->una || u->resent_bytes == 0) {
+        return false;
+    }
+    u->resent_bytes -= min_u64(u->resent_bytes, ack->dsack.right - ack->dsack.left);
+    return u->resent_bytes == 0;
 }
 
 static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const struct harvest *h) {
     struct loss_undo *u = &l->undo;
-    if (!u->possible || l->phase == LOSS_OPEN) {
+    if (!u->possible) {
         return false;
     }
-    /* Eifel (RFC 3522 3.2): the ACK answers something sent before the first retransmission. */
-    bool echo_older = ack->acked_bytes > 0 && ack->echo_ms != 0 && u->first_resent_us != 0 &&
-                      ack->echo_ms < u->first_resent_us / 1000;
-    /* D-SACK (RFC 3708 3): every retransmission was reported as a duplicate. */
-    uint64_t duplicate_bytes = ack->dsack.right - ack->dsack.left;
-    bool had_resent = u->resent_bytes > 0;
-    u->resent_bytes -= min_u64(u->resent_bytes, ack->dsack.right > u->una ? duplicate_bytes : 0);
-    bool all_duplicates = had_resent && u->resent_bytes == 0;
-    /* F-RTO with SACK (RFC 5682 3): after a timeout an original arrived. */
-    bool original = l->phase == LOSS_TIMEOUT && h->original;
-    return echo_older || all_duplicates || original;
+    if (all_were_duplicates(u, ack)) {
+        return true;
+    }
+    bool echo_older = u->first_resent_us == 0 || ack->echo_ms < u->first_resent_us / 1000;
+    /* Eifel (RFC 3522 3.2): what was sent again first is acknowledged, and the ACK answers something sent before. */
+    bool eifel = l->phase != LOSS_OPEN && u->first_resent_us != 0 && ack->acked_bytes > 0 &&
+                 ack->una >= u->first_resent_end && ack->echo_ms != 0 && echo_older;
+    /* F-RTO with SACK (RFC 5682 3): after a timeout an original arrived, and no retransmission called for this ACK. */
+    bool original = l->phase == LOSS_TIMEOUT && h->original && (ack->echo_ms == 0 || echo_older);
+    return eifel || original;
 }
 
-static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t flight, uint64_t now_us) {
+/* RACK's search; returns the bytes found lost. */
+static uint64_t detect(struct loss *l, const struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
     uint64_t wait_us;
     uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
     uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
-    if (lost_bytes > 0 && l->phase == LOSS_OPEN) {
-        enter_recovery(l, cc, flight, now_us);
-        return true;
-    }
-    return false;
+    return lost_bytes;
 }
 
 static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
@@ -169,9 +217,10 @@ static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack
                               .mss_bytes = cc->mss_bytes,
                               .safe = ack->acked_bytes > 0 && !new_loss};
         cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
-    } else if (ack->acked_bytes > 0) {
+    } else if (result->delivered_bytes > 0) {
+        /* What left the network by this ACK: a hole that is filled acknowledges much that left it long ago. */
         struct cc_ack grown = {.now_us = ack->now_us,
-                               .acked_bytes = (uint32_t)min_u64(ack->acked_bytes, UINT32_MAX),
+                               .acked_bytes = (uint32_t)min_u64(result->delivered_bytes, UINT32_MAX),
                                .flight_bytes = (uint32_t)(ack->nxt - ack->una + ack->acked_bytes),
                                .rtt_us = result->has_rtt ? result->rtt_us : 0,
                                .una = ack->una,
@@ -186,22 +235,25 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     struct harvest h = {
         .l = l,
         .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
-    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes - l->board.sacked_bytes;
-    uint64_t lost_before = l->board.lost_bytes;
-    if (ack->dsack.left < ack->dsack.right) {
+    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes;
+    uint64_t undelivered = flight - l->board.sacked_bytes;
+    if (has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
         tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
     take_blocks(l, ack, &h, &result);
-    judge_probe(l, cc, ack);
     if (was_for_nothing(l, ack, &h)) {
         undo(l, cc);
         result.event = LOSS_UNDONE;
         return result;
     }
-    enum loss_event left = leave_if_done(l, cc, ack);
-    bool entered = detect(l, cc, rtt, flight, ack->now_us);
-    result.event = entered ? LOSS_ENTERED : left;
-    set_window(l, cc, ack, &result, l->board.lost_bytes > lost_before);
+    result.event = leave_if_done(l, cc, ack);
+    bool lost = detect(l, cc, rtt, ack->now_us) > 0;
+    if (lost && l->phase == LOSS_OPEN) {
+        enter_recovery(l, cc, flight, undelivered, ack->now_us);
+        result.event = LOSS_ENTERED;
+    }
+    set_window(l, cc, ack, &result, lost);
+    judge_probe(l, cc, ack);
     return result;
 }
 
@@ -236,7 +288,8 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
     }
     const struct scoreboard_run *head = tcp_scoreboard_first(&l->board);
     bool renege = head != NULL && head->sacked; /* RFC 2018 8: what is acknowledged next was "received" already */
-    bool first = l->phase != LOSS_TIMEOUT || una > l->undo.una;
+    /* RFC 5681 3.1: ssthresh is set once for a segment, however often it is sent again by the timer. */
+    bool first = l->phase != LOSS_TIMEOUT || !l->undo.possible || una > l->undo.una;
     if (first) {
         remember(l, cc, una);
     }
@@ -245,25 +298,25 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
     l->phase = LOSS_TIMEOUT;
     l->recover = nxt;
     l->reorder_us = 0;
-    l->tlp_owed = l->tlp_out = false;
+    l->probe.owed = l->probe.out = false;
 }
 
 bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
-    uint64_t flight = l->board.nxt - l->board.una - l->board.sacked_bytes;
-    bool entered = detect(l, cc, rtt, flight, now_us);
-    if (entered) {
-        struct prr_ack prr = {.pipe_bytes = tcp_scoreboard_pipe(&l->board),
-                              .ssthresh_bytes = cc->ssthresh_bytes,
-                              .mss_bytes = cc->mss_bytes};
-        cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
+    bool lost = detect(l, cc, rtt, now_us) > 0;
+    if (!lost || l->phase != LOSS_OPEN) {
+        return false;
     }
-    return entered;
+    uint64_t flight = l->board.nxt - l->board.una;
+    enter_recovery(l, cc, flight, flight - l->board.sacked_bytes, now_us);
+    struct prr_ack prr = {
+        .pipe_bytes = tcp_scoreboard_pipe(&l->board), .ssthresh_bytes = cc->ssthresh_bytes, .mss_bytes = cc->mss_bytes};
+    cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
+    return true;
 }
 
 void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
     if (!tcp_loss_recovering(l)) {
-        cc->ops->loss(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), now_us);
-        cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
+        reduce_once(l, cc, nxt - una, now_us);
     }
 }
 
@@ -276,6 +329,7 @@ void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
     l->recover = nxt;
     l->phase = LOSS_TIMEOUT; /* without its loss of window: nothing tells of congestion */
     l->undo.possible = false;
+    l->probe.owed = l->probe.out = false;
 }
 
 uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end) {
@@ -304,7 +358,8 @@ uint32_t tcp_loss_limited_bytes(const struct loss *l) {
 }
 
 bool tcp_loss_may_probe_tail(const struct loss *l) {
-    return l->sack && l->phase == LOSS_OPEN && !l->tlp_out && l->board.sacked_bytes == 0 && l->board.nxt > l->board.una;
+    return l->sack && l->phase == LOSS_OPEN && !l->probe.out && !l->probe.spent && l->board.sacked_bytes == 0 &&
+           l->board.nxt > l->board.una;
 }
 
 bool tcp_loss_recovering(const struct loss *l) {

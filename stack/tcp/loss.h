@@ -23,6 +23,16 @@ struct loss_undo {
     uint64_t una;                        /* when it began */
     uint64_t resent_bytes;               /* sent again and not reported as duplicates yet */
     uint64_t first_resent_us;            /* 0: nothing was sent again yet */
+    uint64_t first_resent_end;           /* what was sent again first ended here */
+};
+
+/* A tail loss probe (RFC 8985 7). */
+struct loss_probe {
+    bool owed;           /* to be sent now */
+    bool out;            /* on its way: no other until it is judged (7.3) */
+    bool spent;          /* no round trip was measured since the last one: no other until then (7.3) */
+    bool again;          /* it was a retransmission */
+    uint64_t start, end; /* what it held; TLP.end_seq is `end` */
 };
 
 struct loss {
@@ -34,10 +44,7 @@ struct loss {
     enum loss_phase phase;
     uint64_t recover; /* the phase ends when everything below is acknowledged */
     struct loss_undo undo;
-    bool tlp_owed;   /* a tail loss probe is to be sent now */
-    bool tlp_out;    /* one is on its way: no other until it is answered (RFC 8985 7.3) */
-    bool tlp_resent; /* it was a retransmission */
-    uint64_t tlp_end;
+    struct loss_probe probe;
     uint64_t reorder_us; /* when the reordering window of the next run ends; 0: nothing waits */
 };
 
@@ -46,7 +53,8 @@ struct loss_ack {
     uint64_t now_us;
     uint64_t una, nxt;    /* after the ACK */
     uint64_t acked_bytes; /* by which una moved */
-    bool duplicate;       /* in RFC 5681's sense */
+    bool repeats;         /* it carries nothing and says nothing but what the last one said */
+    bool duplicate;       /* in RFC 5681's sense: the same while something is outstanding */
     bool cwnd_limited;
     uint64_t echo_ms; /* our clock in milliseconds when the echoed segment was sent; 0: not known */
     struct sack_block blocks[SACK_BLOCKS];
@@ -59,7 +67,7 @@ enum loss_event { LOSS_NOTHING, LOSS_ENTERED, LOSS_PARTIAL, LOSS_LEFT, LOSS_UNDO
 struct loss_result {
     enum loss_event event;
     bool has_rtt;
-    uint64_t rtt_us; /* of a run that was sent once (Karn) */
+    uint64_t rtt_us; /* of a run that was sent once, and of an ACK for nothing else (Karn) */
     uint64_t delivered_bytes;
 };
 
@@ -71,6 +79,9 @@ void tcp_loss_start(struct loss *l, bool sack);
 
 /* [start, end) was sent; `again`: not for the first time. */
 void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
+
+/* [start, end) was sent as a tail loss probe; after tcp_loss_sent. */
+void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 
 /* An ACK came. */
 struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack);

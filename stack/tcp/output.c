@@ -243,7 +243,11 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     if (end > tail && from + plan.len == tail && c->fin_sent) {
         plan.flags |= WIRE_TCP_FIN;
     }
-    return send_data(c, &plan, &options, mss, out, now_us);
+    int rc = send_data(c, &plan, &options, mss, out, now_us);
+    if (from == una && c->loss.phase == LOSS_RECOVERY) { /* its ACK is a round trip from here */
+        tcp_timers_resent(c, now_us);
+    }
+    return rc;
 }
 
 /* What the windows leave of the sequence space beyond snd.nxt. */
@@ -312,7 +316,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
 
 /* Tail loss probe (RFC 8985 7.3): a new segment if there is one and the peer has room, else the last one again. */
 static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
-    c->loss.tlp_owed = false;
+    c->loss.probe.owed = false;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
@@ -336,10 +340,8 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     }
     COUNT(c->tcp->core, tcp_tail_probes);
     int rc = send_data(c, &plan, &options, mss, out, now_us);
-    c->loss.tlp_out = true;
-    c->loss.tlp_resent = plan.again;
-    c->loss.tlp_end = tcp_conn_snd_offset(c, c->snd.nxt);
-    tcp_timers_tail_probed(c, now_us);
+    tcp_loss_probed(&c->loss, plan.offset, tcp_conn_snd_offset(c, c->snd.nxt), plan.again);
+    tcp_timers_resent(c, now_us);
     return rc;
 }
 
@@ -398,7 +400,7 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
             tcp_conn_update_mss(c, now_us);
         }
         int rc = send_again(c, out, now_us);
-        if (rc < 0 && c->loss.tlp_owed) {
+        if (rc < 0 && c->loss.probe.owed) {
             rc = send_tail_probe(c, out, now_us);
         }
         if (rc < 0) {

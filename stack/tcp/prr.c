@@ -23,7 +23,8 @@ uint32_t tcp_prr_cwnd(struct prr *prr, const struct prr_ack *ack) {
         send_bytes += ack->safe ? ack->mss_bytes : 0;
         send_bytes = min_u64(send_bytes, ack->ssthresh_bytes - ack->pipe_bytes);
     }
-    if (prr->out_bytes == 0) { /* the fast retransmit goes out in any case */
+    /* The fast retransmit goes out in any case; and with nothing in flight no ACK would ever ask again. */
+    if (prr->out_bytes == 0 || ack->pipe_bytes == 0) {
         send_bytes = max_u64(send_bytes, ack->mss_bytes);
     }
     return (uint32_t)min_u64(ack->pipe_bytes + send_bytes, UINT32_MAX);

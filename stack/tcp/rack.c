@@ -40,6 +40,8 @@ void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt) {
     rack->reo_wnd_persist = RACK_REO_WND_PERSIST;
 }
 
+void tcp_rack_reordered(struct rack *rack) { rack->reordering_seen = true; }
+
 void tcp_rack_recovery_ended(struct rack *rack) {
     if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0) {
         rack->reo_wnd_mult = 1;
@@ -80,9 +82,6 @@ uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t r
 }
 
 uint64_t tcp_rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us) {
-    uint64_t pto_us = TCP_RTO_INITIAL_US;
-    if (rtt->measured) {
-        pto_us = 2 * rtt->srtt_us + (one_segment ? RACK_WORST_DELACK_US : 2000);
-    }
-    return min_u64(pto_us, rto_us);
+    CHECK(rtt->measured);
+    return min_u64(2 * rtt->srtt_us + (one_segment ? RACK_WORST_DELACK_US : RACK_TIMER_SLACK_US), rto_us);
 }

@@ -7,7 +7,8 @@
 
 #define RACK_DUPTHRESH 3
 #define RACK_REO_WND_PERSIST 16        /* recoveries that a widened window lasts (6.2 step 4) */
-#define RACK_WORST_DELACK_US 200000ULL /* WCDelAckT: what a peer may hold an ACK back (7.2) */
+#define RACK_WORST_DELACK_US 200000ULL /* TLP.max_ack_delay: what a peer may hold an ACK back (7.2) */
+#define RACK_TIMER_SLACK_US 2000ULL    /* a probe on the very microsecond of 2 SRTT would race with its ACK */
 
 struct rack {
     uint64_t sent_us, end; /* the most recently sent run delivered: RACK.xmit_ts, RACK.end_seq */
@@ -35,6 +36,9 @@ void tcp_rack_delivered(struct rack *rack, const struct rack_ack *ack, const str
 /* A D-SACK was in the ACK; it counts once a round (6.2 step 4). */
 void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt);
 
+/* A recovery turned out to have been for nothing: what was thought lost was late. */
+void tcp_rack_reordered(struct rack *rack);
+
 /* A recovery ended: the widened window wears off. */
 void tcp_rack_recovery_ended(struct rack *rack);
 
@@ -46,7 +50,7 @@ uint64_t tcp_rack_reo_wnd_us(const struct rack *rack, const struct rtt *rtt, boo
 uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t reo_wnd_us, uint64_t now_us,
                          uint64_t *wait_us);
 
-/* TLP's timeout from now (7.2), not above rto_us. */
+/* TLP's timeout from now (7.2), not above rto_us. Wants a measured round trip. */
 uint64_t tcp_rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us);
 
 #endif

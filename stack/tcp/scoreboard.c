@@ -47,7 +47,9 @@ static void unaccount(struct scoreboard *board, struct scoreboard_run *run) {
 static void free_run(struct scoreboard *board, struct scoreboard_run *run) {
     unaccount(board, run);
     tree_remove(&board->runs, &run->node);
-    mem_free(board->mem, run, sizeof *run);
+    if (run != &board->spare) {
+        mem_free(board->mem, run, sizeof *run);
+    }
 }
 
 void tcp_scoreboard_clear(struct scoreboard *board) {
@@ -58,10 +60,14 @@ void tcp_scoreboard_clear(struct scoreboard *board) {
 }
 
 static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end) {
-    if (board->runs.count >= SCOREBOARD_RUNS_MAX) {
-        return NULL;
+    struct scoreboard_run *run = NULL;
+    if (board->runs.count < SCOREBOARD_RUNS_MAX) {
+        run = mem_alloc_zero(board->mem, sizeof *run);
     }
-    struct scoreboard_run *run = mem_alloc_zero(board->mem, sizeof *run);
+    if (run == NULL && board->runs.root == NULL) {
+        board->spare = (struct scoreboard_run){0};
+        run = &board->spare;
+    }
     if (run != NULL) {
         run->end = end;
         tree_insert(&board->runs, &run->node, start);
@@ -69,36 +75,41 @@ static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, 
     return run;
 }
 
-bool tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us) {
+/* The last run takes in what was sent after it and shares its fate; had it been sacked, that is forgotten. */
+static void extend_last(struct scoreboard *board, uint64_t end, uint64_t now_us) {
+    struct scoreboard_run *last = tcp_scoreboard_last(board);
+    uint64_t bytes = end - last->end;
+    if (last->sacked) {
+        unaccount(board, last);
+        last->sacked = false;
+        last->sent_us = now_us;
+        list_push_back(&board->by_time, &last->by_time);
+    }
+    board->lost_bytes += last->lost ? bytes : 0;
+    board->resent_bytes += resent_in_flight(last) ? bytes : 0;
+    last->end = end;
+    last->resent = true;
+}
+
+void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us) {
     struct scoreboard_run *run = new_run(board, board->nxt, end);
     board->nxt = end;
     if (run == NULL) {
-        struct scoreboard_run *last = tcp_scoreboard_last(board);
-        if (last == NULL) { /* nothing to join: what is not tracked is as good as acknowledged for the sums */
-            board->una = board->nxt;
-            return false;
-        }
-        uint64_t bytes = end - last->end;
-        board->sacked_bytes += last->sacked ? bytes : 0;
-        board->lost_bytes += last->lost ? bytes : 0;
-        board->resent_bytes += resent_in_flight(last) ? bytes : 0;
-        last->end = end;
-        return false;
+        extend_last(board, end, now_us);
+        return;
     }
     run->sent_us = now_us;
     list_push_back(&board->by_time, &run->by_time);
-    return true;
 }
 
 /* Cuts a run in two at `at`; the new one is the later part. False: no memory, or too many. */
 static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t at) {
-    CHECK(at > run->node.key && at < run->end);
+    CHECK(at > run->node.key && at < run->end && !run->sacked);
     struct scoreboard_run *later = new_run(board, at, run->end);
     if (later == NULL) {
         return false;
     }
     later->sent_us = run->sent_us;
-    later->sacked = run->sacked;
     later->lost = run->lost;
     later->resent = run->resent;
     if (list_linked(&run->by_time)) {
@@ -111,16 +122,14 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
     return true;
 }
 
-/* The run that holds `offset`, cut so that it starts there; if it cannot be cut, the next one. */
+/* The first run from `offset` on: the one that holds it, cut there unless it is sacked or cannot be cut, or the next. */
 static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset) {
     struct scoreboard_run *run = run_of(tree_at_or_before(&board->runs, offset));
     if (run == NULL) {
         return tcp_scoreboard_first(board);
     }
-    if (run->node.key < offset) {
-        if (run->end > offset) {
-            (void)split(board, run, offset);
-        }
+    bool within = run->node.key < offset && offset < run->end;
+    if (run->end <= offset || (within && !run->sacked && split(board, run, offset))) {
         return run_of(tree_next(&run->node));
     }
     return run;
@@ -129,10 +138,10 @@ static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset
 void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us) {
     struct scoreboard_run *run = start_at(board, start);
     while (run != NULL && run->node.key < end) {
-        if (run->end > end) {
-            (void)split(board, run, end);
-        }
         if (!run->sacked) {
+            if (run->end > end) {
+                (void)split(board, run, end);
+            }
             if (list_linked(&run->lost_node)) {
                 list_remove(&run->lost_node);
                 board->resent_bytes += bytes_of(run);
@@ -148,7 +157,7 @@ void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t en
     }
 }
 
-/* The first `una - start` bytes of a run that could not be split go: it starts later. */
+/* The bytes of a run below una go: it starts later. */
 static void shorten(struct scoreboard *board, struct scoreboard_run *run, uint64_t una) {
     uint64_t gone = una - run->node.key;
     board->sacked_bytes -= run->sacked ? gone : 0;
@@ -162,26 +171,42 @@ uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard
     uint64_t delivered = 0;
     struct scoreboard_run *run;
     while ((run = tcp_scoreboard_first(board)) != NULL && run->node.key < una) {
-        if (run->end > una && !split(board, run, una)) {
-            /* It cannot be cut: what is left of it keeps its history under a later start. */
+        if (!run->sacked) {
             struct scoreboard_run part = *run;
-            part.end = una;
-            delivered += run->sacked ? 0 : una - run->node.key;
-            if (!run->sacked) {
-                fn(ctx, &part);
-            }
+            part.end = min_u64(run->end, una);
+            delivered += bytes_of(&part);
+            fn(ctx, &part);
+        }
+        if (run->end > una) {
             shorten(board, run, una);
             break;
-        }
-        if (!run->sacked) {
-            delivered += bytes_of(run);
-            fn(ctx, run);
         }
         free_run(board, run);
     }
     board->una = una;
-    board->delivered_to = board->delivered_to > una ? board->delivered_to : una;
+    board->delivered_to = max_u64(board->delivered_to, una);
     return delivered;
+}
+
+/* Two sacked neighbours become one. What the second was is not needed any more but for a peer that reneges. */
+static void join(struct scoreboard *board, struct scoreboard_run *first, struct scoreboard_run *second) {
+    CHECK(first->end == second->node.key && first->sacked && second->sacked);
+    board->sacked_bytes += bytes_of(second);
+    first->end = second->end;
+    free_run(board, second);
+}
+
+static void join_neighbours(struct scoreboard *board, struct scoreboard_run **run) {
+    uint64_t start = (*run)->node.key;
+    struct scoreboard_run *before = start == 0 ? NULL : run_of(tree_at_or_before(&board->runs, start - 1));
+    if (before != NULL && before->sacked) {
+        join(board, before, *run);
+        *run = before;
+    }
+    struct scoreboard_run *after = run_of(tree_next(&(*run)->node));
+    if (after != NULL && after->sacked) {
+        join(board, *run, after);
+    }
 }
 
 uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
@@ -189,18 +214,19 @@ uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t
     uint64_t delivered = 0;
     struct scoreboard_run *run = start_at(board, left);
     while (run != NULL && run->node.key < right) {
-        if (run->end > right && !split(board, run, right)) {
-            break;
-        }
-        if (!run->sacked) {
+        if (!run->sacked && run->node.key >= left) {
+            if (run->end > right && !split(board, run, right)) {
+                break;
+            }
             fn(ctx, run);
             unaccount(board, run);
             run->sacked = true;
             run->lost = false;
             delivered += bytes_of(run);
             board->sacked_bytes += bytes_of(run);
+            board->delivered_to = max_u64(board->delivered_to, run->end);
+            join_neighbours(board, &run);
         }
-        board->delivered_to = board->delivered_to > run->end ? board->delivered_to : run->end;
         run = run_of(tree_next(&run->node));
     }
     return delivered;
@@ -219,6 +245,7 @@ void tcp_scoreboard_lose_all(struct scoreboard *board, bool renege) {
         if (renege && run->sacked) {
             unaccount(board, run);
             run->sacked = false;
+            run->resent = true;
         }
         if (!run->sacked) { /* in the order of the stream, whatever order they were found lost in before */
             tcp_scoreboard_lose(board, run);
@@ -227,12 +254,18 @@ void tcp_scoreboard_lose_all(struct scoreboard *board, bool renege) {
 }
 
 void tcp_scoreboard_forgive(struct scoreboard *board) {
-    for (struct list *node = list_pop_front(&board->to_resend); node != NULL;
-         node = list_pop_front(&board->to_resend)) {
+    struct list *before;
+    /* What was sent once was lost in the order of sending, and before anything in by_time was sent: from the last one
+     * on, each goes in front. */
+    for (struct list *node = board->to_resend.prev; node != &board->to_resend; node = before) {
         struct scoreboard_run *run = LIST_ENTRY(node, struct scoreboard_run, lost_node);
-        board->lost_bytes -= bytes_of(run);
-        run->lost = false;
-        list_push_front(&board->by_time, &run->by_time);
+        before = node->prev;
+        if (!run->resent) {
+            list_remove(node);
+            board->lost_bytes -= bytes_of(run);
+            run->lost = false;
+            list_push_front(&board->by_time, &run->by_time);
+        }
     }
 }
 

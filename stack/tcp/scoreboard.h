@@ -1,7 +1,10 @@
 /* What was sent and is not acknowledged, by stream offset: sacked, lost, sent again (RFC 6675 3, RFC 8985 5.1).
  *
  * Outstanding bytes are cut into runs, each sent in one go (a super-segment is one run until a SACK cuts it). Runs
- * are found by offset in a tree, by time in a list; every change costs O(log runs). Knows no connection.
+ * are found by offset in a tree, by time in a list; sacked neighbours become one run, so that a block however long is
+ * passed over in one step and every ACK costs O(log runs) for each run that it changes (S1). Knows no connection.
+ *
+ * Without memory for a run it gets coarser, never forgetful: whatever was sent can be found lost (D11).
  */
 #ifndef TCP_SCOREBOARD_H
 #define TCP_SCOREBOARD_H
@@ -19,7 +22,7 @@ struct scoreboard_run {
     struct list by_time;   /* in board->by_time while in flight: not sacked, and not lost since last sent */
     struct list lost_node; /* in board->to_resend while lost and not sent again */
     bool sacked, lost;
-    bool resent; /* sent more than once */
+    bool resent; /* sent more than once, or it is not known when: tells nothing of the round trip (Karn) */
 };
 
 struct scoreboard {
@@ -29,40 +32,44 @@ struct scoreboard {
     struct list to_resend;
     uint64_t una, nxt; /* the offsets covered */
     uint64_t sacked_bytes;
-    uint64_t lost_bytes;   /* lost and not sacked, sent again or not */
-    uint64_t resent_bytes; /* of the lost ones: sent again, in flight */
-    uint64_t delivered_to; /* highest offset ever acknowledged or sacked: RACK.fack */
+    uint64_t lost_bytes;         /* lost and not sacked, sent again or not */
+    uint64_t resent_bytes;       /* of the lost ones: sent again, in flight */
+    uint64_t delivered_to;       /* highest offset ever acknowledged or sacked: RACK.fack */
+    struct scoreboard_run spare; /* the only run when there is memory for none */
 };
 
-/* Told of each run, or part of one, that is delivered for the first time. */
+/* Told of each run, or part of one, that is delivered for the first time. Borrows run, as it was before. */
 typedef void scoreboard_delivered_fn(void *ctx, const struct scoreboard_run *run);
 
 void tcp_scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed);
 void tcp_scoreboard_clear(struct scoreboard *board);
 
-/* [board->nxt, end) was sent for the first time. False: memory is short (the bytes count as one with the last run). */
-bool tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us);
+/* [board->nxt, end) was sent for the first time. Without memory it becomes one with the run before. */
+void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us);
 
-/* [start, end) was sent again. */
+/* [start, end) was sent again; a run that cannot be cut counts as a whole. */
 void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us);
 
 /* Everything below una is acknowledged; returns the bytes that were not delivered before. */
 uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx);
 
-/* [left, right), within [una, nxt), is sacked; returns the bytes that were not delivered before. */
+/* [left, right), within [una, nxt), is sacked; returns the bytes that were not delivered before. A run that cannot be
+ * cut stays as it is. */
 uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
                                void *ctx);
 
 /* The run is lost (again): it waits to be sent again. */
 void tcp_scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run);
 
-/* Everything not sacked is lost (RTO). With `renege` the sacks are forgotten first (RFC 2018 8). */
+/* Everything not sacked is lost (RTO), to be sent again in the order of the stream. With `renege` the sacks are
+ * forgotten first (RFC 2018 8), and a second one of the same bytes will prove nothing. */
 void tcp_scoreboard_lose_all(struct scoreboard *board, bool renege);
 
-/* Nothing is lost after all: what was marked is in flight (undo). */
+/* Nothing is lost after all (undo): what was marked is in flight. What was lost once more after it had been sent
+ * again stays lost: what is undone did not lose it. */
 void tcp_scoreboard_forgive(struct scoreboard *board);
 
-/* The next stretch to send again, at most len bytes from *start to *end; false: none. */
+/* The next stretch to send again, from *start to *end; false: none. */
 bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end);
 
 /* The first run, and the last one; NULL: nothing is outstanding. */

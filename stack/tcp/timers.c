@@ -112,32 +112,30 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
     arm_rto(c, now_us);
 }
 
-/* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). */
+/* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). Where the RTO would come first
+ * the probe takes its turn, a microsecond before it. */
 static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
-    if (!tcp_loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto)) {
+    if (!tcp_loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto) || !c->rtt.measured) {
         timer_cancel(wheel_of(c), &c->timers.tlp);
         return;
     }
-    uint64_t rto_left_us = c->timers.rto.deadline_us > now_us ? c->timers.rto.deadline_us - now_us : 0;
+    uint64_t rto_us = c->timers.rto.deadline_us;
     bool one_segment = seq_diff(c->snd.nxt, c->snd.una) <= c->snd.mss;
-    uint64_t pto_us = tcp_rack_pto_us(&c->rtt, one_segment, rto_left_us);
-    if (pto_us < rto_left_us) {
-        arm(c, &c->timers.tlp, "tlp", now_us + pto_us, now_us);
-    } else {
-        timer_cancel(wheel_of(c), &c->timers.tlp);
-    }
+    uint64_t pto_us = tcp_rack_pto_us(&c->rtt, one_segment, rto_us > now_us ? rto_us - now_us - 1 : 0);
+    arm(c, &c->timers.tlp, "tlp", now_us + pto_us, now_us);
 }
 
 static void tlp_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.tlp);
     tcp_trace_timer(c, "tlp", TAPIR_TIMER_FIRED, now_us, now_us);
     if (tcp_loss_may_probe_tail(&c->loss)) {
-        c->loss.tlp_owed = true;
+        c->loss.probe.owed = true;
+        arm_rto(c, now_us); /* also so that, when both are due in one run, the probe still comes first */
         tcp_conn_owe(c, TCP_OWE_TRY);
     }
 }
 
-void tcp_timers_tail_probed(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, now_us); }
+void tcp_timers_resent(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, now_us); }
 
 static void reorder_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
