@@ -6,12 +6,14 @@ static bool is_retransmitted_syn_ack(const struct tcp_conn *c, const struct tcp_
            (seg->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) == (WIRE_TCP_SYN | WIRE_TCP_ACK);
 }
 
-/* The four cases of 3.10.7.4. A zero-length segment right at the edge is taken too: a peer that has filled our
- * window and lost some of it acknowledges from there. */
+/* The four cases of 3.10.7.4. A zero-length segment right at the edge is taken too, if it is no reset: a peer that has
+ * filled our window and lost some of it acknowledges from there. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *seg) {
     uint32_t len = tcp_segment_len(seg);
     if (len == 0) {
-        return seq_ge(seg->seq, c->rcv.nxt) && seq_le(seg->seq, c->rcv.edge);
+        bool at_edge = seq_eq(seg->seq, c->rcv.edge) && !tcp_segment_has(seg, WIRE_TCP_RST);
+        bool within = seq_gt(seg->seq, c->rcv.nxt) && seq_lt(seg->seq, c->rcv.edge);
+        return seq_eq(seg->seq, c->rcv.nxt) || within || at_edge;
     }
     bool starts_within = seq_lt(seg->seq, c->rcv.edge) || seq_eq(seg->seq, c->rcv.nxt);
     return starts_within && seq_gt(seq_add(seg->seq, len), c->rcv.nxt);

@@ -80,11 +80,11 @@ uint32_t flow_stamp_to_wire(const struct flow *flow, uint32_t stamp) {
             return seen->wire;
         }
     }
-    return flow->ts_known ? stamp - flow->ts_script + flow->ts_wire : stamp;
+    return flow->ts_known && stamp != 0 ? stamp - flow->ts_script + flow->ts_wire : stamp;
 }
 
 uint32_t flow_stamp_to_script(const struct flow *flow, uint32_t stamp) {
-    return flow->ts_known ? stamp - flow->ts_wire + flow->ts_script : stamp;
+    return flow->ts_known && stamp != 0 ? stamp - flow->ts_wire + flow->ts_script : stamp;
 }
 
 void flow_stamp_seen(struct flows *flows, struct flow *flow, uint32_t script, uint32_t wire) {

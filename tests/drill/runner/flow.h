@@ -49,7 +49,7 @@ void flow_restart(struct flow *flow);
 uint32_t flow_ours_to_wire(const struct flow *flow, uint32_t number);
 uint32_t flow_ours_to_script(const struct flow *flow, uint32_t number);
 
-/* The number of the wire for what the script has the peer echo of our timestamps. */
+/* The number of the wire for what the script has the peer echo of our timestamps. 0, if none of ours, is no echo. */
 uint32_t flow_stamp_to_wire(const struct flow *flow, uint32_t stamp);
 uint32_t flow_stamp_to_script(const struct flow *flow, uint32_t stamp);
 
