@@ -177,7 +177,8 @@ TAPIR_API int tapir_stack_output(struct tapir_stack *stack, int netif, struct ta
 /* When to call tapir_stack_tick next: TAPIR_NEVER if there is nothing to wait for; a past time means now. */
 TAPIR_API uint64_t tapir_stack_deadline(const struct tapir_stack *stack);
 
-/* Runs every timer that is due and delivers loopback frames. Then call tapir_stack_output. */
+/* Runs timers that are due and delivers loopback frames. Then call tapir_stack_output. One call does a bounded amount
+ * of work: as long as the deadline is not after now, call it again. */
 TAPIR_API void tapir_stack_tick(struct tapir_stack *stack, uint64_t now_us);
 
 /* The stack's counters; borrowed, live. */

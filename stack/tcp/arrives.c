@@ -20,6 +20,7 @@ static bool is_land(const struct tcp_segment *seg) {
 static void at_connection(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     c->stat.segs_in += tcp_segment_count(seg);
     c->stat.last_recv_us = now_us;
+    seg->arrived_in = tcp_state_number(c->state);
     if (tcp_in(c, SYN_SENT)) {
         tcp_arrives_synsent(c, seg, now_us);
     } else {

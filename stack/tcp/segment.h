@@ -12,6 +12,7 @@ struct tcp_segment {
     uint16_t up;
     uint8_t flags; /* WIRE_TCP_* */
     uint8_t tos, ttl;
+    uint8_t arrived_in;  /* enum tapir_tcp_state of its connection when it came; for the trace */
     uint16_t gso_bytes;  /* payload bytes a wire segment, when several came as one; else 0 */
     const uint8_t *data; /* payload, within frame */
     uint32_t len;        /* payload bytes (SEG.LEN counts SYN and FIN too: tcp_segment_len) */

@@ -48,6 +48,7 @@ void tcp_trace_in(const struct core *core, const struct tcp_conn *c, const struc
     event.netif = seg->rx->netif->index;
     event.dropped = dropped;
     event.segment = describe(c, seg->flags, &seg->options);
+    event.segment.state = seg->arrived_in;
     event.segment.seq = seg->seq.v;
     event.segment.ack = seg->ack.v;
     bool scaled = c != NULL && !tcp_segment_has(seg, WIRE_TCP_SYN);
