@@ -42,8 +42,8 @@ int httpd_path_status(int error);
 
 enum httpd_range { HTTPD_RANGE_WHOLE, HTTPD_RANGE_PART, HTTPD_RANGE_NEVER };
 
-/* Reads a Range field about a representation of size_bytes. PART fills *first and *last (inclusive). What is
- * malformed, of another unit or of several parts is WHOLE, as RFC 9110 14.2 lets us. */
+/* Reads a Range field about a representation of size_bytes. PART fills *first and *last (inclusive), the others leave
+ * them alone. What is malformed, of another unit or of several parts is WHOLE, as RFC 9110 14.2 lets us. */
 enum httpd_range httpd_range_parse(const char *text, uint64_t size_bytes, uint64_t *first, uint64_t *last);
 
 /* --- date.c --- */

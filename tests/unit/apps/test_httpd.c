@@ -168,8 +168,8 @@ Test(httpd_range, never_and_whole) {
     static const char *const whole[] = {"",          "bytes",         "bytes=",    "bytes=-",    "bytes=a-b",
                                         "bytes=5-4", "bytes=0-1,3-4", "lines=0-1", "bytes=0-1x", "bytes= 0-1",
                                         "?",         "bytes=--1"};
-    uint64_t first;
-    uint64_t last;
+    uint64_t first = 7;
+    uint64_t last = 8;
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
         cr_assert_eq(httpd_range_parse(never[i], 100, &first, &last), HTTPD_RANGE_NEVER, "%s", never[i]);
     }
@@ -178,6 +178,9 @@ Test(httpd_range, never_and_whole) {
     }
     cr_assert_eq(httpd_range_parse("bytes=0-", 0, &first, &last), HTTPD_RANGE_NEVER);
     cr_assert_eq(httpd_range_parse("bytes=-5", 0, &first, &last), HTTPD_RANGE_NEVER);
+    /* Who sends the whole file begins at *first all the same. */
+    cr_assert_eq(first, 7);
+    cr_assert_eq(last, 8);
 }
 
 /* --- dates and types --- */
