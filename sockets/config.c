@@ -7,10 +7,12 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <tapir/trace.h>
 
@@ -85,9 +87,10 @@ static bool read_address(const char *text, struct tapir_addr *address, unsigned 
     return true;
 }
 
-/* Six pairs of hexadecimal digits with colons between; not a group address. */
+/* Six pairs of hexadecimal digits with colons between; neither a group address nor all zeros. */
 static bool read_mac(const char *text, uint8_t mac[6]) {
     char pair[3] = "";
+    unsigned any = 0;
     if (strlen(text) != sizeof "02:00:00:00:00:02" - 1) {
         return false;
     }
@@ -97,8 +100,9 @@ static bool read_mac(const char *text, uint8_t mac[6]) {
             return false;
         }
         mac[i] = (uint8_t)strtoul(pair, NULL, 16);
+        any |= mac[i];
     }
-    return (mac[0] & 1) == 0;
+    return any != 0 && (mac[0] & 1) == 0;
 }
 
 /* A locally administered address that is the same each time, so that the neighbours' caches stay right: a hash (FNV-1a)
@@ -168,14 +172,16 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     int result =
         tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, sockets_drive_now());
     if (result != 0) {
-        return explain(error, size, result, "%s is no address for a host", config->address);
+        return explain(error, size, result, "%s is no address for a host but for a group, a network, everyone or lo",
+                       config->address);
     }
     if (plan->has_gateway) {
         result = tapir_route_add(HOST->stack, netif, &everywhere, 0, &plan->gateway, 0);
     }
     return result == 0
                ? 0
-               : explain(error, size, result, "gateway %s is not in the network of our address", config->gateway);
+               : explain(error, size, result, "gateway %s is not in the network of our address: it must be a neighbour",
+                         config->gateway);
 }
 
 /* From any state of construction back to none. The device is the caller's. */
@@ -265,14 +271,31 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
 
 /* --- up, over a TAP --- */
 
-/* The TAP, with a recorder around it if a pcap file is wanted. */
-static struct tapir_device *open_device(const struct tapir_config *config, char *error, size_t size) {
+/* The TAP. As long as something may fail the caller's descriptor is the caller's: a copy stands in for it. */
+static struct tapir_device *open_tap(const struct tapir_config *config, char *error, size_t size) {
     struct tapir_tap_config tap = {.name = config->tap,
                                    .fd = config->tap_fd,
                                    .no_offload = config->no_offload,
                                    .host_address = config->host_address,
                                    .mtu_bytes = config->mtu_bytes};
     struct tapir_device *device = tapir_tap_open(&tap, error, size);
+    if (device == NULL || config->tap_fd < 0) {
+        return device;
+    }
+    device->fd = fcntl(config->tap_fd, F_DUPFD_CLOEXEC, 0);
+    if (device->fd < 0) {
+        int reason = errno;
+        device->ops->close(device);
+        (void)explain(error, size, 0, "no descriptors left%s; raise the limit (ulimit -n)", "");
+        errno = reason;
+        return NULL;
+    }
+    return device;
+}
+
+/* The TAP, with a recorder around it if a pcap file is wanted. */
+static struct tapir_device *open_device(const struct tapir_config *config, char *error, size_t size) {
+    struct tapir_device *device = open_tap(config, error, size);
     if (device == NULL || config->pcap == NULL) {
         return device;
     }
@@ -285,10 +308,23 @@ static struct tapir_device *open_device(const struct tapir_config *config, char 
     return recorder;
 }
 
+/* Are both ends of the link to have one address? The host would answer itself, and nobody us. */
+static bool host_is_us(const struct tapir_config *config) {
+    struct tapir_addr ours, theirs;
+    unsigned prefix_len;
+    return config->host_address != NULL && config->address != NULL &&
+           read_address(config->address, &ours, &prefix_len) &&
+           read_address(config->host_address, &theirs, &prefix_len) && memcmp(&ours, &theirs, sizeof ours) == 0;
+}
+
 static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     int result = check_down(error, size);
     if (result != 0) {
         return result;
+    }
+    if (host_is_us(config)) {
+        return explain(error, size, -EINVAL, "%s is our own address: give the host's side another one",
+                       config->host_address);
     }
     char remark[256] = "";
     errno = ENODEV;
@@ -302,6 +338,8 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     result = up(device, config, error, size);
     if (result != 0) {
         device->ops->close(device);
+    } else if (config->tap_fd >= 0) {
+        close(config->tap_fd);
     }
     return result;
 }
@@ -321,16 +359,28 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
 
 /* --- up, from the environment --- */
 
+/* TAPIR_MTU, which need not be there. false: it makes no sense. */
+static bool read_mtu(uint32_t *mtu_bytes) {
+    const char *text = getenv("TAPIR_MTU");
+    char *end;
+    *mtu_bytes = 0;
+    if (text == NULL) {
+        return true;
+    }
+    unsigned long number = strtoul(text, &end, 10);
+    *mtu_bytes = (uint32_t)number;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number >= TAPIR_MTU_MIN && number <= TAPIR_MTU_MAX;
+}
+
 /* For programs that know nothing of the stack: there is nobody to take a sentence, so it goes to stderr. */
 static int up_from_environment(void) {
     char error[256];
-    const char *mtu = getenv("TAPIR_MTU"), *traced = getenv("TAPIR_TRACE");
+    const char *traced = getenv("TAPIR_TRACE");
     struct tapir_config config = {.tap = getenv("TAPIR_TAP"),
                                   .tap_fd = -1,
                                   .address = getenv("TAPIR_ADDRESS"),
                                   .gateway = getenv("TAPIR_GATEWAY"),
                                   .mac = getenv("TAPIR_MAC"),
-                                  .mtu_bytes = mtu == NULL ? 0 : (uint32_t)strtoul(mtu, NULL, 10),
                                   .host_address = getenv("TAPIR_HOST"),
                                   .pcap = getenv("TAPIR_PCAP"),
                                   .filter = getenv("TAPIR_FILTER")};
@@ -339,6 +389,10 @@ static int up_from_environment(void) {
     }
     if (config.tap == NULL || config.address == NULL) {
         fprintf(stderr, "tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
+        return -ENETDOWN;
+    }
+    if (!read_mtu(&config.mtu_bytes)) {
+        fprintf(stderr, "tapir: TAPIR_MTU is no number from %d to %d\n", TAPIR_MTU_MIN, TAPIR_MTU_MAX);
         return -ENETDOWN;
     }
     if (up_tap(&config, error, sizeof error) != 0) {

@@ -1,9 +1,14 @@
 /* Tests of the driving loop over a device made of a socket pair, whose other end is the wire. */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -342,6 +347,7 @@ Test(config, what_is_wrong_is_said_and_nothing_is_taken) {
         {"10.0.0.2/24", "10.0.1.1", NULL, 0, ENETUNREACH, "10.0.1.1"},
         {"10.0.0.2/24", NULL, "2:3", 0, EINVAL, "MAC"},
         {"10.0.0.2/24", NULL, "01:00:00:00:00:01", 0, EINVAL, "MAC"},
+        {"10.0.0.2/24", NULL, "00:00:00:00:00:00", 0, EINVAL, "MAC"},
         {"10.0.0.2/24", NULL, NULL, 10, EINVAL, "MTU"},
         {"10.0.0.2/24", NULL, NULL, 70000, EINVAL, "MTU"},
     };
@@ -385,6 +391,54 @@ Test(config, without_a_stack_or_an_environment_a_socket_says_enetdown) {
     setenv("TAPIR_TAP", "no/such/tap", 1);
     setenv("TAPIR_ADDRESS", "10.0.0.2/24", 1);
     REFUSED(tapir_socket(AF_INET, SOCK_STREAM, 0), ENETDOWN);
+    static const char *const mtus[] = {"", "abc", "-1", "67", "1500x", "65522", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof mtus / sizeof mtus[0]; i++) {
+        setenv("TAPIR_MTU", mtus[i], 1);
+        REFUSED(tapir_socket(AF_INET, SOCK_STREAM, 0), ENETDOWN);
+    }
     cr_assert(tapir_lock() == NULL);
     REFUSED(tapir_up(NULL, NULL, 0), EINVAL);
+}
+
+/* Found before any device is touched. */
+Test(config, the_host_needs_an_address_of_its_own) {
+    char error[256];
+    struct tapir_config config = {
+        .tap = "no/such/tap", .tap_fd = -1, .address = "10.0.0.2/24", .host_address = "10.0.0.2/16"};
+    REFUSED(tapir_up(&config, error, sizeof error), EINVAL);
+    cr_assert(strstr(error, "our own address") != NULL, "%s", error);
+}
+
+/* An attached TAP in a namespace of its own, as a program that was given one has it. */
+static int attached_tap(void) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+        cr_skip_test("no network namespaces here");
+    }
+    int fd = open("/dev/net/tun", O_RDWR);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0) {
+        cr_skip_test("no TAP device can be made here");
+    }
+    return fd;
+}
+
+Test(config, a_descriptor_is_taken_on_success_alone) {
+    char error[256];
+    int fd = attached_tap();
+    struct tapir_config wrong[] = {
+        {.tap_fd = fd, .address = "10.0.0.2"},
+        {.tap_fd = fd, .address = "10.0.0.2/24", .gateway = "10.1.0.1"},
+        {.tap_fd = fd, .address = "10.0.0.2/24", .host_address = "10.0.0.1"},
+        {.tap_fd = fd, .address = "10.0.0.2/24", .pcap = "/dev/null", .filter = "no such expression"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_assert_eq(tapir_up(&wrong[i], error, sizeof error), -1);
+        cr_assert(fcntl(fd, F_GETFD) >= 0, "case %zu closed it", i);
+    }
+    struct tapir_config right = {.tap_fd = fd, .address = "10.0.0.2/24"};
+    cr_assert_eq(tapir_up(&right, error, sizeof error), 0, "%s", error);
+    tapir_down();
+    cr_assert_eq(fcntl(fd, F_GETFD), -1);
+    cr_assert_eq(tapir_up(&right, error, sizeof error), -1);
+    cr_assert_eq(errno, EBADF, "%s", error);
 }
