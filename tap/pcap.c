@@ -110,25 +110,27 @@ static void capture_close(struct tapir_device *device) {
     capture_free(capture);
 }
 
-/* Compiles the filter and creates the file. 0, or -EINVAL and error. */
+/* Compiles the filter and creates the file. 0, or a negative errno and error. */
 static int capture_start(struct capture *capture, const char *path, const char *filter, char *error, size_t size) {
     /* A handle without a device: it knows the link type, which the filter and the file header need. */
     capture->handle = pcap_open_dead(DLT_EN10MB, TAPIR_FRAME_MAX_BYTES);
     if (capture->handle == NULL) {
         snprintf(error, size, "memory short");
-        return -EINVAL;
+        return -ENOMEM;
     }
     if (filter != NULL) {
         if (pcap_compile(capture->handle, &capture->filter, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-            snprintf(error, size, "filter '%s': %s", filter, pcap_geterr(capture->handle));
+            snprintf(error, size, "filter '%s': %s; see pcap-filter(7)", filter, pcap_geterr(capture->handle));
             return -EINVAL;
         }
         capture->filtered = true;
     }
+    errno = 0;
     capture->dumper = pcap_dump_open(capture->handle, path);
     if (capture->dumper == NULL) {
+        const int why = errno == 0 ? EINVAL : errno;
         snprintf(error, size, "cannot write the capture: %s", pcap_geterr(capture->handle));
-        return -EINVAL;
+        return -why;
     }
     return 0;
 }
@@ -139,10 +141,13 @@ struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *pat
     struct capture *capture = calloc(1, sizeof *capture);
     if (capture == NULL) {
         snprintf(error, size, "memory short");
+        errno = ENOMEM;
         return NULL;
     }
-    if (capture_start(capture, path, filter, error, size) != 0) {
+    const int result = capture_start(capture, path, filter, error, size);
+    if (result != 0) {
         capture_free(capture);
+        errno = -result;
         return NULL;
     }
     capture->device = *inner;

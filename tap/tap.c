@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,12 +131,14 @@ static void explain_attach(const char *name, int why, char *error, size_t size) 
     if (why == EPERM) {
         snprintf(error, size,
                  "no permission to use %s: run as root, or ask root once for: "
-                 "ip tuntap add dev %s mode tap user $USER && ip link set %s up",
-                 name, name, name);
+                 "ip tuntap add dev %s mode tap user $USER && ip address add 10.0.0.1/24 dev %s && ip link set %s up",
+                 name, name, name, name);
     } else if (why == EBUSY) {
         snprintf(error, size, "%s is busy: another program has it open; end that one or choose another name", name);
+    } else if (why == EINVAL && if_nametoindex(name) != 0) {
+        snprintf(error, size, "%s is an interface already, and not a TAP: choose another name", name);
     } else if (why == EINVAL) {
-        snprintf(error, size, "%s cannot be used: an interface of that name exists and is not a TAP", name);
+        snprintf(error, size, "%s is no name for an interface: choose one such as tap0", name);
     } else {
         snprintf(error, size, "cannot attach to %s: %s", name, strerror(why));
     }
@@ -158,11 +160,15 @@ static int attach(int fd, const char *name, short flags, struct ifreq *request) 
     return errno;
 }
 
-/* Opens the TAP that config names. The descriptor, and *request as the kernel filled it; or -1 and error. */
+/* Opens the TAP that config names. The descriptor, and *request as the kernel filled it; or -1, errno and error. */
 static int open_by_name(const struct tapir_tap_config *config, struct ifreq *request, char *error, size_t size) {
     const char *name = config->name == NULL ? "tap%d" : config->name;
-    if (strlen(name) >= sizeof request->ifr_name) {
-        snprintf(error, size, "%s is too long for an interface name: 15 bytes at most", name);
+    /* The kernel would take an empty name for "any". */
+    const bool empty = name[0] == '\0';
+    if (empty || strlen(name) >= sizeof request->ifr_name) {
+        snprintf(error, size, "%s is too %s for an interface name: 1 to 15 bytes, such as tap0", empty ? "\"\"" : name,
+                 empty ? "short" : "long");
+        errno = EINVAL;
         return -1;
     }
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -180,12 +186,13 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
     if (why != 0) {
         explain_attach(name, why, error, size);
         close(fd);
+        errno = why;
         return -1;
     }
     return fd;
 }
 
-/* Looks at the descriptor that config brings. 0 and *request as the kernel has it, or -1 and error. */
+/* Looks at the descriptor that config brings. 0 and *request as the kernel has it; or -1, errno and error. */
 static int inspect_given(int fd, struct ifreq *request, char *error, size_t size) {
     memset(request, 0, sizeof *request);
     int flags = fcntl(fd, F_GETFL);
@@ -195,6 +202,7 @@ static int inspect_given(int fd, struct ifreq *request, char *error, size_t size
     }
     if ((request->ifr_flags & IFF_TAP) == 0 || (request->ifr_flags & IFF_NO_PI) == 0) {
         snprintf(error, size, "descriptor %d is not a TAP with IFF_NO_PI: set both flags in TUNSETIFF", fd);
+        errno = EINVAL;
         return -1;
     }
     if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
@@ -219,7 +227,7 @@ static uint32_t agree_offload(int fd, bool wanted) {
     return 0;
 }
 
-/* Makes the device of an attached descriptor. NULL and error on failure; fd stays the caller's then. */
+/* Makes the device of an attached descriptor. On failure NULL, errno and error; fd stays the caller's then. */
 static struct tapir_device *adopt(int fd, const struct ifreq *request, const struct tapir_tap_config *config,
                                   char *error, size_t size) {
     const bool vnet = (request->ifr_flags & IFF_VNET_HDR) != 0;
@@ -230,13 +238,17 @@ static struct tapir_device *adopt(int fd, const struct ifreq *request, const str
         return NULL;
     }
     /* Before the device is made: a failure here leaves nothing to undo but the descriptor. */
-    if (config->host_address != NULL &&
-        tap_host_up(request->ifr_name, config->host_address, config->mtu_bytes, error, size) != 0) {
+    const int result = config->host_address == NULL
+                           ? 0
+                           : tap_host_up(request->ifr_name, config->host_address, config->mtu_bytes, error, size);
+    if (result != 0) {
+        errno = -result;
         return NULL;
     }
     struct tapir_device *device = tap_wrap(fd, vnet);
     if (device == NULL) {
         snprintf(error, size, "memory short");
+        errno = ENOMEM;
         return NULL;
     }
     /* The default is no limit; a persistent TAP may carry a lower one, and a full buffer is a lost frame. */
@@ -259,9 +271,11 @@ struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char 
     }
     struct tapir_device *device = adopt(fd, &request, config, error, size);
     if (device == NULL) {
+        const int why = errno;
         if (!given) {
             close(fd);
         }
+        errno = why;
         return NULL;
     }
     bool up = false;

@@ -37,15 +37,15 @@ struct tapir_tap_config {
     uint32_t mtu_bytes;       /* set on the host's side when host_address is given; 0: leave it */
 };
 
-/* Opens a TAP. On failure returns NULL and puts into error[size] a sentence that says what to do. When the
+/* Opens a TAP. On failure returns NULL with errno and puts into error[size] a sentence that says what to do. When the
  * kernel refuses offloads the device still opens, with caps 0, and `error` says so; as it does when the host's side
  * is down; else it is empty. Where we may, the host's queue towards us is lengthened to TAPIR_TAP_QUEUE_FRAMES.
  * Borrows config (takes config->fd on success). */
 TAPIR_API struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char *error, size_t size);
 
 /* Wraps `inner` (takes it) in one that writes what passes to a pcap file, filtered by a libpcap expression
- * (NULL: everything). Super-segments are written whole, with their checksums completed. NULL and `error`, inner
- * untouched, when the file or the expression is bad. */
+ * (NULL: everything). Super-segments are written whole, with their checksums completed. NULL with errno and `error`,
+ * inner untouched, when the file cannot be written, the expression is bad (EINVAL) or memory is short (ENOMEM). */
 TAPIR_API struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *path, const char *filter,
                                                char *error, size_t size);
 
