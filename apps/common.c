@@ -49,7 +49,7 @@ static const char common_help[] = "The stack:\n"
                                   "  --address A/N     the stack's address (10.0.0.2/24)\n"
                                   "  --gateway A       next hop for everything beyond\n"
                                   "  --mac M           hardware address (derived from the others)\n"
-                                  "  --mtu BYTES       IP bytes in a frame (the device's)\n"
+                                  "  --mtu BYTES       IP bytes in a frame, 68 to 65521 (the device's)\n"
                                   "  --host A/N        bring up the host's side of the TAP with this address\n"
                                   "  --no-offload      plain frames, checksums in software\n"
                                   "  --pcap FILE       write what passes to FILE (- is standard output)\n"
@@ -143,6 +143,20 @@ static bool take_common(struct tapir_config *config, int c, const char *value) {
     }
 }
 
+/* Says what getopt_long stumbled over. It has passed `element`, unless that was a letter amidst others. */
+__attribute__((noreturn)) static void refuse_option(int c, const char *letters, const char *element) {
+    if (c == ':') {
+        common_usage("%s lacks its value", element);
+    }
+    if (optopt == 0) {
+        common_usage("%s is no option, or short for several", element);
+    }
+    if (optopt > ' ' && optopt < COMMON_FIRST_VALUE && strchr(letters, optopt) == NULL) {
+        common_usage("-%c is no option", optopt);
+    }
+    common_usage("%s: this option takes no value", element);
+}
+
 /* The program's own long options and the common ones in one table, as getopt_long wants it. */
 static void merge_options(struct option *merged) {
     size_t count = 0;
@@ -155,30 +169,33 @@ static void merge_options(struct option *merged) {
 
 int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv) {
     struct option merged[OPTIONS_MAX];
+    char letters[OPTIONS_MAX];
     program = which;
     *config = (struct tapir_config)TAPIR_CONFIG_DEFAULT;
     config->tap = "tap0";
     config->address = "10.0.0.2/24";
     merge_options(merged);
-    /* getopt's own messages name argv[0], which may be anything. */
+    /* The colon makes a missing value ':' and not '?'. getopt's own messages name argv[0], which may be anything. */
+    snprintf(letters, sizeof letters, ":%s", program->short_options);
     opterr = 0;
     optind = 1;
     for (;;) {
         int index = -1;
-        const int here = optind;
-        const int c = getopt_long(argc, argv, program->short_options, merged, &index);
+        const int c = getopt_long(argc, argv, letters, merged, &index);
         if (c == -1) {
             break;
         }
         if (c == '?' || c == ':') {
-            common_usage("%s is unknown, or its value is missing or not wanted", argv[here]);
+            refuse_option(c, letters, argv[optind - 1]);
         } else if (c == OPTION_HELP) {
             print_help();
         } else if (c == OPTION_VERSION) {
             printf("%s %s\n", program->name, TAPIR_VERSION);
             exit(COMMON_OK);
         } else if (!(c >= COMMON_FIRST_VALUE ? take_common(config, c, optarg) : program->option(ctx, c, optarg))) {
-            common_usage("%s makes no sense for %s", optarg, argv[here]);
+            const char letter[] = {(char)c, '\0'};
+            common_usage("%s makes no sense for -%s%s", optarg, index < 0 ? "" : "-",
+                         index < 0 ? letter : merged[index].name);
         }
     }
     if (config->filter != NULL && config->pcap == NULL) {
@@ -204,8 +221,7 @@ int common_start(const struct tapir_config *config) {
     if (error[0] != '\0') {
         common_say("%s", error);
     }
-    /* sigaction and not signal: what signal installs restarts the calls that a signal should end. */
-    /* Without SA_RESTART: a blocked call ends with EINTR. */
+    /* sigaction and not signal, which sets SA_RESTART: without it a blocked call ends with EINTR. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGALRM, &action, NULL);
@@ -255,6 +271,13 @@ bool common_seconds(const char *text, uint64_t *us) {
     }
     *us = (uint64_t)(seconds * 1e6 + 0.5);
     return true;
+}
+
+int common_wait_ms(uint64_t us) { return us / 1000 >= INT32_MAX ? INT32_MAX : (int)((us + 999) / 1000); }
+
+const char *common_error_text(int error) {
+    return error == ENETUNREACH ? "Network is unreachable: it is beyond the stack's own; --gateway names the way there"
+                                : strerror(error);
 }
 
 int common_resolve(const char *host, uint16_t port, struct sockaddr_in *address) {

@@ -17,7 +17,7 @@ struct common_program {
     const char *name;           /* "tapir-echo" */
     const char *synopsis;       /* what follows the name in the usage line */
     const char *help;           /* its own options, a line each; NULL: none */
-    const char *short_options;  /* as for getopt; start it with "+" to stop at the first operand */
+    const char *short_options;  /* as for getopt, without '+', '-' or ':' in front */
     const struct option *longs; /* ends with a zero entry; values below COMMON_FIRST_VALUE. NULL: none */
     /* Takes option `c` with its value; false: the value makes no sense. */
     bool (*option)(void *ctx, int c, const char *value);
@@ -53,6 +53,13 @@ bool common_port(const char *text, uint16_t *port);
 
 /* Seconds as "1.5", up to 10^9, in microseconds; false: it is not one. */
 bool common_seconds(const char *text, uint64_t *us);
+
+/* A time to wait as tapir_poll takes it: rounded up, since to wake a moment early would mean to poll in a circle until
+ * the time has come; and no more than the 24 days that fit. */
+int common_wait_ms(uint64_t us);
+
+/* strerror, and for the error that means a missing option, which one. */
+const char *common_error_text(int error);
 
 /* Finds a host's IPv4 address. A name is asked of the host's resolver, over the host's own network: the stack
  * brings none. 0, or -1 after printing why. */

@@ -164,7 +164,7 @@ static void say_errno(const char *what) {
     if (errno == EAGAIN) {
         common_say("%s: no progress for too long", what);
     } else if (!common_stopped()) {
-        common_say("%s: %s", what, strerror(errno));
+        common_say("%s: %s", what, common_error_text(errno));
     }
 }
 
@@ -195,8 +195,10 @@ static int receive_some(int fd, http_parser *parser, struct exchange *exchange) 
     }
     if (error != HPE_OK || n == 0) {
         if (error != HPE_CB_body && error != HPE_CB_header_field) {
-            common_say("%s", n == 0 ? "the server closed the connection before the response was whole"
-                                    : http_errno_description(error));
+            common_say("%s%s",
+                       n == 0 ? "the server closed the connection before the response was whole"
+                              : "what came is no HTTP response: ",
+                       n == 0 ? "" : http_errno_description(error));
         }
         return -1;
     }

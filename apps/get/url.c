@@ -32,7 +32,7 @@ const char *get_url_parse(const char *text, struct get_url *url) {
     }
     /* Better refused than sent without it, or with it where everyone can read it. */
     if ((parts.field_set & 1U << UF_USERINFO) != 0) {
-        return "has a user name, which would be sent in the clear";
+        return "refused: it has a user name, which would be sent in the clear";
     }
     snprintf(url->host, sizeof url->host, "%.*s", (int)parts.field_data[UF_HOST].len,
              full + parts.field_data[UF_HOST].off);

@@ -93,7 +93,7 @@ static int expire(struct httpd_server *server) {
     if (server->oldest == NULL) {
         return -1;
     }
-    return (int)((server->oldest->progress_us + server->idle_us - now_us) / 1000 + 1);
+    return common_wait_ms(server->oldest->progress_us + server->idle_us - now_us);
 }
 
 static int serve_events(struct httpd_server *server) {

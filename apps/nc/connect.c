@@ -9,7 +9,7 @@
 /* Sleeps until fd is ready. 0; or -1 with errno, ETIMEDOUT when it took too long. */
 static int wait_for(int fd, short events, uint64_t idle_us) {
     struct pollfd ready = {.fd = fd, .events = events};
-    const int count = tapir_poll(&ready, 1, idle_us == 0 ? -1 : (int)(idle_us / 1000));
+    const int count = tapir_poll(&ready, 1, idle_us == 0 ? -1 : common_wait_ms(idle_us));
     if (count == 0) {
         errno = ETIMEDOUT;
     }
@@ -47,7 +47,7 @@ int nc_connect(const struct nc_options *options) {
     if (options->source_port != 0 && tapir_bind(fd, (const struct sockaddr *)&local, sizeof local) != 0) {
         common_say("source port %u: %s", (unsigned)options->source_port, strerror(errno));
     } else if (connect_within(fd, &peer, options->idle_us) != 0) {
-        common_say("%s: %s", common_address_text(&peer, text), strerror(errno));
+        common_say("%s: %s", common_address_text(&peer, text), common_error_text(errno));
     } else {
         if (options->verbose) {
             common_say("connected to %s", common_address_text(&peer, text));

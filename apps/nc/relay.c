@@ -64,7 +64,7 @@ int nc_relay(const struct nc_options *options, int fd) {
             tapir_shutdown(fd, SHUT_WR);
         }
         struct pollfd wanted[2] = {flow_wanted(&out), flow_wanted(&in)};
-        const int count = tapir_poll(wanted, 2, options->idle_us == 0 ? -1 : (int)(options->idle_us / 1000));
+        const int count = tapir_poll(wanted, 2, options->idle_us == 0 ? -1 : common_wait_ms(options->idle_us));
         if (count == 0) {
             return 0; /* idle for as long as we were told to wait */
         }

@@ -134,7 +134,7 @@ static int accept_all(struct server *server) {
     uint64_t transactions = 0;
     int result = 0;
     while (result == 0 && !common_stopped()) {
-        const int wait_ms = server->interval_us == 0 ? -1 : (int)(server->interval_us / 1000);
+        const int wait_ms = server->interval_us == 0 ? -1 : common_wait_ms(server->interval_us);
         const int count = tapir_poll(server->listeners, SERVICES, wait_ms);
         if (count < 0 && errno != EINTR) {
             common_say("poll: %s", strerror(errno));
@@ -174,6 +174,7 @@ static void end_threads(struct server *server) {
 
 int perf_server_run(const struct perf_server_options *options) {
     static struct server server;
+    static const char *const names[SERVICES] = {"tapir-perf clients", "discard", "source", "echo"};
     const uint16_t ports[SERVICES] = {options->port, options->discard, options->source, options->echo};
     int result = 0;
     server.interval_us = options->interval_us;
@@ -186,8 +187,12 @@ int perf_server_run(const struct perf_server_options *options) {
             result = server.listeners[i].fd < 0 ? -1 : 0;
         }
     }
+    for (int i = 0; i < SERVICES && result == 0; i++) {
+        if (ports[i] != 0) {
+            common_say("serving %s on port %u", names[i], (unsigned)ports[i]);
+        }
+    }
     if (result == 0) {
-        common_say("serving");
         result = accept_all(&server);
     }
     end_threads(&server);

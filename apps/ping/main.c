@@ -63,6 +63,7 @@ static bool take_option(void *ctx, int c, const char *value) {
  * errors about our requests, which would otherwise show as one errno of some later call. */
 static int open_socket(const struct options *options, const struct sockaddr_in *peer) {
     const int one = 1;
+    char text[INET_ADDRSTRLEN];
     int fd = tapir_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
     if (fd < 0) {
         common_say("socket: %s", strerror(errno));
@@ -72,7 +73,8 @@ static int open_socket(const struct options *options, const struct sockaddr_in *
         tapir_setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof one) != 0 ||
         (options->ttl != 0 && tapir_setsockopt(fd, IPPROTO_IP, IP_TTL, &options->ttl, sizeof options->ttl) != 0) ||
         tapir_connect(fd, (const struct sockaddr *)peer, sizeof *peer) != 0) {
-        common_say("%s", strerror(errno));
+        common_say("%s: %s", inet_ntop(AF_INET, &peer->sin_addr, text, sizeof text),
+                   errno == EACCES ? "a broadcast address; ping one host" : common_error_text(errno));
         tapir_close(fd);
         return -1;
     }
@@ -220,9 +222,7 @@ static int collect(struct ping *ping, uint64_t until_us) {
         const uint64_t now_us = common_now_us();
         const uint64_t before = ping->stats.received;
         struct pollfd ready = {.fd = ping->fd, .events = POLLIN};
-        /* Rounded up: to wake a moment early would mean to poll in a circle until the time has come. */
-        const int wait_ms = until_us > now_us ? (int)((until_us - now_us + 999) / 1000) : 0;
-        if (tapir_poll(&ready, 1, wait_ms) < 0 && errno != EINTR) {
+        if (tapir_poll(&ready, 1, until_us > now_us ? common_wait_ms(until_us - now_us) : 0) < 0 && errno != EINTR) {
             common_say("poll: %s", strerror(errno));
             return -1;
         }

@@ -1,6 +1,9 @@
 /* The shared command line: what becomes of options, and what is refused. */
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common.h"
 
@@ -18,7 +21,8 @@ static bool take(void *ctx, int c, const char *value) {
     return common_port(value, &seen->port);
 }
 
-static const struct option longs[] = {{"port", required_argument, NULL, 'p'}, {0}};
+static const struct option longs[] = {
+    {"port", required_argument, NULL, 'p'}, {"verbose", no_argument, NULL, 'v'}, {"low", no_argument, NULL, 1}, {0}};
 static const struct common_program program = {
     .name = "tapir-test", .synopsis = "X", .short_options = "vp:", .longs = longs, .option = take};
 
@@ -90,6 +94,48 @@ Test(common, a_filter_without_a_file_is_a_usage_error, .exit_code = COMMON_USAGE
     refuse((const char *const[]){"x", "--filter", "tcp", NULL});
 }
 
+/* What the program says on standard error when its command line is `argv`. */
+static const char *said(const char *const *argv) {
+    static char text[256];
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        refuse(argv);
+        _exit(0);
+    }
+    close(ends[1]);
+    const ssize_t n = read(ends[0], text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    return text;
+}
+
+/* The option at fault is named, wherever it stands. */
+Test(common, a_usage_error_names_the_option) {
+    static const char *const lines[][6] = {
+        {"tapir-test: --bogus is no option, or short for several", "x", "operand", "--bogus"},
+        {"tapir-test: --m is no option, or short for several", "x", "--m", "1400"},
+        {"tapir-test: -z is no option", "x", "operand", "-vz"},
+        {"tapir-test: -z is no option", "x", "--mtu=1400", "-zv"},
+        {"tapir-test: --mtu lacks its value", "x", "operand", "--mtu"},
+        {"tapir-test: -vp lacks its value", "x", "operand", "-vp"},
+        {"tapir-test: --verbose=3: this option takes no value", "x", "operand", "--verbose=3"},
+        {"tapir-test: --low=3: this option takes no value", "x", "--low=3"},
+        {"tapir-test: --trace=1: this option takes no value", "x", "--trace=1"},
+        {"tapir-test: 67 makes no sense for --mtu", "x", "operand", "--mtu", "67"},
+        {"tapir-test: y makes no sense for -p", "x", "operand", "-vpy"},
+        {"tapir-test: y makes no sense for --port", "x", "--port=y", "operand"},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        const char *const argv[] = {lines[i][1], lines[i][2], lines[i][3], lines[i][4], NULL};
+        cr_assert_str_eq(said(argv), lines[i][0]);
+    }
+}
+
 Test(common, help_is_no_error, .exit_code = COMMON_OK) { refuse((const char *const[]){"x", "--help", NULL}); }
 
 Test(common, numbers) {
@@ -106,6 +152,17 @@ Test(common, numbers) {
     cr_assert(common_port("65535", &port) && port == 65535);
     cr_assert_not(common_port("0", &port));
     cr_assert_not(common_port("65536", &port));
+}
+
+Test(common, waits_round_up_and_never_wrap) {
+    cr_assert_eq(common_wait_ms(0), 0);
+    cr_assert_eq(common_wait_ms(1), 1);
+    cr_assert_eq(common_wait_ms(1000), 1);
+    cr_assert_eq(common_wait_ms(1001), 2);
+    cr_assert_eq(common_wait_ms(INT_MAX * UINT64_C(1000) - 1), INT_MAX);
+    cr_assert_eq(common_wait_ms(INT_MAX * UINT64_C(1000) + 1), INT_MAX);
+    cr_assert_eq(common_wait_ms(1000000000000000), INT_MAX);
+    cr_assert_eq(common_wait_ms(UINT64_MAX), INT_MAX);
 }
 
 Test(common, seconds) {
