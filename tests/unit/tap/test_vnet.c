@@ -40,7 +40,7 @@ Test(vnet, segmentation_types) {
     cr_assert_eq(offload.gso_size, 1448);
     cr_assert(offload.gso_ecn);
 
-    offload = parse((struct virtio_net_hdr){.gso_type = 5 /* UDP_layer 4 */, .gso_size = 1472});
+    offload = parse((struct virtio_net_hdr){.gso_type = 5 /* UDP, cut by the device */, .gso_size = 1472});
     cr_assert_eq(offload.gso, TAPIR_GSO_UDP4);
     cr_assert_eq(offload.gso_size, 1472);
     cr_assert_not(offload.gso_ecn);
