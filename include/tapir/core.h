@@ -194,8 +194,8 @@ TAPIR_API size_t tapir_stack_unfinished(const struct tapir_stack *stack);
 /* Bytes allocated now, for tests of leaks and caps. */
 TAPIR_API size_t tapir_stack_memory_used(const struct tapir_stack *stack);
 
-/* Called when a CHECK fails: our own bug. Not part of the core: whoever links the core alone defines it
- * (libtapir prints the line and aborts). Must not return. */
+/* Called when a CHECK fails: our own bug. Not part of the core: whoever links the core alone (libtapir_core.a of the
+ * build tree) defines it; libtapir has one that prints the line and aborts. Must not return. */
 TAPIR_API __attribute__((noreturn)) void tapir_abort_hook(const char *what, const char *file, int line);
 
 #ifdef __cplusplus

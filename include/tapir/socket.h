@@ -6,6 +6,10 @@
  * it on to the kernel, so one loop can use both. What is not supported answers ENOPROTOOPT, EOPNOTSUPP or
  * EINVAL; nothing is accepted and ignored.
  *
+ * A device that is taken down and up again costs what was underway. One that is deleted is gone for this stack: new
+ * connections and datagrams get ENETUNREACH, established ones their timeouts, and accept waits on; tapir_down and
+ * tapir_up take another.
+ *
  * Threads: any number. A thread that would block drives the stack meanwhile; a background thread drives it
  * while no caller is inside, so that the peer is answered while the application computes.
  *
