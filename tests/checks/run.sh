@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,tap,sockets,apps/tool,tests}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,impair,tap,sockets,apps/{tool,wire},tests}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     cp "$root/stack/CMakeLists.txt" "$clean/stack"
@@ -29,7 +29,7 @@ make_clean_tree() {
         echo "void ${room}_nothing(void);" >>"$clean/stack/$room/$room.h"
         printf '#include "%s/%s.h"\n\nvoid %s_nothing(void) {}\n' "$room" "$room" "$room" >>"$clean/stack/$room/$room.c"
     done
-    for room in tap sockets; do
+    for room in impair tap sockets; do
         echo "/* Stands for the contract of $room. */" >"$clean/$room/$room.h"
         {
             echo "# Stands for $room."
@@ -39,6 +39,8 @@ make_clean_tree() {
         } >"$clean/$room/CMakeLists.txt"
     done
     printf '/* Stands for the device. */\n#include "base/check.h"\n' >"$clean/tap/tap.c"
+    printf '/* Stands for the wire. */\n#include "wire/wire.h"\n' >"$clean/impair/impair.c"
+    printf '/* Stands for the app that may see impair. */\n#include "impair/impair.h"\n' >"$clean/apps/wire/app.h"
     printf '/* Stands for an app. */\n#include <tapir/core.h>\n\nint main(void) { return 0; }\n' >"$clean/apps/tool/main.c"
     printf '# Stands for the apps.\nadd_executable(tool tool/main.c)\ntarget_link_libraries(tool tapir)\n' >"$clean/apps/CMakeLists.txt"
     echo "# Stands for the tests." >"$clean/tests/CMakeLists.txt"
@@ -94,6 +96,10 @@ break_layers() {
     expect layers "$above" "base includes wire" 'echo "#include \"wire/wire.h\"" >>stack/base/mem.c'
     expect layers "$above" "udp includes its neighbour tcp" 'echo "#include \"tcp/tcp.h\"" >>stack/udp/udp.c'
     expect layers "$above" "sockets includes its neighbour tap" 'echo "#include \"../tap/tap.h\"" >>sockets/abort.c'
+    expect layers "stands on base and wire alone" "impair includes udp" 'echo "#include \"udp/udp.h\"" >>impair/impair.c'
+    expect layers "calls nothing outside" "impair includes stdio" 'echo "#include <stdio.h>" >>impair/impair.c'
+    expect layers "an app sees only" "another app than wire looks at impair" \
+        'echo "#include \"impair/impair.h\"" >>apps/tool/main.c'
     expect layers "an app sees only" "an app looks inside" 'echo "#include \"../stack/base/list.h\"" >>apps/tool/main.c'
     expect layers "an app sees only" "an app looks at the device" 'echo "# include \"../../tap/tap.h\"" >>apps/tool/main.c'
     expect layers "calls nothing outside" "the core includes stdio" 'echo "#include <stdio.h>" >>stack/base/mem.c'
