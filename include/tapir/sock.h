@@ -139,7 +139,8 @@ struct tapir_tcp_info {
     uint64_t busy_us;
 };
 
-/* Opens a socket. `protocol` matters to RAW only. -EMFILE at TAPIR_SOCKETS_MAX, -ENOBUFS, -EPROTONOSUPPORT. */
+/* Opens a socket. `protocol` matters to RAW only. -EMFILE at TAPIR_SOCKETS_MAX, -ENOBUFS, -EPROTONOSUPPORT,
+ * -EINVAL (no such type). */
 TAPIR_API int tapir_sock_open(struct tapir_stack *stack, enum tapir_sock_type type, uint8_t protocol, tapir_sock *sock);
 
 /* Closes the socket; the handle is stale afterwards. A stream goes on in the background (RFC 9293 3.10.4),
@@ -147,19 +148,22 @@ TAPIR_API int tapir_sock_open(struct tapir_stack *stack, enum tapir_sock_type ty
 TAPIR_API int tapir_sock_close(struct tapir_stack *stack, tapir_sock sock, uint64_t now_us);
 
 /* Binds to a local endpoint; an all-zero address is the wildcard, port 0 an ephemeral one.
- * -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL. */
+ * -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS. */
 TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *local);
 
 /* Stream: starts the handshake, -EINPROGRESS; again: -EALREADY, -EISCONN. Others: sets the peer, 0.
  * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset).
- * -ENETUNREACH, -EADDRNOTAVAIL, -EACCES (broadcast), -EINVAL, -EOPNOTSUPP (listening), -ENOBUFS. */
+ * -ENETUNREACH, -ENETDOWN, -ENODEV, -EADDRNOTAVAIL, -EACCES (broadcast), -EISCONN (listening; with peer NULL -EINVAL),
+ * -EAGAIN (datagrams: no port is left), -ENOBUFS, or once why the connect before failed. */
 TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *peer,
                                  uint64_t now_us);
 
-/* Makes a stream listen; again: changes the backlog (Linux's meaning). -EOPNOTSUPP, -EINVAL, -EADDRINUSE. */
+/* Makes a stream listen; again: changes the backlog (Linux's meaning). -EOPNOTSUPP, -EINVAL, -EADDRINUSE,
+ * -ENOBUFS. */
 TAPIR_API int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog);
 
-/* Gives the next accepted connection and fills *peer. -EAGAIN, -EINVAL (not listening), -EMFILE, -ENOBUFS. */
+/* Gives the next accepted connection and fills *peer. -EAGAIN, -EINVAL (not listening), -EOPNOTSUPP (no stream),
+ * -EMFILE, -ENOBUFS. */
 TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapir_sock *child,
                                 struct tapir_endpoint *peer, uint64_t now_us);
 
@@ -172,18 +176,19 @@ TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, co
                                   uint32_t flags, uint64_t now_us);
 
 /* Receives: copies into msg->iov. Returns bytes, 0 at the end of a stream, -EAGAIN, -ENOTCONN, -EINVAL (OOB
- * with none), a pending error. */
+ * with none), -EOPNOTSUPP (OOB of datagrams), a pending error. */
 TAPIR_API int64_t tapir_sock_recv(struct tapir_stack *stack, tapir_sock sock, struct tapir_msg *msg, uint32_t flags,
                                   uint64_t now_us);
 
-/* Shuts reading, writing or both (TAPIR_SHUT_*). -ENOTCONN, -EINVAL. */
+/* Shuts reading, writing or both (TAPIR_SHUT_*). -ENOTCONN, -EINVAL, -ENOBUFS (of a listener). */
 TAPIR_API int tapir_sock_shutdown(struct tapir_stack *stack, tapir_sock sock, uint32_t how, uint64_t now_us);
 
 /* The socket's own endpoint (zero while unbound), and its peer's (-ENOTCONN). */
 TAPIR_API int tapir_sock_local(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *local);
 TAPIR_API int tapir_sock_peer(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *peer);
 
-/* Sets or reads an option: -ENOPROTOOPT (not for this type), -EINVAL (value). */
+/* Sets or reads an option: -ENOPROTOOPT (not for this type), -EINVAL (value; of a listener: _IN_BYTES, _OUT_BYTES),
+ * -ENODEV and -EADDRNOTAVAIL (no such netif: _NETIF, _MULTICAST_NETIF), -ENOTCONN (_MTU). */
 TAPIR_API int tapir_sock_set(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t value,
                              uint64_t now_us);
 TAPIR_API int tapir_sock_get(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t *value);
