@@ -2,14 +2,18 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +36,8 @@ __attribute__((noreturn)) static void usage(void) {
                     "       load rr HOST PORT COUNT             one byte to an echo and back, us\n"
                     "       load hold HOST PORT COUNT           so many connections to an echo at once\n"
                     "       load datagrams HOST PORT COUNT      so many datagrams to an echo and back, one by one\n"
-                    "       load echo PORT CONNECTIONS          is an echo, until so many connections have ended\n");
+                    "       load echo PORT CONNECTIONS          is an echo, until so many connections have ended\n"
+                    "       load discard|source PORT            serves connections until it is killed\n");
     exit(2);
 }
 
@@ -73,6 +78,15 @@ static int dial(const struct sockaddr_in *address) {
     return fd;
 }
 
+/* What the peer has not acknowledged yet: on a slow link most of what send() took. */
+static uint64_t unacknowledged(int fd, bool sends) {
+    int bytes = 0;
+    if (sends && ioctl(fd, SIOCOUTQ, &bytes) != 0) {
+        fail("SIOCOUTQ");
+    }
+    return (uint64_t)bytes;
+}
+
 static void bulk(bool sends, const struct sockaddr_in *address, double seconds) {
     const int fd = dial(address);
     const double start_s = now_s();
@@ -90,8 +104,10 @@ static void bulk(bool sends, const struct sockaddr_in *address, double seconds) 
         } else if (now >= start_s + WARM_UP_S) {
             counts = true;
             began_s = now;
+            bytes = unacknowledged(fd, sends);
         }
     }
+    bytes -= unacknowledged(fd, sends);
     /* No FIN and no wait for what is under way: the next measurement begins on an idle link. */
     const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof abort_now);
@@ -215,16 +231,41 @@ static void echo_one(int listener) {
     close(fd);
 }
 
-static void echo(const char *port, size_t count) {
+static int serve(const char *port) {
     const struct sockaddr_in address = address_of("0.0.0.0", port);
     const int one = 1;
     const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) != 0 ||
         bind(listener, (const struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 128) != 0) {
         fail("listen");
     }
     printf("serving\n");
     fflush(stdout);
+    return listener;
+}
+
+/* A process for each connection: one whose peer is gone without a word must not be in the way of the next. */
+__attribute__((noreturn)) static void serve_bulk(const char *port, bool sends) {
+    const int listener = serve(port);
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0) {
+            fail("accept");
+        }
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            while ((sends ? send(fd, buffer, BUFFER_BYTES, MSG_NOSIGNAL) : recv(fd, buffer, BUFFER_BYTES, 0)) > 0) {
+            }
+            exit(0);
+        }
+        close(fd);
+    }
+}
+
+static void echo(const char *port, size_t count) {
+    const int listener = serve(port);
     for (size_t i = 0; i < count; i++) {
         echo_one(listener);
     }
@@ -234,6 +275,9 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "echo") == 0) {
         echo(argv[2], number(argv[3], CONNECTIONS_MAX));
         return 0;
+    }
+    if (argc == 3 && (strcmp(argv[1], "discard") == 0 || strcmp(argv[1], "source") == 0)) {
+        serve_bulk(argv[2], argv[1][0] == 's');
     }
     if (argc != 5) {
         usage();
