@@ -10,7 +10,8 @@ struct bare {
     const struct tapir_endpoint *local, *remote;
     struct wire_tcp wire;
     uint8_t ttl, tos;
-    int netif; /* leave by this one; 0: the route decides */
+    int netif;         /* leave by this one; 0: the route decides */
+    bool may_fragment; /* the application wants no path MTU discovery */
     const char *reason;
 };
 
@@ -38,7 +39,8 @@ static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *ba
     frame->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL, .csum_offset = 16};
     tcp_trace_out(tcp->core, c, bare->local, bare->remote, &bare->wire, 0, 0, bare->reason, now_us);
     COUNT(tcp->core, tcp_out);
-    struct ip_send send = {.protocol = WIRE_PROTO_TCP, .ttl = bare->ttl, .tos = bare->tos, .dont_fragment = true};
+    struct ip_send send = {
+        .protocol = WIRE_PROTO_TCP, .ttl = bare->ttl, .tos = bare->tos, .dont_fragment = !bare->may_fragment};
     (void)ip_send_frame(tcp->ip, &path, &send, frame, now_us); /* a full queue loses it, as the wire might */
 }
 
@@ -64,6 +66,7 @@ void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us) {
                         .ttl = c->set.ttl,
                         .tos = c->set.tos,
                         .netif = c->set.netif,
+                        .may_fragment = c->set.mtu_discover == 0,
                         .reason = "abort"};
     bare.wire.seq = c->snd.nxt.v;
     bare.wire.ack = c->rcv.nxt.v;
@@ -88,6 +91,7 @@ static struct bare half_bare(const struct tcp_half *half, const char *reason, ui
                         .ttl = l->set.ttl,
                         .tos = l->set.tos,
                         .netif = l->set.netif,
+                        .may_fragment = l->set.mtu_discover == 0,
                         .reason = reason};
     bare.wire.ack = seq_add(half->irs, 1).v;
     bare.wire.window = (uint16_t)min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX);
@@ -123,21 +127,27 @@ void tcp_bare_half_ack(struct tcp_half *half, uint64_t now_us) {
     send_bare(l->tcp, NULL, &bare, now_us);
 }
 
-void tcp_bare_cookie(struct tcp *tcp, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
+void tcp_bare_cookie(struct tcp_listener *l, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
                      uint64_t now_us) {
-    struct bare bare = {.local = &syn->local, .remote = &syn->remote, .ttl = IP_TTL_DEFAULT, .reason = "SYN cookie"};
+    struct bare bare = {.local = &syn->local,
+                        .remote = &syn->remote,
+                        .ttl = l->set.ttl,
+                        .tos = l->set.tos,
+                        .netif = l->set.netif,
+                        .may_fragment = l->set.mtu_discover == 0,
+                        .reason = "SYN cookie"};
     bare.wire.seq = reply->iss.v;
     bare.wire.ack = seq_add(syn->seq, 1).v;
     bare.wire.flags = WIRE_TCP_SYN | WIRE_TCP_ACK;
-    bare.wire.window = UINT16_MAX;
+    bare.wire.window = (uint16_t)min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX);
     bare.wire.options = syn_ack_options(reply->mss, reply->has_wscale, reply->wscale, reply->sack);
     if (reply->timestamps) {
         bare.wire.options.present |= WIRE_TCPOPT_TIMESTAMPS;
         bare.wire.options.tsval = reply->tsval;
         bare.wire.options.tsecr = reply->tsecr;
     }
-    COUNT(tcp->core, tcp_cookie_sent);
-    send_bare(tcp, NULL, &bare, now_us);
+    COUNT(l->tcp->core, tcp_cookie_sent);
+    send_bare(l->tcp, NULL, &bare, now_us);
 }
 
 void tcp_bare_wait_ack(struct tcp *tcp, const struct tcp_wait *w, uint64_t now_us) {

@@ -24,7 +24,7 @@ struct tcp_cookie_reply {
     bool timestamps, sack, has_wscale;
     uint8_t wscale;
 };
-void tcp_bare_cookie(struct tcp *tcp, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
+void tcp_bare_cookie(struct tcp_listener *l, const struct tcp_segment *syn, const struct tcp_cookie_reply *reply,
                      uint64_t now_us);
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> of a TIME-WAIT record. */

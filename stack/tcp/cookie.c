@@ -72,7 +72,7 @@ void tcp_cookie_reply_to(struct tcp_listener *l, const struct tcp_segment *syn, 
         reply.tsecr = syn->options.tsval;
     }
     tcp->cookie_flood_us = max_u64(now_us, 1);
-    tcp_bare_cookie(tcp, syn, &reply, now_us);
+    tcp_bare_cookie(l, syn, &reply, now_us);
 }
 
 static bool matches(const struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us, uint8_t *index) {

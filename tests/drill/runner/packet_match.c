@@ -237,8 +237,9 @@ static bool icmp_matches(struct packet_context *context, const struct packet_spe
         return quote_matches(context, spec, &icmp, why);
     }
     bool part = ip_given(&spec->ip, KEY_FRAG);
+    bool echo = icmp.type == WIRE_ICMP_ECHO || icmp.type == WIRE_ICMP_ECHO_REPLY; /* others hold no bytes of ours */
     return (part || same(why, "payload length", spec->payload_len, (uint32_t)icmp.data_len)) &&
-           slice_matches(seen, why);
+           (!echo || slice_matches(seen, why));
 }
 
 bool packet_match(struct packet_context *context, const struct packet_spec *spec, const struct world_frame *frame,
