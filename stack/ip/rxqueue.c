@@ -31,7 +31,8 @@ static bool has_room(const struct ip_rxqueue *queue, uint64_t more_bytes) {
 /* Gives an item of sizeof + copy_bytes, if cap and memory allow. frame_bytes is charged too. */
 static struct ip_rxitem *item_alloc(const struct ip_rxqueue *queue, uint32_t copy_bytes, uint32_t frame_bytes) {
     uint32_t alloc_bytes = (uint32_t)sizeof(struct ip_rxitem) + copy_bytes;
-    if (!has_room(queue, (uint64_t)alloc_bytes + frame_bytes)) {
+    enum mem_share share = queue->count == 0 ? MEM_GROW : MEM_BULK;
+    if (!has_room(queue, (uint64_t)alloc_bytes + frame_bytes) || !mem_allows(queue->mem, alloc_bytes, share)) {
         return NULL;
     }
     struct ip_rxitem *item = mem_alloc(queue->mem, alloc_bytes);

@@ -66,18 +66,28 @@ static bool extend(struct reasm_piece *last, const uint8_t *data, uint32_t len) 
     return true;
 }
 
+/* D10: data that an application does not read may not fill the whole cap; the next of a reader that keeps up may come in
+ * all the same. */
+static enum mem_share share_of(const struct reasm *r, const struct list *pieces) {
+    return pieces == &r->ready && list_empty(pieces) ? MEM_GROW : MEM_BULK;
+}
+
 /* A new piece of the data, by reference or copied. */
-static struct reasm_piece *make_piece(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len) {
-    struct reasm_piece *piece = mem_alloc(r->mem, sizeof *piece);
+static struct reasm_piece *make_piece(struct reasm *r, enum mem_share share, struct tapir_frame *frame,
+                                      const uint8_t *data, uint32_t len) {
+    /* By reference only if the payload fills a good part of the frame that it would pin. */
+    bool refer = len >= TAPIR_COPYBREAK_BYTES && len >= frame->capacity / 4;
+    uint32_t copy_bytes = refer ? 0 : max_u32(len, COPY_FRAME_BYTES);
+    bool allowed = mem_allows(r->mem, sizeof(struct reasm_piece) + copy_bytes, share);
+    struct reasm_piece *piece = allowed ? mem_alloc(r->mem, sizeof *piece) : NULL;
     if (piece == NULL) {
         return NULL;
     }
     *piece = (struct reasm_piece){.data = data, .len = len, .charged_bytes = (uint32_t)sizeof *piece};
-    /* By reference only if the payload fills a good part of the frame that it would pin. */
-    if (len >= TAPIR_COPYBREAK_BYTES && len >= frame->capacity / 4) {
+    if (refer) {
         piece->frame = frame_ref(frame);
     } else {
-        piece->frame = frame_alloc(r->mem, 0, max_u32(len, COPY_FRAME_BYTES));
+        piece->frame = frame_alloc(r->mem, 0, copy_bytes);
         if (piece->frame == NULL) {
             mem_free(r->mem, piece, sizeof *piece);
             return NULL;
@@ -95,7 +105,7 @@ static bool append(struct reasm *r, struct list *pieces, struct tapir_frame *fra
     if (len < TAPIR_COPYBREAK_BYTES && !list_empty(pieces) && extend(piece_of(pieces->prev), data, len)) {
         return true;
     }
-    struct reasm_piece *piece = make_piece(r, frame, data, len);
+    struct reasm_piece *piece = make_piece(r, share_of(r, pieces), frame, data, len);
     if (piece == NULL) {
         return false;
     }
@@ -160,7 +170,7 @@ static void join_after(struct reasm *r, struct reasm_range *range) {
 }
 
 static struct reasm_range *new_range(struct reasm *r, uint64_t left) {
-    struct reasm_range *range = mem_alloc(r->mem, sizeof *range);
+    struct reasm_range *range = mem_allows(r->mem, sizeof *range, MEM_BULK) ? mem_alloc(r->mem, sizeof *range) : NULL;
     if (range != NULL) {
         range->right = left;
         list_init(&range->pieces);

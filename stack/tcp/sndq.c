@@ -30,13 +30,24 @@ void tcp_sndq_clear(struct sndq *q) {
     q->first_skip = 0;
 }
 
+/* D10: when readers who do not read have pinned the bulk's share, every other connection still has one small chunk at a
+ * time, and so goes on. */
+static size_t allowed_bytes(const struct sndq *q, size_t size) {
+    while (size > SNDQ_CHUNK_MIN_BYTES && !mem_allows(q->mem, size, MEM_BULK)) {
+        size /= 2;
+    }
+    enum mem_share share = list_empty(&q->chunks) && size == SNDQ_CHUNK_MIN_BYTES ? MEM_GROW : MEM_BULK;
+    return mem_allows(q->mem, size, share) ? size : 0;
+}
+
 /* A chunk for `wanted` more bytes: small writes get small chunks, so that an idle connection holds little. */
 static struct sndq_chunk *add_chunk(struct sndq *q, size_t wanted) {
-    size_t size = 2048;
+    size_t size = SNDQ_CHUNK_MIN_BYTES;
     while (size < wanted + sizeof(struct sndq_chunk) && size < SNDQ_CHUNK_BYTES) {
         size *= 2;
     }
-    struct sndq_chunk *chunk = mem_alloc(q->mem, size);
+    size = allowed_bytes(q, size);
+    struct sndq_chunk *chunk = size == 0 ? NULL : mem_alloc(q->mem, size);
     if (chunk == NULL) {
         return NULL;
     }
@@ -66,6 +77,16 @@ size_t tcp_sndq_append(struct sndq *q, const void *data, size_t len) {
     }
     q->tail += len - left;
     return len - left;
+}
+
+bool tcp_sndq_may_grow(const struct sndq *q) {
+    if (!list_empty(&q->chunks)) {
+        const struct sndq_chunk *last = chunk_of(q->chunks.prev);
+        if (last->len < last->capacity) {
+            return true;
+        }
+    }
+    return allowed_bytes(q, SNDQ_CHUNK_MIN_BYTES) != 0;
 }
 
 void tcp_sndq_acked(struct sndq *q, uint64_t head) {

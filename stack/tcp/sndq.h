@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define SNDQ_CHUNK_BYTES 65536
+#define SNDQ_CHUNK_MIN_BYTES 2048
 
 struct sndq_chunk {
     struct list node;
@@ -30,6 +31,9 @@ void tcp_sndq_clear(struct sndq *q);
 
 /* Copies up to len bytes in; returns how many (less when memory is short). Borrows data. */
 size_t tcp_sndq_append(struct sndq *q, const void *data, size_t len);
+
+/* Would memory's cap let tcp_sndq_append take a byte? If not, and bytes are held, an acknowledgement of them helps. */
+bool tcp_sndq_may_grow(const struct sndq *q);
 
 /* Forgets everything before offset `head`. */
 void tcp_sndq_acked(struct sndq *q, uint64_t head);

@@ -173,7 +173,7 @@ static bool writable(const struct tcp_conn *c) {
     }
     /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
     uint64_t used = tcp_sndq_bytes(&c->snd.queue);
-    return used + used / 2 <= c->set.sndbuf_bytes;
+    return used + used / 2 <= c->set.sndbuf_bytes && (used == 0 || tcp_sndq_may_grow(&c->snd.queue));
 }
 
 uint32_t tcp_user_ready(const struct tcp_conn *c) {

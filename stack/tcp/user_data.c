@@ -54,8 +54,8 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
         return -EAGAIN;
     }
     size_t taken = take_message(c, msg, cap - used);
-    if (taken == 0) {
-        return -ENOBUFS;
+    if (taken == 0) { /* the bulk's share of memory is used up: what is acknowledged makes room, or nothing will */
+        return used > 0 && !tcp_sndq_may_grow(queue) ? -EAGAIN : -ENOBUFS;
     }
     /* All of an urgent message is urgent: the pointer names the byte after it (MUST-62). */
     if ((flags & TAPIR_MSG_OOB) != 0 && taken == wanted) {

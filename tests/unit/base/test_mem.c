@@ -66,3 +66,17 @@ Test(mem, more_back_than_out, .signal = SIGABRT) {
     void *block = mem_alloc(&mem, 10);
     mem_free(&mem, block, 11);
 }
+
+/* D10: what can wait ends before what cannot, and nobody's share passes the cap. */
+Test(mem, shares_D10) {
+    struct mem mem = mem_with_cap(1000);
+    cr_assert(mem_allows(&mem, 750, MEM_BULK) && !mem_allows(&mem, 751, MEM_BULK));
+    cr_assert(mem_allows(&mem, 875, MEM_GROW) && !mem_allows(&mem, 876, MEM_GROW));
+    cr_assert(!mem_allows(&mem, SIZE_MAX, MEM_BULK) && !mem_allows(&mem, SIZE_MAX, MEM_GROW));
+    void *most = mem_alloc(&mem, 800);
+    cr_assert(!mem_allows(&mem, 0, MEM_BULK) && mem_allows(&mem, 75, MEM_GROW) && !mem_allows(&mem, 76, MEM_GROW));
+    void *rest = mem_alloc(&mem, 200);
+    cr_assert(rest != NULL && !mem_allows(&mem, 0, MEM_GROW));
+    mem_free(&mem, most, 800);
+    mem_free(&mem, rest, 200);
+}

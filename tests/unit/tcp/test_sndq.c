@@ -122,3 +122,28 @@ Test(tcp_sndq, D11_memory_runs_out) {
     }
     stop(&q);
 }
+
+/* D10: with the bulk's share gone a queue that holds something waits; an empty one still gets a chunk, a small one. */
+Test(tcp_sndq, D10_an_empty_queue_goes_on_under_pressure) {
+    struct sndq q;
+    mem.cap_bytes = 1U << 20;
+    tcp_sndq_init(&q, &mem);
+    size_t pinned_bytes = mem.cap_bytes - mem.cap_bytes / 4 - 10000;
+    void *pinned = mem_alloc(&mem, pinned_bytes);
+    size_t taken = append(&q, 100000);
+    cr_assert(taken > 4096 && taken < 10000, "chunks as large as there is room for");
+    cr_assert(!tcp_sndq_may_grow(&q));
+    cr_assert_eq(append(&q, 1), 0);
+    void *more = mem_alloc(&mem, 10000);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        tcp_sndq_acked(&q, q.tail);
+        cr_assert(tcp_sndq_may_grow(&q));
+        cr_assert(append(&q, 100000) > 1000 && q.true_bytes == SNDQ_CHUNK_MIN_BYTES);
+        compare(&q, q.head, (uint32_t)tcp_sndq_bytes(&q), TAPIR_OUT_PIECES);
+        cr_assert(!tcp_sndq_may_grow(&q));
+    }
+    mem_free(&mem, pinned, pinned_bytes);
+    cr_assert_eq(append(&q, 100000), 100000);
+    mem_free(&mem, more, 10000);
+    stop(&q);
+}

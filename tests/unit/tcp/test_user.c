@@ -237,3 +237,23 @@ Test(tcp_user, D10_no_memory_for_text_is_said) {
     expect(b, SEG_LEN(10));
     tcp_bench_free(b);
 }
+
+/* D5, D10: a peer that does not read pins at most the bulk's share of memory; the writer waits, is not told that it may
+ * write, and goes on when the peer does. */
+Test(tcp_user, D10_a_writer_waits_for_the_bulks_share) {
+    struct tcp_bench_config config = {.active = true, .memory_cap_bytes = 1U << 20};
+    struct tcp_bench *b = tcp_bench_established(&config);
+    int64_t taken = 1;
+    while (taken > 0) {
+        taken = tcp_bench_write(b, 10000);
+    }
+    cr_assert_eq(taken, -EAGAIN);
+    cr_assert_leq(tapir_stack_memory_used(b->stack), (1U << 20) / 4 * 3);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
+    for (unsigned turn = 0; turn < 1000 && (tcp_bench_ready(b) & TAPIR_READY_OUT) == 0; turn++) {
+        tcp_bench_skip(b);
+        send_seg(b);
+    }
+    cr_assert_gt(tcp_bench_write(b, 10000), 0);
+    tcp_bench_free(b);
+}
