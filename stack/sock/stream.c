@@ -260,7 +260,7 @@ int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
         return -ENOBUFS;
     }
     tcp_table_move(&stream->listener->port, &c->port);
-    c->port.listening = false;
+    tcp_table_listen(s->layer->tcp, &c->port, false);
     tcp_listen_close(stream->listener, now_us);
     stream->listener = NULL;
     stream->conn = c;

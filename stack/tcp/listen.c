@@ -21,7 +21,7 @@ struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *
     list_init(&l->halves);
     list_init(&l->accept_queue);
     tcp_table_move(port, &l->port);
-    l->port.listening = true;
+    tcp_table_listen(tcp, &l->port, true);
     tcp_listen_backlog(l, backlog);
     list_push_back(&tcp->listeners, &l->node);
     return l;
@@ -110,7 +110,8 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
         tcp_cookie_reply_to(l, seg, now_us);
         return;
     }
-    struct tcp_half *half = mem_alloc(&tcp->core->mem, sizeof *half);
+    struct mem *mem = &tcp->core->mem;
+    struct tcp_half *half = mem_allows(mem, sizeof *half, MEM_GROW) ? mem_alloc(mem, sizeof *half) : NULL;
     if (half == NULL) {
         tcp_cookie_reply_to(l, seg, now_us); /* no memory is needed for one */
         return;
@@ -122,11 +123,12 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     tcp_bare_syn_ack(half, now_us);
 }
 
-/* A connection in the state its record stands for: LISTEN, then SYN-RECEIVED. NULL: no memory. */
+/* A connection in the state its record stands for: LISTEN, then SYN-RECEIVED. NULL: no memory, or none for peers. */
 static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     struct tcp_listener *l = half->listener;
     struct tcp *tcp = l->tcp;
-    struct tcp_conn *c = tcp_conn_new(tcp, &l->set);
+    bool allowed = mem_allows(&tcp->core->mem, sizeof(struct tcp_conn), MEM_GROW);
+    struct tcp_conn *c = allowed ? tcp_conn_new(tcp, &l->set) : NULL;
     if (c == NULL) {
         return NULL;
     }

@@ -73,9 +73,16 @@ static struct tcp_port_bucket *find_bucket(const struct tcp *tcp, uint16_t port)
     return NULL;
 }
 
+/* The next listening claim of the port after `node`, which is one too or the list's head; NULL: no more. */
+static struct tcp_port_user *next_listening(struct tcp_port_bucket *bucket, struct list *node) {
+    struct list *next = node->next;
+    struct tcp_port_user *user = next == &bucket->users ? NULL : LIST_ENTRY(next, struct tcp_port_user, node);
+    return user != NULL && user->listening ? user : NULL;
+}
+
 /* How well a listening claim fits; 0: not at all. */
 static unsigned listen_score(const struct tcp_port_user *user, const struct tapir_endpoint *local, int netif) {
-    if (!user->listening || (user->netif != 0 && user->netif != netif)) {
+    if (user->netif != 0 && user->netif != netif) {
         return 0;
     }
     if (!addr_is_any(&user->local.addr)) {
@@ -96,8 +103,8 @@ struct tcp_listener *tcp_table_listener(const struct tcp *tcp, const struct tapi
     struct tcp_port_user *best = NULL;
     unsigned best_score = 0;
     uint32_t sharers = 0;
-    LIST_FOR_EACH(node, &bucket->users) {
-        struct tcp_port_user *user = LIST_ENTRY(node, struct tcp_port_user, node);
+    for (struct tcp_port_user *user = next_listening(bucket, &bucket->users); user != NULL;
+         user = next_listening(bucket, &user->node)) {
         unsigned score = listen_score(user, local, netif);
         if (score > best_score) {
             best = user;
@@ -230,15 +237,12 @@ int tcp_table_bind(struct tcp *tcp, struct tcp_port_user *user, const struct tap
 /* Could a new connection from this port to remote be told from every other? */
 static bool tuple_free(struct tcp *tcp, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
                        uint64_t now_us) {
-    const struct tcp_port_bucket *bucket = find_bucket(tcp, local->port);
+    struct tcp_port_bucket *bucket = find_bucket(tcp, local->port);
     if (bucket == NULL) {
         return true;
     }
-    LIST_FOR_EACH(node, &bucket->users) {
-        const struct tcp_port_user *user = LIST_ENTRY(node, struct tcp_port_user, node);
-        if (user->listening) {
-            return false;
-        }
+    if (next_listening(bucket, &bucket->users) != NULL) {
+        return false;
     }
     const struct tcp_wait *w = tcp_table_wait(tcp, local, remote);
     return tcp_table_conn(tcp, local, remote) == NULL && tcp_table_half(tcp, local, remote) == NULL &&
@@ -262,15 +266,27 @@ int tcp_table_bind_for(struct tcp *tcp, struct tcp_port_user *user, struct tapir
 }
 
 int tcp_table_may_listen(const struct tcp *tcp, const struct tcp_port_user *user) {
-    const struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
+    struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
     CHECK(bucket != NULL);
-    LIST_FOR_EACH(node, &bucket->users) {
-        const struct tcp_port_user *other = LIST_ENTRY(node, struct tcp_port_user, node);
-        if (other != user && other->listening && overlap(other, user) && !(other->reuseport && user->reuseport)) {
+    for (struct tcp_port_user *other = next_listening(bucket, &bucket->users); other != NULL;
+         other = next_listening(bucket, &other->node)) {
+        if (other != user && overlap(other, user) && !(other->reuseport && user->reuseport)) {
             return -EADDRINUSE;
         }
     }
     return 0;
+}
+
+void tcp_table_listen(struct tcp *tcp, struct tcp_port_user *user, bool listening) {
+    struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
+    CHECK(bucket != NULL);
+    user->listening = listening;
+    list_remove(&user->node);
+    if (listening) {
+        list_push_front(&bucket->users, &user->node);
+    } else {
+        list_push_back(&bucket->users, &user->node);
+    }
 }
 
 void tcp_table_unbind(struct tcp *tcp, struct tcp_port_user *user) {

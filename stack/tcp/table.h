@@ -8,7 +8,7 @@
 struct tcp_port_bucket {
     struct table_node node;
     uint16_t port;
-    struct list users; /* of struct tcp_port_user */
+    struct list users; /* of struct tcp_port_user; those that listen come first, before all connections accepted (D1) */
     uint32_t waits;    /* TIME-WAIT records with this local port */
 };
 
@@ -48,6 +48,9 @@ int tcp_table_bind_for(struct tcp *tcp, struct tcp_port_user *user, struct tapir
 
 /* May the claim listen beside the others on its port? 0 or -EADDRINUSE. */
 int tcp_table_may_listen(const struct tcp *tcp, const struct tcp_port_user *user);
+
+/* The claim, which is one, begins or ceases to listen. */
+void tcp_table_listen(struct tcp *tcp, struct tcp_port_user *user, bool listening);
 
 /* Gives the claim up; nothing if there is none. */
 void tcp_table_unbind(struct tcp *tcp, struct tcp_port_user *user);

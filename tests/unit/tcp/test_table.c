@@ -243,3 +243,19 @@ Test(tcp_table, MUST_42_a_port_for_many_destinations) {
     b->keeps_memory = true;
     tcp_bench_free(b);
 }
+
+/* D1: however many connections a port has accepted, its listeners are found first. */
+Test(tcp_table, D1_listeners_come_first) {
+    struct tcp_bench *b = tcp_bench_established(&(struct tcp_bench_config){0});
+    const struct tcp *tcp = tcp_bench_conn(b)->tcp;
+    const struct tcp_listener *l = LIST_ENTRY(tcp->listeners.next, struct tcp_listener, node);
+    const struct tcp_port_bucket *bucket = CONTAINER_OF(l->port.node.prev, struct tcp_port_bucket, users);
+    cr_assert_eq(bucket->port, BENCH_OUR_PORT);
+    cr_assert_eq(l->port.node.next, &tcp_bench_conn(b)->port.node);
+    cr_assert_eq(tapir_sock_shutdown(b->stack, b->listener, TAPIR_SHUT_RD, b->now_us), 0);
+    cr_assert_eq(bucket->users.next, &tcp_bench_conn(b)->port.node, "who has ceased to listen goes to the end");
+    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 3), 0);
+    l = LIST_ENTRY(tcp->listeners.next, struct tcp_listener, node);
+    cr_assert_eq(bucket->users.next, &l->port.node);
+    tcp_bench_free(b);
+}
