@@ -38,11 +38,11 @@ void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, mss_bytes);
 }
 
-void tcp_cc_restart(struct cc *cc, uint64_t idle_us) {
+void tcp_cc_restart(struct cc *cc) {
     cc->cwnd_bytes = min_u32(cc->cwnd_bytes, tcp_cc_initial_window(cc->mss_bytes));
     cc->acked_bytes = 0;
     if (cc->ops->idle != NULL) {
-        cc->ops->idle(cc, idle_us);
+        cc->ops->idle(cc);
     }
 }
 

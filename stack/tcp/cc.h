@@ -52,9 +52,9 @@ struct cc_ops {
     void (*ack)(struct cc *cc, const struct cc_ack *ack);                /* outside recovery */
     void (*loss)(struct cc *cc, uint32_t flight_bytes, uint64_t now_us); /* entering recovery: sets ssthresh */
     void (*timeout)(struct cc *cc, uint32_t flight_bytes, bool first,
-                    uint64_t now_us);              /* RTO; `first` of this flight */
-    void (*idle)(struct cc *cc, uint64_t idle_us); /* may be NULL */
-    void (*undo)(struct cc *cc);                   /* the last loss was none; may be NULL */
+                    uint64_t now_us); /* RTO; `first` of this flight */
+    void (*idle)(struct cc *cc);      /* the window was cut after a pause; may be NULL */
+    void (*undo)(struct cc *cc);      /* the last loss was none; may be NULL */
 };
 
 extern const struct cc_ops tcp_cc_reno, tcp_cc_cubic;
@@ -75,7 +75,7 @@ void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes);
 uint32_t tcp_cc_initial_window(uint32_t mss_bytes);
 
 /* Nothing was sent for an RTO: back to the restart window (RFC 5681 4.1). */
-void tcp_cc_restart(struct cc *cc, uint64_t idle_us);
+void tcp_cc_restart(struct cc *cc);
 
 /* Adds to the window within bounds. */
 void tcp_cc_grow(struct cc *cc, uint64_t bytes);

@@ -134,12 +134,8 @@ static void cubic_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint
     cc->cwnd_bytes = cc->mss_bytes;
 }
 
-static void cubic_idle(struct cc *cc, uint64_t idle_us) {
-    struct cc_cubic_state *q = &cc->cubic;
-    if (q->epoch_us != 0 && q->unused_us == 0) { /* 5.8: the clock stands still while nothing is sent */
-        q->epoch_us += idle_us;
-    }
-}
+/* The window was cut for want of use: the curve goes on from where slow start will end. */
+static void cubic_idle(struct cc *cc) { cc->cubic.epoch_us = 0; }
 
 static void cubic_undo(struct cc *cc) {
     cc->cubic.w_max_bytes = max_u32(cc->cubic.w_max_bytes, cc->cubic.undo_w_max_bytes);

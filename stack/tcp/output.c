@@ -266,7 +266,7 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
     uint64_t idle_us = now_us - c->snd.last_send_us;
     if (seq_eq(c->snd.una, c->snd.nxt) && idle_us > tcp_rtt_timeout_us(&c->rtt)) {
         uint32_t before = c->cc.cwnd_bytes;
-        tcp_cc_restart(&c->cc, idle_us);
+        tcp_cc_restart(&c->cc);
         if (c->cc.cwnd_bytes != before) {
             tcp_trace_cwnd(c, "idle", now_us);
         }
