@@ -1,4 +1,7 @@
-/* Assertions: parsed to reverse Polish by Dijkstra's shunting yard, evaluated on a stack. */
+/* Assertions: parsed to reverse Polish by Dijkstra's shunting yard, evaluated on a stack.
+ *
+ * The notation is Python's, which scripts for packetdrill use, as far as it compares numbers: no statement but assert,
+ * and no chains of comparisons, which would mean something else without being noticed. */
 #include "assert.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
-/* The table of socket calls, and what they share: arguments, descriptors, addresses, patience. */
+/* The table of socket calls, and what they share: arguments, descriptors, addresses, patience.
+ *
+ * A call is a function that may be called again: it keeps what it has done so far in its struct call, and answers
+ * CALL_BLOCKED as long as Linux would have it sleep. It gives Linux's result, negative errno included; what it gives
+ * by pointers it compares with the script itself. */
 #include "calls.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
-/* Calls that move data. Every byte has its place in a known stream, so what arrives is compared byte by byte. */
+/* Calls that move data. Every byte has its place in a known stream, so what arrives is compared byte by byte.
+ *
+ * Byte n of either side's stream is flow_byte(n): written by the calls here and by injected segments alike. So what
+ * the stack sends is checked by its sequence numbers, the first time and the third, and what it delivers by how much
+ * was read before. Only urgent bytes leave gaps, where they are read apart. */
 #include <errno.h>
 #include <inttypes.h>
 

@@ -1,4 +1,7 @@
-/* getsockopt and setsockopt: most options by a table of units, the others one by one. */
+/* getsockopt and setsockopt: most options by a table of units, the others one by one.
+ *
+ * What Linux keeps in the socket above the protocol (timeouts, which control messages are wanted) is kept in the
+ * descriptor here, as the library above the core does. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>

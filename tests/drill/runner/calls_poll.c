@@ -1,4 +1,7 @@
-/* poll and epoll over the descriptors of a script. */
+/* poll and epoll over the descriptors of a script.
+ *
+ * Readiness is asked for, never stored; only edge-triggered watches need to know that something happened since, which
+ * the core tells by its news. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>

@@ -173,6 +173,7 @@ int64_t calls_setup_connect(struct call *call) {
     if (d == NULL) {
         return error;
     }
+    /* Tried again, the call does not connect again: it only looks whether the handshake is over. */
     int64_t rc = call->begun ? -EINPROGRESS : connect_begin(call, d);
     if (!d->connecting || d->nonblocking) {
         return rc;

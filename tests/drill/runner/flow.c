@@ -1,4 +1,9 @@
-/* Flows: relative numbers and missing ports. */
+/* Flows: relative numbers and missing ports.
+ *
+ * A script counts from its own SYNs; the stack's first number is random, and the peer's can be shifted. The peer's
+ * side needs one offset for all flows, because scripts invent its numbers. Ours needs one for each, learnt when the
+ * SYN passes. Timestamps are named, not counted: `TS val 100` calls a clock value 100, whatever it is, and `ecr 100`
+ * means it; values in between are found by the distance from the first. */
 #include "flow.h"
 
 struct flow_stamp {

@@ -1,4 +1,7 @@
-/* TCP_INFO by Linux's names and in its units, and the stack's counters by theirs. */
+/* TCP_INFO by Linux's names and in its units, and the stack's counters by theirs.
+ *
+ * The core counts windows in bytes and times in microseconds; Linux has windows in segments of snd_mss, and what was
+ * last sent or received as an age in milliseconds. A counter tells why a packet was dropped, which no packet does. */
 #include "info.h"
 
 #include <string.h>

@@ -175,7 +175,9 @@ int main(int argc, char **argv) {
     int i = 1;
     for (int words; i < argc && (words = take_option(&options, argv, i, argc)) > 0; i += words) {
         size_t len = strlen(given);
-        (void)snprintf(given + len, sizeof given - len, words == 2 ? " %s %s" : "", argv[i], argv[i + words - 1]);
+        if (words == 2) { /* -v is in the command that repeats a run anyway */
+            (void)snprintf(given + len, sizeof given - len, " %s %s", argv[i], argv[i + 1]);
+        }
     }
     if (i >= argc || argv[i][0] == '-') {
         fputs(usage, i < argc && strcmp(argv[i], "--help") == 0 ? stdout : stderr);

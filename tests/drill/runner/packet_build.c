@@ -1,4 +1,8 @@
-/* Builds the frames that a script injects, sound or damaged as it says. */
+/* Builds the frames that a script injects, sound or damaged as it says.
+ *
+ * A datagram is made whole and right first, with its sums. Then a fragment is cut from it if one is wanted, the header
+ * is damaged as the brackets say, and its own sum made to fit the damage: a test of a length must not fall to the
+ * checksum before. */
 #include <string.h>
 
 #include "packet.h"

@@ -1,4 +1,7 @@
-/* Compares what the stack sent with what the script expects, field by field; the first difference is the answer. */
+/* Compares what the stack sent with what the script expects, field by field; the first difference is the answer.
+ *
+ * The order is that of the layers, so that a packet of another kind is not reported as a wrong window. What a script
+ * leaves out is not compared, but for options and the urgent pointer: leaving those out says that there are none. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -152,7 +155,7 @@ static bool tcp_matches(struct packet_context *context, const struct packet_spec
         !options_match(context, flow, spec, seen, &tcp, why)) {
         return false;
     }
-    uint32_t offset = tcp.seq - flow->iss_wire - 1;
+    uint32_t offset = tcp.seq - flow->iss_wire - 1; /* the SYN takes one number */
     return !flow->iss_known || payload_matches(seen->body + tcp.header_len, len, offset, why);
 }
 

@@ -1,4 +1,7 @@
-/* Parses calls: `setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0`, `read(4, ..., 100) = -1 EAGAIN (Resource ...)`. */
+/* Parses calls: `setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0`, `read(4, ..., 9) = -1 EAGAIN (Resource ...)`.
+ *
+ * Arguments are literals, nested in lists and structs; which of them a call can use is the call's business. Numbers
+ * are kept in host order whatever htons and inet_addr say, since nothing here is a struct sockaddr. */
 #include <string.h>
 
 #include "names.h"

@@ -1,4 +1,14 @@
-/* Executes a script: its events in order, and between them the stack's deadlines, each at its microsecond. */
+/* Executes a script: its events in order, and between them the stack's deadlines, each at its microsecond.
+ *
+ * There is one clock, and nothing but this file moves it: to the next deadline of the stack or of a waiting call, or
+ * to the time of the next event, whichever comes first. So a script of hours takes as long as it has events.
+ *
+ * An expected packet is looked for among the frames that went out and that no event has taken; if there is none, the
+ * clock runs on, up to the packet's time and the tolerance. Frames keep their order, so that one which nobody
+ * expected stands in the way of the next that somebody does, and of the end.
+ *
+ * A call that would block is no thread but an object in `waiting`. Whatever happens, all of them are tried again: a
+ * core without blocking calls needs no more to have them emulated, and the order of events stays the same each run. */
 #include "run.h"
 
 #include <inttypes.h>
@@ -171,7 +181,7 @@ static void expect_packet(struct run *run, const struct event *event) {
         run->failed_frame = frame;
         return;
     }
-    if (when->kind == WHEN_AT) {
+    if (when->kind == WHEN_AT) { /* it may have come a little early: what follows counts from the time written */
         advance(run, from_us);
     }
     run->last_us = when->kind == WHEN_AT ? from_us : frame->time_us;
@@ -180,6 +190,7 @@ static void expect_packet(struct run *run, const struct event *event) {
 static void start_call(struct run *run, const struct event *event) {
     struct call *call = memory_take(&run->script->memory, sizeof *call);
     *call = (struct call){.run = run, .event = event, .spec = event->call, .deadline_us = INT64_MAX};
+    /* The end is counted from the event before, like the beginning, which is last_us by now. */
     call->due_us = event->when.blocks ? run->last_us - event->when.from_us + event->when.returned_us : run->last_us;
     if (event->when.blocks && !event->when.relative) {
         call->due_us = event->when.returned_us;
@@ -254,7 +265,7 @@ static void finish(struct run *run) {
     }
 }
 
-/* The line of -v: what the stack did with it, in its own words. */
+/* The lines of -v: what the stack did with it, in its own words. */
 static void trace(void *ctx, const struct tapir_event *event) {
     char line[512];
     const struct world *world = CONTAINER_OF((struct test_env *)ctx, struct world, env);

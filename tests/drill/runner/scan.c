@@ -1,4 +1,8 @@
-/* A cursor over a script's text. */
+/* A cursor over a script's text.
+ *
+ * There is no token stream: TCP flags, times and hexadecimal bytes would each want rules of their own, and the parser
+ * always knows which of them may come. After the first error the cursor stands at an empty text, so that parsing comes
+ * to its end without looking at each step whether it still makes sense. */
 #include "scan.h"
 
 #include <ctype.h>

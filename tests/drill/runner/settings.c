@@ -1,4 +1,7 @@
-/* Shell lines: sysctl for what are socket options of the stack, ip for its interface and addresses. */
+/* Shell lines: sysctl for what are socket options of the stack, ip for its interface and addresses.
+ *
+ * No shell runs. A setting of a whole Linux system is here an option given to each socket that is opened later; one
+ * that the stack has no option for is an error, since a script that sets it relies on it. */
 #include "settings.h"
 
 #include <stdio.h>
@@ -23,6 +26,7 @@ static const struct {
     {"net.ipv4.tcp_keepalive_intvl", TAPIR_SOCK_STREAM, TAPIR_OPT_KEEPINTVL_US, MEANING_SECONDS},
     {"net.ipv4.tcp_keepalive_probes", TAPIR_SOCK_STREAM, TAPIR_OPT_KEEPCNT, MEANING_PLAIN},
     {"net.ipv4.tcp_fin_timeout", TAPIR_SOCK_STREAM, TAPIR_OPT_LINGER2_US, MEANING_SECONDS},
+    {"net.ipv4.tcp_ecn", TAPIR_SOCK_STREAM, TAPIR_OPT_ECN, MEANING_PLAIN},
     {"net.ipv4.tcp_rmem", TAPIR_SOCK_STREAM, TAPIR_OPT_RCVBUF, MEANING_MIDDLE_OF_THREE},
     {"net.ipv4.tcp_wmem", TAPIR_SOCK_STREAM, TAPIR_OPT_SNDBUF, MEANING_MIDDLE_OF_THREE},
     {"net.ipv4.ip_default_ttl", TAPIR_SOCK_STREAM, TAPIR_OPT_TTL, MEANING_PLAIN},

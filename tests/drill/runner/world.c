@@ -1,4 +1,8 @@
-/* The stack under test and the world around it. */
+/* The stack under test and the world around it.
+ *
+ * The stack owes nothing to anybody between two calls here: each ends by taking what it wants to send, at the same
+ * microsecond. So a frame's time is the time of its cause. The peer is a station that answers every ARP question and
+ * says nothing else of its own; what is sent to it lies in a list until the script asks for it. */
 #include "world.h"
 
 #include "base/addr.h"
