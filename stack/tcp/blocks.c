@@ -4,7 +4,8 @@
 /* Within what was sent, and not absurdly far back (T6, S1). */
 static bool plausible(const struct tcp_conn *c, struct seq left, struct seq right) {
     uint32_t back = seq_lt(left, c->snd.una) ? seq_diff(c->snd.una, left) : 0;
-    return seq_lt(left, right) && seq_le(right, c->snd.nxt) && back <= c->snd.max_wnd &&
+    /* All three comparisons: those of sequence numbers are not transitive. */
+    return seq_lt(left, right) && seq_lt(left, c->snd.nxt) && seq_le(right, c->snd.nxt) && back <= c->snd.max_wnd &&
            back <= tcp_conn_snd_offset(c, c->snd.una);
 }
 
