@@ -1,6 +1,7 @@
 /* Judges a configuration: what would be impossible, or ignored without a word. */
 #include "impair/impair.h"
 
+/* So written that a NaN is no chance. */
 static bool chance_good(double chance) { return chance >= 0 && chance <= 1; }
 
 static bool chances_good(const struct impair_config *config) {
@@ -14,6 +15,7 @@ static bool chances_good(const struct impair_config *config) {
     return good;
 }
 
+/* Sums of several of them, and of the clock, stay far from the end of 64 bits. */
 static bool times_good(const struct impair_config *config) {
     const uint64_t all[] = {config->up_us, config->down_us, config->hold_us, config->delay_us, config->jitter_us};
     bool good = true;
@@ -24,6 +26,7 @@ static bool times_good(const struct impair_config *config) {
 }
 
 static bool steps_good(const struct impair_config *config) {
+    /* At one time there is one MTU. */
     bool good = config->mtu_count <= IMPAIR_MTU_STEPS_MAX;
     for (size_t i = 1; good && i < config->mtu_count; i++) {
         good = config->mtu[i].at_us > config->mtu[i - 1].at_us;
@@ -52,6 +55,10 @@ const char *impair_config_problem(const struct impair_config *config) {
     }
     if (config->ecn_bytes != 0 && config->ecn_bytes >= config->queue_bytes) {
         return "a mark that comes only when the queue is full never comes";
+    }
+    if (config->burst.enter <= 0 &&
+        (config->burst.leave > 0 || config->burst.loss_bad > 0 || config->burst.loss_good > 0)) {
+        return "a burst needs a chance to begin";
     }
     if (config->burst.enter > 0 && config->burst.loss_bad <= config->burst.loss_good) {
         return "in a burst more is lost than outside";

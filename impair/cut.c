@@ -29,7 +29,7 @@ static void put_u32(uint8_t *at, uint32_t value) {
     writer_u32(&w, value);
 }
 
-/* PARTIAL of a plain frame: the field is inside, and the sum has something to sum. */
+/* Is the field of a checksum to finish inside the frame? In size_t: two 16-bit offsets may add up to more (V1). */
 static bool partial_good(const struct tapir_offload *offload, size_t len) {
     return (size_t)offload->csum_start + offload->csum_offset + 2 <= len;
 }
@@ -54,14 +54,12 @@ static bool start_transport(struct impair_cut *cut) {
     return cut->offload.csum_offset == TCP_CHECKSUM;
 }
 
-/* The network header: whole, of the right protocol, and as long as the frame says. */
+/* The network header: whole, of the right protocol, and as long as the frame says. That the transport header begins
+ * inside the frame follows from its checksum's place. */
 static bool start_network(struct impair_cut *cut) {
     uint16_t type = 0;
     cut->l3 = impair_ether_network(cut->frame, cut->len, &type);
     cut->l4 = cut->offload.csum_start;
-    if (cut->l3 == 0 || cut->l4 > cut->len) {
-        return false;
-    }
     if (type == ETHERTYPE_IPV6) {
         /* The stack's own offload is for IPv4; a kernel that cuts datagrams does so for both. Extension headers stand
          * between, and csum_start knows where they end. */

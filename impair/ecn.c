@@ -31,9 +31,6 @@ bool impair_ecn_mark(uint8_t *frame, size_t len) {
     uint16_t from;
     uint16_t to;
     const size_t l3 = impair_ether_network(frame, len, &type);
-    if (l3 == 0) {
-        return false;
-    }
     if (type == ETHERTYPE_IPV6) {
         return len >= l3 + IPV6_LEN && mark_word(frame + l3, 4, &from, &to);
     }

@@ -198,6 +198,7 @@ static size_t ip_len(const struct packet *packet) {
 static void packet_enter(struct packet *packet, uint64_t now_us) {
     struct impair *impair = packet->impair;
     const uint64_t elapsed_us = now_us - impair->start_us;
+    /* The link first: what it does not carry takes no part of the rate. */
     if (!impair_schedule_up(&impair->config, elapsed_us)) {
         packet_lose(packet, &impair->stats.lost_down);
         return;
@@ -227,6 +228,7 @@ void impair_input(struct impair *impair, const uint8_t *frame, size_t len, const
     for (size_t next; (next = impair_cut_len(&cut)) != 0;) {
         impair->stats.in++;
         impair->stats.in_bytes += next;
+        /* Memory may be there again for the next one. */
         struct packet *packet = packet_new(impair, next);
         if (packet == NULL) {
             impair_cut_skip(&cut);

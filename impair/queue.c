@@ -24,6 +24,7 @@ struct impair_queue_verdict impair_queue_add(struct impair_queue *queue, size_t 
         return verdict;
     }
     const uint64_t now_ns = now_us * NS_PER_US;
+    /* The link does not make up for the time in which it had nothing to send. */
     if (queue->idle_ns <= now_ns) {
         queue->idle_ns = now_ns;
         queue->rest = 0;
@@ -39,6 +40,7 @@ struct impair_queue_verdict impair_queue_add(struct impair_queue *queue, size_t 
     queue->idle_ns += takes_ns;
     const uint64_t backlog_bytes = bytes_of(queue, wait_ns + takes_ns);
     queue->peak_bytes = backlog_bytes > queue->peak_bytes ? backlog_bytes : queue->peak_bytes;
+    /* What was there before it came: the frame itself does not make a queue. */
     verdict.mark = queue->mark_ns != 0 && wait_ns >= queue->mark_ns;
     verdict.leaves_us = (queue->idle_ns + NS_PER_US - 1) / NS_PER_US;
     return verdict;

@@ -11,6 +11,7 @@
 /* The namespace's descriptor, or -1 and error. */
 static int open_namespace(const char *name, char *error, size_t size) {
     char path[512];
+    /* No name in /run/netns has a slash. */
     const bool is_path = strchr(name, '/') != NULL;
     const int length = snprintf(path, sizeof path, "%s%s", is_path ? "" : "/run/netns/", name);
     const int fd = (size_t)length < sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;

@@ -36,6 +36,7 @@ static int take(struct wire_way *way, struct tapir_frame *frame) {
         if (result <= 0) {
             return result;
         }
+        /* The time of each frame by itself: a batch of super-segments takes longer than a microsecond to cut. */
         impair_input(way->impair, frame->data, frame->len, &frame->offload, wire_loop_now_us());
     }
     return 0;
@@ -68,6 +69,7 @@ static int wait_for_work(struct pollfd *ready, const struct wire_way *ways, cons
     if (ppoll(ready, WIRE_WAYS, next_us == TAPIR_NEVER ? NULL : &wait, unblocked) >= 0) {
         return 0;
     }
+    /* After an error ppoll leaves what it found the last time. */
     for (int i = 0; i < WIRE_WAYS; i++) {
         ready[i].revents = 0;
     }
@@ -95,6 +97,7 @@ static int turn(struct wire_way *ways, const struct pollfd *ready, struct tapir_
 int wire_loop_run(struct wire_way ways[WIRE_WAYS], const sigset_t *unblocked, const volatile sig_atomic_t *stop,
                   volatile sig_atomic_t *asked, void (*report)(const struct wire_way *ways),
                   const struct tapir_device **broken) {
+    /* Of a device only POLLIN is waited for: a TAP takes a frame or loses it, so that writing never blocks. */
     struct pollfd ready[WIRE_WAYS] = {{.fd = ways[WIRE_FORTH].from->fd, .events = POLLIN},
                                       {.fd = ways[WIRE_BACK].from->fd, .events = POLLIN}};
     struct tapir_frame *frame = frame_new();

@@ -21,6 +21,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
     va_end(arguments);
 }
 
+/* Signals arrive only in the loop's wait, so that none comes between a look at these and the wait. */
 static void on_signal(int number) {
     if (number == SIGUSR1) {
         asked = 1;
@@ -47,6 +48,7 @@ static void take_signals(sigset_t *before) {
     }
 }
 
+/* The wire's memory. Its ceiling is in the configuration, and running out of it a counted loss. */
 static void *take_memory(void *ctx, size_t bytes) {
     (void)ctx;
     return malloc(bytes);
@@ -58,6 +60,7 @@ static void give_memory(void *ctx, void *block, size_t bytes) {
     free(block);
 }
 
+/* The counts of both directions, flushed for whoever waits for them at the end of a pipe. */
 static void report(const struct wire_way *ways) {
     char text[WIRE_REPORT_BYTES];
     for (int i = 0; i < WIRE_WAYS; i++) {
@@ -161,6 +164,7 @@ static int run(const struct wire_options *options) {
     if (good) {
         code = carry(options, ways);
     }
+    /* The filters after the wires that ask them. */
     for (int i = 0; i < WIRE_WAYS; i++) {
         impair_destroy(ways[i].impair);
         wire_filter_free(filters[i].drop);

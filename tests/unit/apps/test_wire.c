@@ -146,6 +146,8 @@ Test(wire, flap) {
     }
 }
 
+#define SEVENTEEN_STEPS "1,1s:1,2s:1,3s:1,4s:1,5s:1,6s:1,7s:1,8s:1,9s:1,10s:1,11s:1,12s:1,13s:1,14s:1,15s:1,16s:1"
+
 Test(wire, mtu) {
     const struct impair_config *config = forth(ENDS "--mtu 1500,10s:1000,20s:1400");
     cr_assert_eq(config->mtu_count, 3);
@@ -153,14 +155,7 @@ Test(wire, mtu) {
     cr_assert(config->mtu[2].at_us == 20000000 && config->mtu[2].mtu_bytes == 1400);
     cr_assert_eq(forth(ENDS "--mtu 5s:1000")->mtu[0].at_us, 5000000);
     wrong(ENDS "--mtu 10s:1000,5s:900", "one after the other");
-    static const char *const bad[] = {"0",
-                                      "x",
-                                      "1500,1000",
-                                      "1500,",
-                                      "10s:",
-                                      "1500:1000",
-                                      "1,1s:1,2s:1,3s:1,4s:1,5s:1,6s:1,7s:1,8s:1,9s:1,10s:1,11s:1,12s:1,13s:1,14s:1,"
-                                      "15s:1,16s:1"};
+    static const char *const bad[] = {"0", "x", "1500,1000", "1500,", "10s:", "1500:1000", SEVENTEEN_STEPS};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char line[256];
         snprintf(line, sizeof line, ENDS "--mtu %s", bad[i]);

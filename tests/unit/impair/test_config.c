@@ -19,8 +19,8 @@ Test(config, chances) {
         cr_assert_not_null(impair_config_problem(&config), "%zu", i);
         *fields[i] = __builtin_nan("");
         cr_assert_not_null(impair_config_problem(&config), "%zu", i);
-        *fields[i] = 1;
-        config.burst.loss_bad = config.burst.enter > 0 ? 1 : config.burst.loss_bad;
+        config.burst = (struct impair_burst){.enter = 0.1, .leave = 0.1, .loss_bad = 1};
+        *fields[i] = &config.burst.loss_good == fields[i] ? 0.999 : 1;
         cr_assert_null(impair_config_problem(&config), "%zu: %s", i, impair_config_problem(&config));
     }
 }
@@ -43,8 +43,18 @@ Test(config, mtu_steps_ascend) {
     struct impair_config config = {.mtu_count = 2, .mtu = {{0, 1500}, {5, 1000}}};
     cr_assert_null(impair_config_problem(&config));
     config.mtu[1].at_us = 0;
+    config.mtu[2].at_us = 9;
     cr_assert_not_null(impair_config_problem(&config));
-    config = (struct impair_config){.mtu_count = IMPAIR_MTU_STEPS_MAX + 1};
+    config.mtu_count = 3;
+    cr_assert_not_null(impair_config_problem(&config), "the second step is no later than the first");
+    config.mtu[1].at_us = 9;
+    cr_assert_not_null(impair_config_problem(&config), "nor the third than the second");
+    config = (struct impair_config){.mtu_count = IMPAIR_MTU_STEPS_MAX};
+    for (size_t i = 0; i < IMPAIR_MTU_STEPS_MAX; i++) {
+        config.mtu[i] = (struct impair_mtu_step){.at_us = i, .mtu_bytes = 1500};
+    }
+    cr_assert_null(impair_config_problem(&config));
+    config.mtu_count++;
     cr_assert_not_null(impair_config_problem(&config));
 }
 
@@ -59,6 +69,9 @@ Test(config, what_needs_what) {
         {.rate_bps = 1000, .queue_bytes = 1000, .ecn_bytes = 1000},
         {.ecn_bytes = 1},
         {.burst = {.enter = 0.1, .leave = 0.1}},
+        {.burst = {.leave = 0.1}},
+        {.burst = {.loss_bad = 0.1}},
+        {.burst = {.loss_good = 0.1}},
         {.burst = {.enter = 0.1, .loss_bad = 0.5, .loss_good = 0.5}},
         {.reorder = 0.1},
         {.hold_us = 1},

@@ -82,6 +82,10 @@ Test(cut, urgent_data_stay_where_they_are) {
     compare(&super, 500);
     super.urgent = 500; /* ends just where the second segment begins */
     compare(&super, 500);
+    super.urgent = 1;
+    super.data_len = 3;
+    compare(&super, 1);
+    super.data_len = 2500;
     super.urgent = 0; /* says nothing, but that is the receiver's to judge */
     compare(&super, 500);
 }

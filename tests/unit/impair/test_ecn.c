@@ -64,6 +64,13 @@ Test(ecn, others_are_left_alone) {
         cr_assert_not(impair_ecn_mark(frame, len), "%zu", len);
     }
     cr_assert(impair_ecn_mark(frame, 34));
+    const struct super v6 = {.udp = true, .ipv6 = true, .data = before, .data_len = 10};
+    super_frame(&v6, frame);
+    frame[15] |= 0x10;
+    for (size_t len = 0; len < 54; len++) {
+        cr_assert_not(impair_ecn_mark(frame, len), "%zu", len);
+    }
+    cr_assert(impair_ecn_mark(frame, 54));
 }
 
 Test(ether, tags) {
@@ -75,6 +82,7 @@ Test(ether, tags) {
         cr_assert_eq(type, 0x0800);
         for (size_t part = 0; part < l3; part++) {
             cr_assert_eq(impair_ether_network(frame, part, &type), 0, "%u: %zu", tags, part);
+            cr_assert_eq(type, 0, "%u: %zu", tags, part);
         }
     }
     /* A third tag is nobody's format: it is what follows. */

@@ -363,7 +363,23 @@ Test(impair, super_segments_are_cut_before_they_are_impaired) {
         }
     }
     const struct impair_stats *stats = impair_stats(rig->impair);
-    cr_assert_eq(stats->super_segments, 1);
+    rig_send(rig, 1, 60, 0);
+    cr_assert_eq(stats->super_segments, 1, "a plain frame is none");
+    impair_input(rig->impair, frame, super_partial(&super, frame, 5000, &offload), &offload, rig->now_us);
+    cr_assert_eq(stats->super_segments, 2, "two frames are one already");
+    rig_free(rig);
+}
+
+/* What its frames count for. */
+Test(impair, super_segments_are_counted_by_their_frames) {
+    const struct impair_config config = {.nth = 3};
+    struct rig *rig = rig_new(&config);
+    static uint8_t data[10000], frame[10100];
+    const struct super super = {.seq = 1, .flags = 0x18, .data = data, .data_len = sizeof data};
+    struct tapir_offload offload;
+    const size_t frame_len = super_partial(&super, frame, 1000, &offload);
+    const struct impair_stats *stats = impair_stats(rig->impair);
+    impair_input(rig->impair, frame, frame_len, &offload, rig->now_us);
     cr_assert_eq(stats->in, 10);
     cr_assert_eq(stats->in_bytes, 10540);
     cr_assert_eq(stats->lost_nth, 3);
