@@ -210,8 +210,8 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
         return explain(error, size, result, "no descriptors left%s; raise the limit (ulimit -n)", "");
     }
     HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, sockets_drive_now());
-    if (HOST->stack == NULL) {
-        return explain(error, size, -ENOMEM, "not enough memory for the stack%s", "");
+    if (HOST->stack == NULL || (device != NULL && !sockets_drive_add_frame())) {
+        return explain(error, size, -ENOMEM, "not enough memory for the stack%s; is memory_cap_bytes too low?", "");
     }
     result = device == NULL ? 0 : add_interface(plan, config, error, size);
     if (result != 0) {
@@ -424,8 +424,10 @@ int sockets_config_ensure(void) {
 
 /* --- down, and the lock for others --- */
 
-/* Over the loopback alone there is no peer to be polite to. */
-static bool all_finished(void) { return HOST->device == NULL || tapir_stack_unfinished(HOST->stack) == 0; }
+/* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
+static bool all_finished(void) {
+    return HOST->device == NULL || HOST->device_lost || tapir_stack_unfinished(HOST->stack) == 0;
+}
 
 static void close_all(void) {
     struct descriptor *descriptor;

@@ -407,6 +407,8 @@ int sockets_drive_init(void) {
     return 0;
 }
 
+bool sockets_drive_add_frame(void) { return empty_frame() != NULL; }
+
 void sockets_drive_destroy(void) {
     tapir_frame_release(HOST->frame);
     HOST->frame = NULL;

@@ -227,8 +227,11 @@ bool sockets_drive_should_lead(const void *thread);
 /* Counts a wake-up of another thread by the leader. */
 void sockets_drive_relayed(const void *thread);
 
-/* Opens the driver's descriptors, adds the device's frame. 0 or -errno. */
+/* Opens the driver's descriptors. 0 or -errno. */
 int sockets_drive_init(void);
+
+/* Gets the frame that the device is read into. false: the stack's memory does not do for one. */
+bool sockets_drive_add_frame(void);
 
 /* Drives until `done` says so or limit_us from now. */
 void sockets_drive_drain(bool (*done)(void), uint64_t limit_us);

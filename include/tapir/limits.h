@@ -31,7 +31,7 @@
 #define TAPIR_ARP_ENTRIES_MAX 1024               /* neighbours an interface; Linux gc_thresh3 */
 #define TAPIR_ARP_PENDING_BYTES 98304            /* bytes waiting for one neighbour (HAZARDS L7) */
 #define TAPIR_ARP_PENDING_FRAMES 48              /* and frames: the largest datagram in fragments of 1500 bytes */
-#define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours of the stack */
+#define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours; at most an eighth of the cap */
 #define TAPIR_ARP_TRIES 3                        /* requests before EHOSTUNREACH; Linux mcast_solicit */
 #define TAPIR_ARP_RETRY_US 1000000ULL            /* RFC 1122 2.3.2.1: at most one request a second a destination */
 #define TAPIR_ARP_FAILED_US 1000000ULL           /* no new question so soon after one without an answer */
@@ -44,7 +44,7 @@
 /* --- ip --- */
 #define TAPIR_REASM_DATAGRAMS_MAX 256      /* datagrams in reassembly; with the byte cap bounds FragmentSmack */
 #define TAPIR_REASM_PER_SOURCE_MAX 64      /* of them from one source, so that one cannot starve the rest (F6) */
-#define TAPIR_REASM_BYTES_MAX (1U << 20)   /* memory of all of them, true size */
+#define TAPIR_REASM_BYTES_MAX (1U << 20)   /* memory of all of them, true size; at most an eighth of the cap */
 #define TAPIR_REASM_TIMEOUT_US 30000000ULL /* Linux ipfrag_time; RFC 1122's 60-120 s costs too much memory */
 #define TAPIR_PMTU_ENTRIES_MAX 256         /* destinations with a learnt MTU (C5) */
 #define TAPIR_PMTU_FLOOR 552               /* never believe less; Linux min_pmtu (C5) */

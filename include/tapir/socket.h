@@ -58,7 +58,7 @@ struct tapir_config {
     bool no_offload;          /* plain frames and software checksums */
     void (*trace)(void *ctx, const struct tapir_event *event); /* as in struct tapir_env; NULL: no trace */
     void *trace_ctx;
-    size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES */
+    size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES; the largest frame must fit beside all else: 1 MiB does */
 };
 
 /* setsockopt(IPPROTO_TCP): 0 never ECN, 1 ask for it when connecting, 2 (default) agree when the peer asks (RFC 3168).

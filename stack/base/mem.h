@@ -26,6 +26,11 @@ static inline bool mem_allows(const struct mem *mem, size_t bytes, enum mem_shar
     return mem->used_bytes <= most && bytes <= most - mem->used_bytes;
 }
 
+/* most_bytes, but no more than an eighth of the cap: a store whose limit was set for large stacks, in a small one. */
+static inline uint64_t mem_at_most(const struct mem *mem, uint64_t most_bytes) {
+    return most_bytes < mem->cap_bytes / 8 ? most_bytes : mem->cap_bytes / 8;
+}
+
 /* Gives bytes of uninitialised memory, or NULL at the cap or when the allocator refuses. */
 void *mem_alloc(struct mem *mem, size_t bytes);
 

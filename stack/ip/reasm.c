@@ -51,7 +51,9 @@ static void set_bit(uint64_t *map, uint32_t i) { map[i / WORD_BITS] |= 1ULL << i
 static uint32_t first_unit(const struct piece *piece) { return piece->offset / UNIT_BYTES; }
 static uint32_t end_unit(const struct piece *piece) { return (piece->end + UNIT_BYTES - 1) / UNIT_BYTES; }
 
-/* What counts against TAPIR_REASM_BYTES_MAX: all that the datagram holds, not what came. */
+static uint64_t bytes_max(const struct ip *ip) { return mem_at_most(&ip->core->mem, TAPIR_REASM_BYTES_MAX); }
+
+/* What counts against bytes_max: all that the datagram holds, not what came. */
 static uint64_t true_size(const struct reasm_datagram *d) {
     return sizeof *d + (d->frame == NULL ? 0 : frame_true_size(d->frame));
 }
@@ -155,7 +157,7 @@ static struct reasm_datagram *choose_victim(struct ip *ip, uint32_t src, const s
         }
     }
     *over_share = own_count >= TAPIR_REASM_PER_SOURCE_MAX;
-    bool own_fault = *over_share || own_bytes > TAPIR_REASM_BYTES_MAX / 4;
+    bool own_fault = *over_share || own_bytes > bytes_max(ip) / 4;
     return own_fault && own_oldest != NULL ? own_oldest : oldest;
 }
 
@@ -165,7 +167,8 @@ static bool make_room(struct ip *ip, uint32_t src, uint64_t bytes, const struct 
         bool over_share = false;
         struct reasm_datagram *victim = choose_victim(ip, src, keep, &over_share);
         bool too_many = keep == NULL && (over_share || ip->reassembly_count >= TAPIR_REASM_DATAGRAMS_MAX);
-        if (!too_many && ip->reassembly_bytes + bytes <= TAPIR_REASM_BYTES_MAX) {
+        bool fits = ip->reassembly_bytes + bytes <= bytes_max(ip) && mem_allows(&ip->core->mem, bytes, MEM_GROW);
+        if (!too_many && fits) {
             return true;
         }
         if (victim == NULL) {

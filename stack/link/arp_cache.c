@@ -55,13 +55,14 @@ void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
     struct link *link = entry->netif->link;
     struct frame_queue *pending = &entry->pending;
     uint32_t size = frame_true_size(frame);
+    uint64_t total_max = mem_at_most(&link->core->mem, TAPIR_ARP_PENDING_TOTAL_BYTES);
     /* A frame above the cap waits alone: it is the newest, and one super-segment is just above. */
     while (pending->count > 0 &&
            (pending->count >= TAPIR_ARP_PENDING_FRAMES || pending->true_bytes + size > TAPIR_ARP_PENDING_BYTES)) {
         drop_oldest(entry);
     }
     /* Those who wait longest are the likeliest to wait in vain, as scans and forged sources make us ask (L7). */
-    while (!list_empty(&link->waiting) && link->pending_bytes + size > TAPIR_ARP_PENDING_TOTAL_BYTES) {
+    while (!list_empty(&link->waiting) && link->pending_bytes + size > total_max) {
         drop_oldest(LIST_ENTRY(link->waiting.next, struct arp_entry, waiting));
     }
     if (pending->count == 0) {
@@ -207,7 +208,8 @@ static bool evict(struct link_netif *netif, bool for_datagram) {
 static struct arp_entry *add(struct link_netif *netif, uint32_t ipv4, bool for_datagram) {
     struct core *core = netif->link->core;
     struct arp_entry *entry = NULL;
-    if (netif->neighbours.used < TAPIR_ARP_ENTRIES_MAX || evict(netif, for_datagram)) {
+    bool room = netif->neighbours.used < TAPIR_ARP_ENTRIES_MAX && mem_allows(&core->mem, sizeof *entry, MEM_GROW);
+    if (room || evict(netif, for_datagram)) {
         entry = mem_alloc_zero(&core->mem, sizeof *entry);
     }
     if (entry == NULL) {

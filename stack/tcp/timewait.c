@@ -79,7 +79,8 @@ void tcp_timewait_start(struct tcp_conn *c, uint64_t now_us) {
         COUNT(tcp->core, tcp_timewait_cap);
         tcp_timewait_drop(tcp, first_wait(tcp));
     }
-    struct tcp_wait *w = mem_alloc(&tcp->core->mem, sizeof *w);
+    struct mem *mem = &tcp->core->mem;
+    struct tcp_wait *w = mem_allows(mem, sizeof *w, MEM_GROW) ? mem_alloc(mem, sizeof *w) : NULL;
     if (w == NULL) {
         COUNT(tcp->core, tcp_timewait_cap);
         return;

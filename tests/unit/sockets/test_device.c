@@ -369,6 +369,23 @@ Test(config, what_is_wrong_is_said_and_nothing_is_taken) {
     close(wired.device.fd);
 }
 
+/* D10: a stack that could not read a frame would be deaf for ever, and say nothing. */
+Test(config, d10_a_memory_cap_too_low_for_one_frame) {
+    struct tapir_config config = TAPIR_CONFIG_DEFAULT;
+    char error[256] = "";
+    config.address = "10.0.0.2/24";
+    plug_in(&wired);
+    for (config.memory_cap_bytes = 1000; config.memory_cap_bytes < 60000; config.memory_cap_bytes += 19000) {
+        REFUSED(tapir_up_device(&wired.device, &config, error, sizeof error), ENOMEM);
+        cr_assert(strstr(error, "memory_cap_bytes") != NULL, "%s", error);
+        cr_assert(wired.closed == 0 && tapir_lock() == NULL);
+    }
+    config.memory_cap_bytes = 100000;
+    cr_assert(tapir_up_device(&wired.device, &config, error, sizeof error) == 0, "%s", error);
+    tapir_down();
+    close(wired.wire);
+}
+
 Test(config, up_and_down_again_and_again) {
     char error[256];
     for (int i = 0; i < 20; i++) {
