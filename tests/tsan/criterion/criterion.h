@@ -50,4 +50,6 @@ void tsan_fail(const char *file, int line, bool go_on);
 #define cr_assert_str_eq(a, b, ...) cr_assert(strcmp(a, b) == 0)
 #define cr_skip_test(...) exit(0)
 
+#define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
+
 #endif
