@@ -150,13 +150,13 @@ static void judge_probe(struct loss *l, struct cc *cc, const struct loss_ack *ac
     if (!p->out || ack->una < p->end) {
         return;
     }
-    if (!p->again) {
+    bool repaired = p->again && ack->una > p->end;
+    bool came_twice = ack->repeats && ack->block_count == 0;
+    if (!p->again || repaired || came_twice) {
         p->out = false;
-    } else if (ack->una > p->end) {
-        p->out = false;
+    }
+    if (repaired) {
         reduce_once(l, cc, ack->nxt - ack->una + ack->acked_bytes, ack->now_us);
-    } else if (ack->repeats && ack->block_count == 0) {
-        p->out = false;
     }
 }
 
