@@ -303,11 +303,33 @@ static int64_t linger2_us(int seconds) {
     return (int64_t)(wanted < FIN_TIMEOUT_MAX_S ? wanted : FIN_TIMEOUT_MAX_S) * 1000000;
 }
 
+/* TCP_CONGESTION: a name, which Linux cuts to 15 bytes, and gives in a field of 16. */
+static int set_congestion(struct descriptor *descriptor, const void *value, socklen_t size) {
+    char name[TAPIR_CONGESTION_BYTES] = {0};
+    if (size < 1) {
+        return -EINVAL;
+    }
+    if (value == NULL) {
+        return -EFAULT;
+    }
+    memcpy(name, value, size < sizeof name - 1 ? size : sizeof name - 1);
+    return tapir_sock_set_congestion(sockets_drive_host.stack, descriptor->sock, name);
+}
+
+static int get_congestion(struct descriptor *descriptor, void *value, socklen_t *size) {
+    char name[TAPIR_CONGESTION_BYTES];
+    int error = tapir_sock_get_congestion(sockets_drive_host.stack, descriptor->sock, name);
+    return error != 0 ? error : sockets_options_copy(name, sizeof name, value, size);
+}
+
 /* On other sockets the level does not exist. */
 static int set_tcp_option(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
     if (descriptor->type != SOCK_STREAM) {
         return -ENOPROTOOPT;
+    }
+    if (option == TCP_CONGESTION) {
+        return set_congestion(descriptor, value, size);
     }
     if (size < sizeof number) {
         return -EINVAL;
@@ -336,6 +358,9 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
     }
     if (option == TCP_INFO) {
         return sockets_options_tcp_info(descriptor, value, size);
+    }
+    if (option == TCP_CONGESTION) {
+        return get_congestion(descriptor, value, size);
     }
     if (option == TCP_DEFER_ACCEPT) {
         error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);

@@ -73,6 +73,14 @@ int tapir_sock_tcp_info(struct tapir_stack *stack, tapir_sock sock, struct tapir
     return sock_tcp_info(&stack->sock, sock, info, now_us);
 }
 
+int tapir_sock_set_congestion(struct tapir_stack *stack, tapir_sock sock, const char *name) {
+    return sock_set_congestion(&stack->sock, sock, name);
+}
+
+int tapir_sock_get_congestion(struct tapir_stack *stack, tapir_sock sock, char name[TAPIR_CONGESTION_BYTES]) {
+    return sock_get_congestion(&stack->sock, sock, name);
+}
+
 uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock) { return sock_ready(&stack->sock, sock); }
 
 bool tapir_sock_news(struct tapir_stack *stack, tapir_sock *sock) { return sock_news(&stack->sock, sock); }

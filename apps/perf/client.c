@@ -84,6 +84,7 @@ static int start_flow(struct client *client, struct flow *flow, const struct soc
     perf_order_write(&client->options->order, wire);
     if (flow->buffer == NULL || flow->fd < 0 ||
         tapir_setsockopt(flow->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+        perf_flow_congestion(flow->fd, client->options->congestion) != 0 ||
         tapir_connect(flow->fd, (const struct sockaddr *)peer, sizeof *peer) != 0 ||
         perf_flow_send_all(flow->fd, wire, sizeof wire) != 0) {
         common_say("%s: %s", common_address_text(peer, text), common_error_text(errno));

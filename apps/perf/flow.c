@@ -1,5 +1,7 @@
 /* The flows of a measurement, with blocking calls: whoever waits drives the stack. */
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
 
 #include "common.h"
 #include "perf/perf.h"
@@ -34,6 +36,10 @@ int perf_flow_recv_all(int fd, void *data, size_t bytes) {
         bytes -= (size_t)n;
     }
     return 0;
+}
+
+int perf_flow_congestion(int fd, const char *name) {
+    return name == NULL ? 0 : tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
 }
 
 /* Zeros, and always the same: what a measurement of the stack should not measure is the making of data. */

@@ -1,4 +1,6 @@
 /* tapir-perf: measures TCP, as the client or the server of its own protocol, or serves plain ports for other tools. */
+#include <string.h>
+
 #include "common.h"
 #include "perf/perf.h"
 
@@ -12,6 +14,7 @@ enum {
     OPTION_SOURCE,
     OPTION_ECHO,
     OPTION_JSON,
+    OPTION_CONGESTION,
 };
 
 struct options {
@@ -19,6 +22,7 @@ struct options {
     uint16_t port, discard, source, echo;
     uint64_t duration_us, interval_us, parallel, request_bytes, response_bytes;
     bool interval_given;
+    const char *congestion;
 };
 
 static bool take_option(void *ctx, int c, const char *value) {
@@ -36,6 +40,9 @@ static bool take_option(void *ctx, int c, const char *value) {
     case OPTION_JSON:
         options->json = true;
         return true;
+    case OPTION_CONGESTION:
+        options->congestion = value;
+        return strcmp(value, "cubic") == 0 || strcmp(value, "reno") == 0;
     case OPTION_REQUEST:
         return common_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
     case OPTION_RESPONSE:
@@ -66,6 +73,7 @@ static int run_server(const struct options *options) {
         .source = options->source,
         .echo = options->echo,
         .interval_us = options->interval_given ? options->interval_us : 0,
+        .congestion = options->congestion,
     };
     return perf_server_run(&server);
 }
@@ -84,6 +92,7 @@ static int run_client(const struct options *options, const char *host) {
         .duration_us = options->duration_us,
         .interval_us = options->interval_us,
         .json = options->json,
+        .congestion = options->congestion,
     };
     return perf_client_run(&client);
 }
@@ -99,6 +108,7 @@ int main(int argc, char **argv) {
                                           {"interval", required_argument, NULL, 'i'},
                                           {"parallel", required_argument, NULL, 'P'},
                                           {"json", no_argument, NULL, OPTION_JSON},
+                                          {"congestion", required_argument, NULL, OPTION_CONGESTION},
                                           {"discard", required_argument, NULL, OPTION_DISCARD},
                                           {"source", required_argument, NULL, OPTION_SOURCE},
                                           {"echo", required_argument, NULL, OPTION_ECHO},
@@ -118,7 +128,8 @@ int main(int argc, char **argv) {
                 "  -t, --time SECONDS    (10)\n"
                 "  -i, --interval SECONDS  between reports (1; a server: none)\n"
                 "  -P, --parallel N      connections (1)\n"
-                "  --json                one JSON object at the end instead of lines\n",
+                "  --json                one JSON object at the end instead of lines\n"
+                "  --congestion NAME     cubic (the default) or reno, for what this side sends\n",
         .short_options = "p:t:i:P:",
         .longs = longs,
         .option = take_option,

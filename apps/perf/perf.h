@@ -62,6 +62,9 @@ struct perf_count {
 int perf_flow_send_all(int fd, const void *data, size_t bytes);
 int perf_flow_recv_all(int fd, void *data, size_t bytes);
 
+/* Chooses the congestion control of a connection, or of those that a listener will take; NULL: the default. */
+int perf_flow_congestion(int fd, const char *name);
+
 /* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count);
 
@@ -107,6 +110,7 @@ struct perf_client_options {
     unsigned parallel;
     uint64_t duration_us, interval_us;
     bool json;
+    const char *congestion; /* NULL: the default */
 };
 
 /* Runs one measurement. 0, or -1 after printing why. */
@@ -115,7 +119,8 @@ int perf_client_run(const struct perf_client_options *options);
 /* Ports to serve; 0: not that one. */
 struct perf_server_options {
     uint16_t port, discard, source, echo;
-    uint64_t interval_us; /* 0: no interval lines */
+    uint64_t interval_us;   /* 0: no interval lines */
+    const char *congestion; /* NULL: the default */
 };
 
 /* Serves until the program is asked to stop. 0, or -1 after printing why. */

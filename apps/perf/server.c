@@ -185,6 +185,10 @@ int perf_server_run(const struct perf_server_options *options) {
         if (ports[i] != 0 && result == 0) {
             server.listeners[i].fd = common_listen(SOCK_STREAM | SOCK_NONBLOCK, ports[i]);
             result = server.listeners[i].fd < 0 ? -1 : 0;
+            if (result == 0 && perf_flow_congestion(server.listeners[i].fd, options->congestion) != 0) {
+                common_say("congestion control %s: %s", options->congestion, strerror(errno));
+                result = -1;
+            }
         }
     }
     for (int i = 0; i < SERVICES && result == 0; i++) {

@@ -204,6 +204,16 @@ TAPIR_API int tapir_sock_leave(struct tapir_stack *stack, tapir_sock sock, const
 TAPIR_API int tapir_sock_tcp_info(struct tapir_stack *stack, tapir_sock sock, struct tapir_tcp_info *info,
                                   uint64_t now_us);
 
+#define TAPIR_CONGESTION_BYTES 16 /* of the name of a congestion control algorithm, with its NUL; as Linux */
+
+/* TCP_CONGESTION: chooses the algorithm, "cubic" (the default) or "reno"; a connection goes on with its windows, a
+ * listener hands it on to connections to come. Borrows name. -ENOENT (no such algorithm), -ENOPROTOOPT unless a
+ * stream. */
+TAPIR_API int tapir_sock_set_congestion(struct tapir_stack *stack, tapir_sock sock, const char *name);
+
+/* Fills name with the algorithm's, padded with NULs. -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_get_congestion(struct tapir_stack *stack, tapir_sock sock, char name[TAPIR_CONGESTION_BYTES]);
+
 /* The readiness bits now; TAPIR_READY_ERR | TAPIR_READY_HUP for a stale handle. */
 TAPIR_API uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock);
 

@@ -199,6 +199,26 @@ int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_
     return s->ops->tcp_info == NULL ? -ENOPROTOOPT : s->ops->tcp_info(s, info, now_us);
 }
 
+int sock_set_congestion(struct sock_layer *layer, tapir_sock handle, const char *name) {
+    struct sock *s = find(layer, handle);
+    if (s == NULL) {
+        return -EBADF;
+    }
+    return s->ops->set_congestion == NULL ? -ENOPROTOOPT : s->ops->set_congestion(s, name);
+}
+
+int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[TAPIR_CONGESTION_BYTES]) {
+    struct sock *s = find(layer, handle);
+    if (s == NULL) {
+        return -EBADF;
+    }
+    if (s->ops->get_congestion == NULL) {
+        return -ENOPROTOOPT;
+    }
+    s->ops->get_congestion(s, name);
+    return 0;
+}
+
 /* poll(2) calls a descriptor that is gone ready for everything that ends a wait. */
 uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle) {
     struct sock *s = find(layer, handle);

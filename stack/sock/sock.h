@@ -32,6 +32,8 @@ struct sock_ops {
     int (*accept)(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us);
     int (*join)(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us);
     int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
+    int (*set_congestion)(struct sock *s, const char *name);
+    void (*get_congestion)(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
 };
 
 struct sock {
@@ -82,6 +84,8 @@ int sock_get(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt op
 int sock_join(struct sock_layer *layer, tapir_sock handle, const struct tapir_addr *group, int netif, bool join,
               uint64_t now_us);
 int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_info *info, uint64_t now_us);
+int sock_set_congestion(struct sock_layer *layer, tapir_sock handle, const char *name);
+int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[TAPIR_CONGESTION_BYTES]);
 uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle);
 bool sock_news(struct sock_layer *layer, tapir_sock *handle);
 

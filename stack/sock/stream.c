@@ -247,6 +247,8 @@ const struct sock_ops sock_stream_ops = {
     .set = sock_stream_options_set,
     .get = sock_stream_options_get,
     .tcp_info = stream_tcp_info,
+    .set_congestion = sock_stream_options_set_congestion,
+    .get_congestion = sock_stream_options_get_congestion,
     .ready = stream_ready,
 };
 

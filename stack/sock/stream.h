@@ -16,6 +16,10 @@ struct sock_stream {
 int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
 int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
 
+/* sock_ops.set_congestion and .get_congestion of streams; errors as tapir_sock_set_congestion. */
+int sock_stream_options_set_congestion(struct sock *s, const char *name);
+void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
+
 /* shutdown() of a listener for reading: it listens no more and is an unconnected socket again, as on Linux.
  * -ENOTCONN (not for reading), -ENOBUFS. */
 int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us);

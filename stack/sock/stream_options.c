@@ -1,5 +1,6 @@
 /* The options of stream sockets. */
 #include <errno.h>
+#include <string.h>
 
 #include "ip/state.h"
 #include "sock/stream.h"
@@ -295,4 +296,25 @@ int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *va
     }
     bool bytes = opt == TAPIR_OPT_IN_BYTES || opt == TAPIR_OPT_OUT_BYTES; /* tcp(7): EINVAL on a listener */
     return bytes ? -EINVAL : opt == TAPIR_OPT_MTU ? -ENOTCONN : -ENOPROTOOPT;
+}
+
+int sock_stream_options_set_congestion(struct sock *s, const char *name) {
+    size_t len = 0;
+    while (len < TAPIR_CONGESTION_BYTES && name[len] != '\0') {
+        len++;
+    }
+    const struct cc_ops *ops = tcp_cc_find(name, len);
+    if (ops == NULL) {
+        return -ENOENT;
+    }
+    settings_of(s)->cc = ops;
+    struct tcp_conn *c = ((struct sock_stream *)s->impl)->conn;
+    if (c != NULL && c->cc.ops != ops && !tcp_in(c, CLOSED)) {
+        tcp_cc_switch(&c->cc, ops);
+    }
+    return 0;
+}
+
+void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]) {
+    memcpy(name, settings_of(s)->cc->name, TAPIR_CONGESTION_BYTES);
 }

@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <tapir/sock.h>
+
 #include "tcp/hystart.h"
 
 #define CC_INFINITE UINT32_MAX
 #define CC_CWND_MAX_BYTES (1U << 30) /* the largest window that can be offered, RFC 7323 2.3 */
-
-#define CC_NAME_BYTES 16 /* with its NUL; Linux TCP_CA_NAME_MAX */
 
 struct cc_ops;
 
@@ -47,7 +47,7 @@ struct cc_ack {
 
 /* An algorithm. Each function changes its own state, cwnd_bytes and ssthresh_bytes only. */
 struct cc_ops {
-    char name[CC_NAME_BYTES]; /* as for TCP_CONGESTION */
+    char name[TAPIR_CONGESTION_BYTES]; /* as for TCP_CONGESTION */
     void (*init)(struct cc *cc);
     void (*ack)(struct cc *cc, const struct cc_ack *ack);                /* outside recovery */
     void (*loss)(struct cc *cc, uint32_t flight_bytes, uint64_t now_us); /* entering recovery: sets ssthresh */

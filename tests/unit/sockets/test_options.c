@@ -58,6 +58,7 @@ static const struct option options[] = {
     OPTION(IPPROTO_TCP, TCP_SYNCNT, TCP | UDP),
     OPTION(IPPROTO_TCP, TCP_LINGER2, TCP | UDP),
     OPTION(IPPROTO_TCP, TCP_DEFER_ACCEPT, TCP | UDP),
+    OPTION(IPPROTO_TCP, TCP_CONGESTION, TCP | UDP),
     OPTION(IPPROTO_TCP, 9999, TCP | UDP),
     OPTION(IPPROTO_IP, IP_TTL, TCP | UDP | VALUE),
     OPTION(IPPROTO_IP, IP_TOS, TCP | UDP | VALUE),
@@ -166,23 +167,14 @@ Test(options, a3_reading_respects_the_size) {
 
 /* What Linux supports and we do not says so. */
 Test(options, nothing_is_accepted_and_ignored) {
-    static const int unsupported[][2] = {{SOL_SOCKET, SO_DEBUG},
-                                         {SOL_SOCKET, SO_DONTROUTE},
-                                         {SOL_SOCKET, SO_PRIORITY},
-                                         {SOL_SOCKET, SO_TIMESTAMP},
-                                         {SOL_SOCKET, SO_MARK},
-                                         {SOL_SOCKET, SO_BUSY_POLL},
-                                         {SOL_SOCKET, SO_ZEROCOPY},
-                                         {SOL_SOCKET, SO_SNDLOWAT},
-                                         {IPPROTO_TCP, TCP_CONGESTION},
-                                         {IPPROTO_TCP, TCP_FASTOPEN},
-                                         {IPPROTO_TCP, TCP_MD5SIG},
-                                         {IPPROTO_TCP, TCP_THIN_DUPACK},
-                                         {IPPROTO_IP, IP_OPTIONS},
-                                         {IPPROTO_IP, IP_TRANSPARENT},
-                                         {IPPROTO_IP, IP_FREEBIND},
-                                         {IPPROTO_IP, IP_PASSSEC},
-                                         {IPPROTO_UDP, 103 /* UDP_SEGMENT */}};
+    static const int unsupported[][2] = {{SOL_SOCKET, SO_DEBUG},         {SOL_SOCKET, SO_DONTROUTE},
+                                         {SOL_SOCKET, SO_PRIORITY},      {SOL_SOCKET, SO_TIMESTAMP},
+                                         {SOL_SOCKET, SO_MARK},          {SOL_SOCKET, SO_BUSY_POLL},
+                                         {SOL_SOCKET, SO_ZEROCOPY},      {SOL_SOCKET, SO_SNDLOWAT},
+                                         {IPPROTO_TCP, TCP_FASTOPEN},    {IPPROTO_TCP, TCP_MD5SIG},
+                                         {IPPROTO_TCP, TCP_THIN_DUPACK}, {IPPROTO_IP, IP_OPTIONS},
+                                         {IPPROTO_IP, IP_TRANSPARENT},   {IPPROTO_IP, IP_FREEBIND},
+                                         {IPPROTO_IP, IP_PASSSEC},       {IPPROTO_UDP, 103 /* UDP_SEGMENT */}};
     int fds[2] = {tapir_socket(AF_INET, SOCK_STREAM, 0), tapir_socket(AF_INET, SOCK_DGRAM, 0)}, one = 1;
     for (size_t i = 0; i < COUNT(unsupported); i++) {
         for (int j = 0; j < 2; j++) {
@@ -191,6 +183,28 @@ Test(options, nothing_is_accepted_and_ignored) {
                     ENOPROTOOPT);
         }
     }
+}
+
+/* The name as Linux gives it: a field of 16 bytes, cut to the caller's size; and cut to 15 when it is set. */
+Test(options, congestion_control_by_name) {
+    int fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    char name[32];
+    socklen_t size = sizeof name;
+    GIVES(tapir_getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
+    cr_assert(size == 16 && strcmp(name, "cubic") == 0);
+    GIVES(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+    GIVES(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno\0nonsense", 13), 0);
+    size = 3;
+    memset(name, 'x', sizeof name);
+    GIVES(tapir_getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
+    cr_assert(size == 3 && memcmp(name, "renx", 4) == 0);
+    REFUSED(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "ren", 3), ENOENT);
+    REFUSED(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "a name that is too long", 23), ENOENT);
+    REFUSED(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 0), EINVAL);
+    REFUSED(tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, NULL, 4), EFAULT);
+    size = sizeof name;
+    GIVES(tapir_getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size), 0);
+    cr_assert_str_eq(name, "reno");
 }
 
 Test(options, times_are_kept) {
