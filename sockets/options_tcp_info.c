@@ -38,6 +38,10 @@ static void fill_counts(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_rcv_ooopack = in->rcv_ooopack;
     out->tcpi_delivered = in->delivered_segs;
     out->tcpi_busy_time = in->busy_us;
+    out->tcpi_pacing_rate = in->pacing_bytes_per_s;
+    out->tcpi_max_pacing_rate = in->max_pacing_bytes_per_s;
+    out->tcpi_delivery_rate = in->delivery_bytes_per_s;
+    out->tcpi_delivery_rate_app_limited = in->delivery_app_limited;
 }
 
 static void fill_times(struct tcp_info *out, const struct tapir_tcp_info *in, uint64_t now_us) {

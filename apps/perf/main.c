@@ -42,7 +42,7 @@ static bool take_option(void *ctx, int c, const char *value) {
         return true;
     case OPTION_CONGESTION:
         options->congestion = value;
-        return strcmp(value, "cubic") == 0 || strcmp(value, "reno") == 0;
+        return strcmp(value, "cubic") == 0 || strcmp(value, "reno") == 0 || strcmp(value, "bbr") == 0;
     case OPTION_REQUEST:
         return common_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
     case OPTION_RESPONSE:
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
                 "  -i, --interval SECONDS  between reports (1; a server: none)\n"
                 "  -P, --parallel N      connections (1)\n"
                 "  --json                one JSON object at the end instead of lines\n"
-                "  --congestion NAME     cubic (the default) or reno, for what this side sends\n",
+                "  --congestion NAME     cubic (the default), reno or bbr, for what this side sends\n",
         .short_options = "p:t:i:P:",
         .longs = longs,
         .option = take_option,

@@ -137,6 +137,9 @@ struct tapir_tcp_info {
     uint64_t last_data_sent_us, last_data_recv_us, last_ack_recv_us; /* times, not ages */
     uint32_t rcv_ooopack, delivered_segs;
     uint64_t busy_us;
+    uint64_t pacing_bytes_per_s, max_pacing_bytes_per_s; /* UINT64_MAX: not paced, no limit */
+    uint64_t delivery_bytes_per_s;                       /* the latest sample of how fast the path delivers */
+    bool delivery_app_limited;                           /* and whether the application was slower */
 };
 
 /* Opens a socket. `protocol` matters to RAW only. -EMFILE at TAPIR_SOCKETS_MAX, -ENOBUFS, -EPROTONOSUPPORT,
@@ -206,7 +209,7 @@ TAPIR_API int tapir_sock_tcp_info(struct tapir_stack *stack, tapir_sock sock, st
 
 #define TAPIR_CONGESTION_BYTES 16 /* of the name of a congestion control algorithm, with its NUL; as Linux */
 
-/* TCP_CONGESTION: chooses the algorithm, "cubic" (the default) or "reno"; a connection goes on with its windows, a
+/* TCP_CONGESTION: chooses the algorithm, "cubic" (the default), "reno" or "bbr"; a connection goes on with its windows, a
  * listener hands it on to connections to come. Borrows name. -ENOENT (no such algorithm), -ENOPROTOOPT unless a
  * stream. */
 TAPIR_API int tapir_sock_set_congestion(struct tapir_stack *stack, tapir_sock sock, const char *name);

@@ -6,7 +6,7 @@
 #include "base/check.h"
 
 const struct cc_ops *tcp_cc_find(const char *name, size_t len) {
-    static const struct cc_ops *const known[] = {&tcp_cc_cubic, &tcp_cc_reno};
+    static const struct cc_ops *const known[] = {&tcp_cc_cubic, &tcp_cc_reno, &tcp_cc_bbr};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (len < sizeof known[i]->name && memcmp(known[i]->name, name, len) == 0 && known[i]->name[len] == '\0') {
             return known[i];
@@ -21,13 +21,27 @@ void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes) {
     *cc = (struct cc){.ops = ops,
                       .mss_bytes = mss_bytes,
                       .cwnd_bytes = tcp_cc_initial_window(mss_bytes),
-                      .ssthresh_bytes = CC_INFINITE};
+                      .ssthresh_bytes = CC_INFINITE,
+                      .random = cc->random};
     ops->init(cc);
 }
 
 void tcp_cc_switch(struct cc *cc, const struct cc_ops *ops) {
+    if (cc->ops->model != NULL) { /* it had no threshold: what it used is the start for another */
+        cc->ssthresh_bytes = min_u32(cc->ssthresh_bytes, cc->cwnd_bytes);
+        cc->pacing_bytes_per_s = 0;
+    }
     cc->ops = ops;
     ops->init(cc);
+}
+
+void tcp_cc_seed(struct cc *cc, uint64_t seed) { cc->random = seed; }
+
+/* SplitMix64's step. */
+uint32_t tcp_cc_random(struct cc *cc) {
+    cc->random += 0x9e3779b97f4a7c15ULL;
+    uint64_t mixed = (cc->random ^ cc->random >> 30) * 0xbf58476d1ce4e5b9ULL;
+    return (uint32_t)(mixed >> 32);
 }
 
 void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
@@ -38,11 +52,13 @@ void tcp_cc_set_mss(struct cc *cc, uint32_t mss_bytes) {
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, mss_bytes);
 }
 
-void tcp_cc_restart(struct cc *cc) {
-    cc->cwnd_bytes = min_u32(cc->cwnd_bytes, tcp_cc_initial_window(cc->mss_bytes));
-    cc->acked_bytes = 0;
+void tcp_cc_restart(struct cc *cc, uint64_t now_us) {
+    if (cc->ops->model == NULL) {
+        cc->cwnd_bytes = min_u32(cc->cwnd_bytes, tcp_cc_initial_window(cc->mss_bytes));
+        cc->acked_bytes = 0;
+    }
     if (cc->ops->idle != NULL) {
-        cc->ops->idle(cc);
+        cc->ops->idle(cc, now_us);
     }
 }
 

@@ -135,7 +135,10 @@ static void cubic_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint
 }
 
 /* The window was cut for want of use: the curve goes on from where slow start will end. */
-static void cubic_idle(struct cc *cc) { cc->cubic.epoch_us = 0; }
+static void cubic_idle(struct cc *cc, uint64_t now_us) {
+    (void)now_us;
+    cc->cubic.epoch_us = 0;
+}
 
 static void cubic_undo(struct cc *cc) {
     cc->cubic.w_max_bytes = max_u32(cc->cubic.w_max_bytes, cc->cubic.undo_w_max_bytes);

@@ -20,6 +20,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .keepidle_us = TCP_KEEPIDLE_US,
         .keepintvl_us = TCP_KEEPINTVL_US,
         .keepcnt = TCP_KEEPCNT,
+        .max_pacing_bytes_per_s = UINT64_MAX,
         .syncnt = TCP_SYN_RETRIES,
         .linger2_us = TCP_FIN_WAIT_2_US,
         .linger_s = -1,
@@ -73,7 +74,9 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     c->snd.peer_mss = TCP_MSS_DEFAULT;
     c->snd.mss = TCP_MSS_DEFAULT;
     c->snd.last_send_us = now_us;
+    tcp_cc_seed(&c->cc, core_random(core));
     tcp_cc_init(&c->cc, c->set.cc, TCP_MSS_DEFAULT);
+    c->pacing = (struct pacing){0};
     c->rcv.wscale = tcp_window_scale_for(c->set.rcvbuf_bytes);
     c->rcv.quickacks = TCP_QUICKACKS;
     c->rcv.seen_mss = TCP_MSS_DEFAULT;

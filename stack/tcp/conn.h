@@ -24,10 +24,11 @@ struct tcp_settings {
     uint32_t rcvbuf_bytes, sndbuf_bytes, rcvlowat_bytes;
     uint32_t maxseg_bytes; /* TCP_MAXSEG; 0: not set */
     uint64_t keepidle_us, keepintvl_us;
-    uint64_t user_timeout_us; /* 0: R2 decides */
-    int64_t linger2_us;       /* FIN-WAIT-2 life of an orphan; < 0: none */
-    int32_t linger_s;         /* SO_LINGER; -1 off */
-    const struct cc_ops *cc;  /* TCP_CONGESTION */
+    uint64_t user_timeout_us;        /* 0: R2 decides */
+    uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE; UINT64_MAX: no limit, and no pacing for its sake */
+    int64_t linger2_us;              /* FIN-WAIT-2 life of an orphan; < 0: none */
+    int32_t linger_s;                /* SO_LINGER; -1 off */
+    const struct cc_ops *cc;         /* TCP_CONGESTION */
     uint8_t keepcnt, syncnt, defer_accept, ecn;
     uint8_t ttl, tos, mtu_discover;
     uint8_t netif; /* SO_BINDTODEVICE; 0 any */
@@ -130,13 +131,14 @@ struct tcp_conn {
     struct rtt rtt;
     struct cc cc;
     struct loss loss;
+    struct pacing pacing;
     struct ecn ecn;
     bool timing;          /* a segment is being timed (RFC 6298 3) */
     struct seq timed_seq; /* the ACK that ends it is beyond this */
     uint64_t timed_us;
 
     struct {
-        struct timer rto, tlp, reorder, persist, delack, hold, keepalive, fin_wait_2;
+        struct timer rto, tlp, reorder, pace, persist, delack, hold, keepalive, fin_wait_2;
     } timers;
     uint32_t retransmits; /* of the same data, in a row */
     uint32_t probes, keepalive_probes;

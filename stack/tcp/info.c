@@ -76,5 +76,9 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .last_ack_recv_us = c->stat.last_ack_recv_us,
         .rcv_ooopack = c->stat.ooo_segs,
         .delivered_segs = c->stat.delivered_segs,
+        .pacing_bytes_per_s = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s,
+        .max_pacing_bytes_per_s = c->set.max_pacing_bytes_per_s,
+        .delivery_bytes_per_s = c->loss.rate.latest_bytes_per_s,
+        .delivery_app_limited = c->loss.rate.latest_app_limited,
     };
 }

@@ -7,6 +7,7 @@ void tcp_loss_init(struct loss *l, struct mem *mem, uint64_t seed) {
     *l = (struct loss){0};
     tcp_recovery_init(&l->reno);
     tcp_rack_init(&l->rack);
+    tcp_rate_init(&l->rate);
     tcp_scoreboard_init(&l->board, mem, seed);
 }
 
@@ -26,13 +27,25 @@ static void note_resent(struct loss *l, uint64_t start, uint64_t end, uint64_t n
     }
 }
 
-void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
-    if (!l->sack) {
-        if (again) {
-            tcp_recovery_resent(&l->reno, start, (uint32_t)(end - start));
-        }
+/* Karn's rule for the rate: what is sent again tells no longer when it was delivered. */
+static void reno_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
+    if (again) {
+        tcp_recovery_resent(&l->reno, start, (uint32_t)(end - start));
+        l->timed.stamp.valid = l->timed.stamp.valid && start >= l->timed.end;
         return;
     }
+    struct rate_stamp stamp = tcp_rate_sent(&l->rate, start - l->acked_to, end - start, now_us);
+    if (!l->timed.stamp.valid) {
+        l->timed = (struct loss_timed){.stamp = stamp, .end = end, .sent_us = now_us};
+    }
+}
+
+void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
+    if (!l->sack) {
+        reno_sent(l, start, end, again, now_us);
+        return;
+    }
+    l->board.stamp = tcp_rate_sent(&l->rate, tcp_scoreboard_pipe(&l->board), end - start, now_us);
     uint64_t fresh = max_u64(start, l->board.nxt);
     if (start < fresh) { /* sent before, all or part of it */
         uint64_t part = min_u64(end, fresh);
@@ -90,6 +103,7 @@ static void undo(struct loss *l, struct cc *cc) {
 struct harvest {
     struct loss *l;
     struct rack_ack rack;
+    struct rate_sample rate;
     uint64_t delivered_to; /* before this ACK */
     bool has_rtt;
     bool resent;   /* something that was sent again is acknowledged */
@@ -100,6 +114,8 @@ struct harvest {
 static void delivered(void *ctx, const struct scoreboard_run *run) {
     struct harvest *h = ctx;
     tcp_rack_delivered(&h->l->rack, &h->rack, run, h->delivered_to);
+    tcp_rate_delivered(&h->l->rate, &h->rate, &run->stamp, run->sent_us, run->resent, run->end - run->node.key,
+                       h->rack.now_us);
     if (run->resent) {
         h->resent = true;
         return;
@@ -186,13 +202,33 @@ static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const st
     return eifel || original;
 }
 
+/* The runs that were found lost, from `node` on, for the rate and for congestion control. */
+static void tell_losses(struct loss *l, struct cc *cc, const struct list *node, uint64_t now_us) {
+    for (; node != &l->board.to_resend; node = node->next) {
+        const struct scoreboard_run *run = LIST_ENTRY(node, struct scoreboard_run, lost_node);
+        uint64_t bytes = run->end - run->node.key;
+        tcp_rate_lost(&l->rate, bytes);
+        if (cc->ops->lost != NULL) {
+            struct cc_lost lost = {.now_us = now_us,
+                                   .bytes = bytes,
+                                   .in_flight_bytes = run->stamp.in_flight_bytes,
+                                   .lost_bytes = l->rate.lost_bytes - run->stamp.lost_bytes,
+                                   .delivered_bytes = l->rate.delivered_bytes,
+                                   .app_limited = run->stamp.app_limited};
+            cc->ops->lost(cc, &lost);
+        }
+    }
+}
+
 /* RACK's search; returns the bytes found lost. */
-static uint64_t detect(struct loss *l, const struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
+static uint64_t detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
     uint64_t wait_us;
+    const struct list *known = l->board.to_resend.prev;
     uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
     uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
+    tell_losses(l, cc, known->next, now_us);
     return lost_bytes;
 }
 
@@ -200,7 +236,7 @@ static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct
     if (l->phase == LOSS_OPEN || ack->una < l->recover) {
         return l->phase == LOSS_RECOVERY && ack->acked_bytes > 0 ? LOSS_PARTIAL : LOSS_NOTHING;
     }
-    if (l->phase == LOSS_RECOVERY) { /* RFC 9937 6.3 */
+    if (l->phase == LOSS_RECOVERY && cc->ops->model == NULL) { /* RFC 9937 6.3 */
         cc->cwnd_bytes = cc->ssthresh_bytes;
     }
     tcp_rack_recovery_ended(&l->rack);
@@ -208,8 +244,28 @@ static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct
     return LOSS_LEFT;
 }
 
+/* The ACK is worked through: what it says of the delivery rate, and the window of who models the path. */
+static void measure(struct loss *l, struct cc *cc, const struct loss_ack *ack, struct rate_sample *sample,
+                    uint64_t delivered_bytes, uint64_t min_rtt_us) {
+    tcp_rate_sample(&l->rate, sample, min_rtt_us, ack->now_us);
+    if (cc->ops->model != NULL) {
+        struct cc_model model = {.now_us = ack->now_us,
+                                 .rate = &l->rate,
+                                 .sample = sample,
+                                 .delivered_bytes = l->rate.delivered_bytes,
+                                 .newly_acked_bytes = delivered_bytes,
+                                 .in_flight_bytes = tcp_loss_flight(l, ack->una, ack->nxt),
+                                 .cwnd_limited = ack->cwnd_limited,
+                                 .recovering = tcp_loss_recovering(l)};
+        cc->ops->model(cc, &model);
+    }
+}
+
 static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack, const struct loss_result *result,
                        bool new_loss) {
+    if (cc->ops->model != NULL) {
+        return;
+    }
     if (l->phase == LOSS_RECOVERY) {
         struct prr_ack prr = {.delivered_bytes = result->delivered_bytes,
                               .pipe_bytes = tcp_scoreboard_pipe(&l->board),
@@ -244,6 +300,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     if (was_for_nothing(l, ack, &h)) {
         undo(l, cc);
         result.event = LOSS_UNDONE;
+        measure(l, cc, ack, &h.rate, result.delivered_bytes, h.rack.min_rtt_us);
         return result;
     }
     result.event = leave_if_done(l, cc, ack);
@@ -254,10 +311,24 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     }
     set_window(l, cc, ack, &result, lost);
     judge_probe(l, cc, ack);
+    measure(l, cc, ack, &h.rate, result.delivered_bytes, h.rack.min_rtt_us);
     return result;
 }
 
-static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
+static void reno_measure(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
+    static const struct rate_stamp none = {0};
+    struct rate_sample sample = {0};
+    bool timed = l->timed.stamp.valid && ack->una >= l->timed.end;
+    l->acked_to = ack->una;
+    if (ack->acked_bytes > 0) {
+        tcp_rate_delivered(&l->rate, &sample, timed ? &l->timed.stamp : &none, l->timed.sent_us, false,
+                           ack->acked_bytes, ack->now_us);
+    }
+    l->timed.stamp.valid = l->timed.stamp.valid && !timed;
+    measure(l, cc, ack, &sample, ack->acked_bytes, rtt->measured ? rtt->min_us : 0);
+}
+
+static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
     static const enum loss_event events[] = {[RECOVERY_NOTHING] = LOSS_NOTHING,
                                              [RECOVERY_ENTERED] = LOSS_ENTERED,
                                              [RECOVERY_PARTIAL] = LOSS_PARTIAL,
@@ -274,11 +345,12 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct l
     } else if (ack->duplicate) {
         result.event = events[tcp_recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
     }
+    reno_measure(l, cc, rtt, ack);
     return result;
 }
 
 struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
-    return l->sack ? sack_ack(l, cc, rtt, ack) : reno_ack(l, cc, ack);
+    return l->sack ? sack_ack(l, cc, rtt, ack) : reno_ack(l, cc, rtt, ack);
 }
 
 void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
@@ -294,6 +366,7 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
         remember(l, cc, una);
     }
     cc->ops->timeout(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), first, now_us);
+    tcp_rate_lost(&l->rate, tcp_scoreboard_pipe(&l->board));
     tcp_scoreboard_lose_all(&l->board, renege);
     l->phase = LOSS_TIMEOUT;
     l->recover = nxt;
@@ -308,6 +381,9 @@ bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *r
     }
     uint64_t flight = l->board.nxt - l->board.una;
     enter_recovery(l, cc, flight, flight - l->board.sacked_bytes, now_us);
+    if (cc->ops->model != NULL) {
+        return true;
+    }
     struct prr_ack prr = {
         .pipe_bytes = tcp_scoreboard_pipe(&l->board), .ssthresh_bytes = cc->ssthresh_bytes, .mss_bytes = cc->mss_bytes};
     cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
@@ -315,7 +391,11 @@ bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *r
 }
 
 void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
-    if (!tcp_loss_recovering(l)) {
+    if (cc->ops->marked != NULL) {
+        struct cc_lost mark = {
+            .now_us = now_us, .in_flight_bytes = nxt - una, .delivered_bytes = l->rate.delivered_bytes};
+        cc->ops->marked(cc, &mark);
+    } else if (!tcp_loss_recovering(l)) {
         reduce_once(l, cc, nxt - una, now_us);
     }
 }
@@ -355,6 +435,10 @@ uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {
 
 uint32_t tcp_loss_limited_bytes(const struct loss *l) {
     return l->sack ? 0 : l->reno.limited_bytes; /* with SACK the pipe itself makes room */
+}
+
+void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt) {
+    tcp_rate_app_limited(&l->rate, tcp_loss_flight(l, una, nxt));
 }
 
 bool tcp_loss_may_probe_tail(const struct loss *l) {

@@ -35,8 +35,17 @@ struct loss_probe {
     uint64_t start, end; /* what it held; TLP.end_seq is `end` */
 };
 
+/* Without a scoreboard one stretch at a time is stamped for the delivery rate. */
+struct loss_timed {
+    struct rate_stamp stamp;
+    uint64_t end, sent_us;
+};
+
 struct loss {
     bool sack; /* which of the two is at work */
+    struct rate rate;
+    struct loss_timed timed;
+    uint64_t acked_to; /* una as of the last ACK */
     struct recovery reno;
     struct scoreboard board;
     struct rack rack;
@@ -107,6 +116,9 @@ uint32_t tcp_loss_limited_bytes(const struct loss *l);
 
 /* May a tail loss probe be scheduled (RFC 8985 7.2)? */
 bool tcp_loss_may_probe_tail(const struct loss *l);
+
+/* Nothing waits to be sent and the window has room: the delivery rate shows the application for a while. */
+void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt);
 
 /* In a recovery or after a timeout? */
 bool tcp_loss_recovering(const struct loss *l);

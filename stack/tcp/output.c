@@ -150,9 +150,40 @@ static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq
     }
 }
 
+/* Bytes a second; 0: the connection is not paced. */
+static uint64_t pacing_rate(const struct tcp_conn *c) {
+    uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
+    uint64_t rate = min_u64(own, c->set.max_pacing_bytes_per_s);
+    return rate == UINT64_MAX ? 0 : rate;
+}
+
+/* It is not this connection's turn yet: the timer looks again. */
+static bool must_wait(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t due_us = tcp_pacing_due_us(&c->pacing);
+    if (pacing_rate(c) == 0 || due_us <= now_us) {
+        return false;
+    }
+    tcp_timers_paced(c, due_us, now_us);
+    return true;
+}
+
+/* Of `room` bytes those that may leave at once. */
+static uint32_t burst(const struct tcp_conn *c, uint32_t room, uint32_t mss) {
+    uint64_t rate = pacing_rate(c);
+    return rate == 0 ? room : min_u32(room, tcp_pacing_quantum(rate, mss));
+}
+
+static void account_pacing(struct tcp_conn *c, uint32_t bytes, uint64_t now_us) {
+    uint64_t rate = pacing_rate(c);
+    if (rate != 0) {
+        tcp_pacing_sent(&c->pacing, rate, bytes, now_us);
+    }
+}
+
 static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
     uint32_t segments = max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
+    account_pacing(c, plan->len, now_us);
     tcp_loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
     c->stat.bytes_sent += plan->len;
     c->stat.data_segs_out += segments;
@@ -225,18 +256,19 @@ static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     return rc;
 }
 
-/* Something known or presumed lost is sent again. -1: there is nothing. */
+/* Something known or presumed lost is sent again. -1: there is nothing, or it has to wait for its turn. */
 static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     uint64_t end;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t from = tcp_loss_next(&c->loss, &c->cc, una, nxt, &end);
-    if (from == UINT64_MAX) {
+    if (from == UINT64_MAX || must_wait(c, now_us)) {
         return -1;
     }
     struct wire_tcp_options options = data_options(c, now_us);
     uint32_t mss;
     uint32_t room = segment_room(c, wire_tcp_options_len(&options), &mss);
+    room = burst(c, room, mss);
     uint64_t tail = c->snd.queue.tail;
     struct plan plan = {.offset = from, .flags = WIRE_TCP_ACK, .reason = "retransmit", .again = true};
     plan.len = (uint32_t)min_u64(room, min_u64(end, tail) - min_u64(from, tail));
@@ -266,10 +298,17 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
     uint64_t idle_us = now_us - c->snd.last_send_us;
     if (seq_eq(c->snd.una, c->snd.nxt) && idle_us > tcp_rtt_timeout_us(&c->rtt)) {
         uint32_t before = c->cc.cwnd_bytes;
-        tcp_cc_restart(&c->cc);
+        tcp_cc_restart(&c->cc, now_us);
         if (c->cc.cwnd_bytes != before) {
             tcp_trace_cwnd(c, "idle", now_us);
         }
+    }
+}
+
+/* All there is to send has been sent, and more might have been. */
+static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uint64_t now_us) {
+    if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && tcp_pacing_due_us(&c->pacing) <= now_us) {
+        tcp_loss_app_limited(&c->loss, una, nxt);
     }
 }
 
@@ -280,6 +319,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     uint64_t tail = c->snd.queue.tail;
     if (nxt > tail || (nxt == tail && !c->fin_wanted)) {
         tcp_timers_blocked(c, false, now_us);
+        note_app_limited(c, una, nxt, now_us);
         return -1;
     }
     restart_if_idle(c, now_us);
@@ -289,6 +329,9 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     uint32_t usable = usable_window(c, una, nxt);
     bool blocked = una + c->snd.wnd <= nxt && una == nxt;
     tcp_timers_blocked(c, blocked, now_us);
+    if (usable > 0 && must_wait(c, now_us)) {
+        return -1;
+    }
     struct window_send w = {.unsent_bytes = tail - nxt,
                             .usable_bytes = usable,
                             .mss_bytes = mss,
@@ -299,7 +342,8 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
                             .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
                                     (c->owes & TCP_OWE_FORCE) != 0};
     struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
-    plan.len = min_u32(tcp_window_may_send(&w), c->ecn.cwr_owed ? mss : room); /* CWR is for one segment alone */
+    plan.len = min_u32(tcp_window_may_send(&w),
+                       c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR is for one segment alone */
     bool at_end = nxt + plan.len == tail;
     if (c->fin_wanted && at_end && usable > plan.len) {
         plan.flags |= WIRE_TCP_FIN;
@@ -309,6 +353,9 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     /* Nagle's hold ends with an ACK; a cork, or SWS avoidance with nothing in flight, needs the override timer. */
     tcp_timers_held(c, nothing && !blocked && tail > nxt && (una == nxt || w.corked), now_us);
     if (nothing) {
+        if (tail - nxt < mss && tail - nxt <= usable) {
+            note_app_limited(c, una, nxt, now_us);
+        }
         return -1;
     }
     return send_data(c, &plan, &options, mss, out, now_us);

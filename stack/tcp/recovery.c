@@ -83,7 +83,9 @@ enum recovery_event tcp_recovery_ack(struct recovery *r, struct cc *cc, const st
             event = RECOVERY_LEFT;
         }
     }
-    cc->ops->ack(cc, ack);
+    if (cc->ops->model == NULL) {
+        cc->ops->ack(cc, ack);
+    }
     return event;
 }
 

@@ -99,6 +99,7 @@ void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us
         return;
     }
     run->sent_us = now_us;
+    run->stamp = board->stamp;
     list_push_back(&board->by_time, &run->by_time);
 }
 
@@ -110,6 +111,7 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
         return false;
     }
     later->sent_us = run->sent_us;
+    later->stamp = run->stamp;
     later->lost = run->lost;
     later->resent = run->resent;
     if (list_linked(&run->by_time)) {
@@ -151,6 +153,7 @@ void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t en
             }
             run->resent = true;
             run->sent_us = now_us;
+            run->stamp = board->stamp;
             list_push_back(&board->by_time, &run->by_time);
         }
         run = run_of(tree_next(&run->node));

@@ -12,15 +12,17 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/tree.h"
+#include "tcp/rate.h"
 
 #define SCOREBOARD_RUNS_MAX 65536 /* a peer that cuts finer than this is not obeyed (HAZARDS S1) */
 
 struct scoreboard_run {
     struct tree_node node; /* key: first offset */
     uint64_t end;
-    uint64_t sent_us;      /* its last transmission */
-    struct list by_time;   /* in board->by_time while in flight: not sacked, and not lost since last sent */
-    struct list lost_node; /* in board->to_resend while lost and not sent again */
+    uint64_t sent_us;        /* its last transmission */
+    struct rate_stamp stamp; /* of the same */
+    struct list by_time;     /* in board->by_time while in flight: not sacked, and not lost since last sent */
+    struct list lost_node;   /* in board->to_resend while lost and not sent again */
     bool sacked, lost;
     bool resent; /* sent more than once, or it is not known when: tells nothing of the round trip (Karn) */
 };
@@ -35,6 +37,7 @@ struct scoreboard {
     uint64_t lost_bytes;         /* lost and not sacked, sent again or not */
     uint64_t resent_bytes;       /* of the lost ones: sent again, in flight */
     uint64_t delivered_to;       /* highest offset ever acknowledged or sacked: RACK.fack */
+    struct rate_stamp stamp;     /* what is sent now carries it away; set by who knows */
     struct scoreboard_run spare; /* the only run when there is memory for none */
 };
 

@@ -8,6 +8,7 @@
  *               order, with SACK                   acknowledged                 segment again
  *   reorder     a segment sent after it was        it was delivered             it is lost                        8985 6.2
  *               delivered
+ *   pace        data waits for its turn to leave   -                            looks whether it may be sent      BBR 5.6.2
  *   persist     data waits, nothing is in flight,  the window opens             sends one octet beyond the        9293 3.8.6.1
  *               the window is shut                                              window, backs off to a minute
  *   delack      an ACK is owed and may wait        any segment is sent          owes the ACK                      9293 3.8.6.3
@@ -159,6 +160,18 @@ void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
+static void pace_fired(struct timer *timer, uint64_t now_us) {
+    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.pace);
+    tcp_trace_timer(c, "pace", TAPIR_TIMER_FIRED, now_us, now_us);
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+void tcp_timers_paced(struct tcp_conn *c, uint64_t due_us, uint64_t now_us) {
+    if (!timer_armed(&c->timers.pace)) {
+        arm(c, &c->timers.pace, "pace", due_us, now_us);
+    }
+}
+
 static void arm_persist(struct tcp_conn *c, uint64_t now_us) {
     uint64_t wait_us = min_u64(c->rtt.rto_us << c->persist_backoff, TCP_PROBE_MAX_US);
     arm(c, &c->timers.persist, "persist", within_user_timeout(c, now_us + wait_us), now_us);
@@ -228,6 +241,7 @@ static void fin_wait_2_fired(struct timer *timer, uint64_t now_us) {
 void tcp_timers_init(struct tcp_conn *c) {
     timer_init(&c->timers.rto, rto_fired);
     timer_init(&c->timers.tlp, tlp_fired);
+    timer_init(&c->timers.pace, pace_fired);
     timer_init(&c->timers.reorder, reorder_fired);
     timer_init(&c->timers.persist, persist_fired);
     timer_init(&c->timers.delack, delack_fired);
@@ -237,8 +251,9 @@ void tcp_timers_init(struct tcp_conn *c) {
 }
 
 void tcp_timers_stop(struct tcp_conn *c) {
-    struct timer *all[] = {&c->timers.tlp,    &c->timers.reorder, &c->timers.rto,       &c->timers.persist,
-                           &c->timers.delack, &c->timers.hold,    &c->timers.keepalive, &c->timers.fin_wait_2};
+    struct timer *all[] = {&c->timers.tlp,  &c->timers.reorder,   &c->timers.pace,
+                           &c->timers.rto,  &c->timers.persist,   &c->timers.delack,
+                           &c->timers.hold, &c->timers.keepalive, &c->timers.fin_wait_2};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         timer_cancel(wheel_of(c), all[i]);
     }

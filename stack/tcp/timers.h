@@ -29,6 +29,9 @@ void tcp_timers_acked(struct tcp_conn *c, uint64_t now_us);
 /* There is data to send and the window forbids it, or not any more; after each look at the send queue. */
 void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us);
 
+/* Data could be sent, but is paced and may leave at due_us only. */
+void tcp_timers_paced(struct tcp_conn *c, uint64_t due_us, uint64_t now_us);
+
 /* A partial segment is held back (Nagle does not need a timer: the ACK ends it; cork and SWS do). */
 void tcp_timers_held(struct tcp_conn *c, bool held, uint64_t now_us);
 

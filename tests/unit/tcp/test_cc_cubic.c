@@ -286,7 +286,7 @@ Test(tcp_cc_cubic, after_a_pause_the_curve_goes_on_from_ssthresh) { /* RFC 5681 
     for (int i = 0; i < 20; i++) {
         round_trip();
     }
-    tcp_cc_restart(&cc);
+    tcp_cc_restart(&cc, now_us);
     now_us += 50 * SECOND;
     cr_assert_eq(cc.cwnd_bytes, tcp_cc_initial_window(MSS));
     cr_assert_eq(cc.ssthresh_bytes, 700 * MSS);

@@ -94,10 +94,10 @@ Test(tcp_cc_reno, a_smaller_mss_keeps_the_segments) {
 
 Test(tcp_cc_reno, idle_restarts) { /* RFC 5681 4.1 */
     cc.cwnd_bytes = 50000;
-    tcp_cc_restart(&cc);
+    tcp_cc_restart(&cc, 0);
     cr_assert_eq(cc.cwnd_bytes, 10000);
     cc.cwnd_bytes = 3000;
-    tcp_cc_restart(&cc);
+    tcp_cc_restart(&cc, 0);
     cr_assert_eq(cc.cwnd_bytes, 3000);
 }
 
