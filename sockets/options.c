@@ -48,6 +48,7 @@ static const struct row rows[] = {
     {SOL_SOCKET, SO_ACCEPTCONN, TAPIR_OPT_ACCEPTCONN, UNIT_GET, 0, 0},
     {IPPROTO_TCP, TCP_NODELAY, TAPIR_OPT_NODELAY, UNIT_BOOL, 0, 0},
     {IPPROTO_TCP, TCP_CORK, TAPIR_OPT_CORK, UNIT_BOOL, 0, 0},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, TAPIR_OPT_NOTSENT_LOWAT, UNIT_PLAIN, INT_MIN, INT_MAX},
     {IPPROTO_TCP, TCP_QUICKACK, TAPIR_OPT_QUICKACK, UNIT_BOOL, 0, 0},
     {IPPROTO_TCP, TCP_MAXSEG, TAPIR_OPT_MAXSEG, UNIT_PLAIN, 0, 32767},
     {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_OPT_KEEPCNT, UNIT_PLAIN, 1, 127},
@@ -177,6 +178,31 @@ static int set_low_water(struct descriptor *descriptor, int value) {
     return error;
 }
 
+/* An int, where all ones are no limit, or a 64-bit number. */
+static int set_max_pacing(struct descriptor *descriptor, const void *value, socklen_t size) {
+    uint32_t number;
+    uint64_t rate;
+    memcpy(&number, value, sizeof number);
+    rate = number == UINT32_MAX ? UINT64_MAX : number;
+    if (size >= sizeof rate) {
+        memcpy(&rate, value, sizeof rate);
+    }
+    return set_stack(descriptor, TAPIR_OPT_MAX_PACING, rate > INT64_MAX ? -1 : (int64_t)rate);
+}
+
+static int max_pacing(struct descriptor *descriptor, void *value, socklen_t *size) {
+    int64_t rate = 0;
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_MAX_PACING, &rate);
+    uint64_t whole = (uint64_t)rate;
+    uint32_t number = whole > UINT32_MAX ? UINT32_MAX : (uint32_t)whole;
+    if (error != 0) {
+        return error;
+    }
+    bool wide = *size >= sizeof whole;
+    return sockets_options_copy(wide ? (const void *)&whole : &number, wide ? sizeof whole : sizeof number, value,
+                                size);
+}
+
 /* An empty name unbinds. The stack has no binding to "lo": local addresses decide that. */
 static int bind_to_device(struct descriptor *descriptor, const void *value, socklen_t size) {
     char name[IFNAMSIZ] = {0};
@@ -232,6 +258,8 @@ static int set_socket_option(struct descriptor *descriptor, int option, const vo
         return set_timeout(&descriptor->send_timeout_us, value, size);
     case SO_RCVLOWAT:
         return set_low_water(descriptor, number);
+    case SO_MAX_PACING_RATE:
+        return set_max_pacing(descriptor, value, size);
     default:;
     }
     const struct row *row = find_row(SOL_SOCKET, option);
@@ -246,6 +274,8 @@ static int get_socket_option(struct descriptor *descriptor, int option, void *va
         return bound_device(descriptor, value, size);
     case SO_LINGER:
         return get_linger(descriptor, value, size);
+    case SO_MAX_PACING_RATE:
+        return max_pacing(descriptor, value, size);
     case SO_RCVTIMEO:
         return get_timeout(descriptor->recv_timeout_us, value, size);
     case SO_SNDTIMEO:

@@ -38,6 +38,8 @@ static void fill_counts(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_rcv_ooopack = in->rcv_ooopack;
     out->tcpi_delivered = in->delivered_segs;
     out->tcpi_busy_time = in->busy_us;
+    out->tcpi_rwnd_limited = in->rwnd_limited_us;
+    out->tcpi_sndbuf_limited = in->sndbuf_limited_us;
     out->tcpi_pacing_rate = in->pacing_bytes_per_s;
     out->tcpi_max_pacing_rate = in->max_pacing_bytes_per_s;
     out->tcpi_delivery_rate = in->delivery_bytes_per_s;

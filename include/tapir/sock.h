@@ -83,6 +83,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_LINGER,          /* SO_LINGER: seconds, -1 off */
     TAPIR_OPT_RCVBUF,          /* SO_RCVBUF, doubled as Linux does */
     TAPIR_OPT_SNDBUF,          /* SO_SNDBUF, doubled as Linux does */
+    TAPIR_OPT_MAX_PACING,      /* SO_MAX_PACING_RATE: bytes a second, -1 or 0: no limit; stream */
     TAPIR_OPT_RCVLOWAT,        /* SO_RCVLOWAT; stream (others keep the value, as Linux) */
     TAPIR_OPT_ERROR,           /* SO_ERROR: get, and it clears; positive errno */
     TAPIR_OPT_TYPE,            /* get: enum tapir_sock_type */
@@ -93,6 +94,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_NETIF,           /* SO_BINDTODEVICE: netif index, 0 any */
     TAPIR_OPT_NODELAY,         /* TCP_NODELAY */
     TAPIR_OPT_CORK,            /* TCP_CORK */
+    TAPIR_OPT_NOTSENT_LOWAT,   /* TCP_NOTSENT_LOWAT: bytes unsent from which on a stream takes no more; 0: no limit */
     TAPIR_OPT_MAXSEG,          /* TCP_MAXSEG */
     TAPIR_OPT_KEEPIDLE_US,     /* TCP_KEEPIDLE */
     TAPIR_OPT_KEEPINTVL_US,    /* TCP_KEEPINTVL */
@@ -136,7 +138,8 @@ struct tapir_tcp_info {
     uint32_t notsent_bytes;
     uint64_t last_data_sent_us, last_data_recv_us, last_ack_recv_us; /* times, not ages */
     uint32_t rcv_ooopack, delivered_segs;
-    uint64_t busy_us;
+    uint64_t busy_us; /* with something to send; of it, held back by the peer's window, by the send buffer: */
+    uint64_t rwnd_limited_us, sndbuf_limited_us;
     uint64_t pacing_bytes_per_s, max_pacing_bytes_per_s; /* UINT64_MAX: not paced, no limit */
     uint64_t delivery_bytes_per_s;                       /* the latest sample of how fast the path delivers */
     bool delivery_app_limited;                           /* and whether the application was slower */

@@ -57,6 +57,9 @@ static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
     case TAPIR_OPT_RCVBUF:
         tcp_conn_owe(c, TCP_OWE_ACK);
         break;
+    case TAPIR_OPT_NOTSENT_LOWAT:
+        news_mark(c->tcp->core, &c->news);
+        break;
     default:
         break;
     }
@@ -140,9 +143,17 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
     switch (opt) {
     case TAPIR_OPT_RCVBUF:
         set->rcvbuf_bytes = buffer_bytes(value, TAPIR_RCVBUF_MAX_BYTES);
+        set->rcvbuf_fixed = true;
         return 0;
     case TAPIR_OPT_SNDBUF:
         set->sndbuf_bytes = buffer_bytes(value, TAPIR_SNDBUF_MAX_BYTES);
+        set->sndbuf_fixed = true;
+        return 0;
+    case TAPIR_OPT_MAX_PACING:
+        set->max_pacing_bytes_per_s = (uint64_t)value; /* -1 is all ones */
+        return 0;
+    case TAPIR_OPT_NOTSENT_LOWAT:
+        set->notsent_lowat_bytes = (uint32_t)value; /* a negative one is a huge one, as on Linux */
         return 0;
     case TAPIR_OPT_RCVLOWAT:
         set->rcvlowat_bytes = value < 0 ? INT32_MAX : value == 0 ? 1 : (uint32_t)value;
@@ -208,6 +219,8 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_RCVBUF, set->rcvbuf_bytes},
         {TAPIR_OPT_SNDBUF, set->sndbuf_bytes},
         {TAPIR_OPT_RCVLOWAT, set->rcvlowat_bytes},
+        {TAPIR_OPT_MAX_PACING, (int64_t)set->max_pacing_bytes_per_s},
+        {TAPIR_OPT_NOTSENT_LOWAT, (int32_t)set->notsent_lowat_bytes},
         {TAPIR_OPT_KEEPIDLE_US, (int64_t)set->keepidle_us},
         {TAPIR_OPT_KEEPINTVL_US, (int64_t)set->keepintvl_us},
         {TAPIR_OPT_KEEPCNT, set->keepcnt},

@@ -124,6 +124,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
         }
     }
     tcp_timers_reordered(c, now_us);
+    tcp_conn_tune_sending(c);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }
 

@@ -77,7 +77,9 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     tcp_cc_seed(&c->cc, core_random(core));
     tcp_cc_init(&c->cc, c->set.cc, TCP_MSS_DEFAULT);
     c->pacing = (struct pacing){0};
-    c->rcv.wscale = tcp_window_scale_for(c->set.rcvbuf_bytes);
+    c->rcv.wscale = tcp_conn_wscale(&c->set);
+    tcp_rcvtune_init(&c->rcv.tune, (uint64_t)10 * TCP_MSS_DEFAULT, now_us);
+    c->chrono = (struct chrono){0};
     c->rcv.quickacks = TCP_QUICKACKS;
     c->rcv.seen_mss = TCP_MSS_DEFAULT;
     c->stat.last_recv_us = now_us;
@@ -170,6 +172,32 @@ void tcp_conn_owe(struct tcp_conn *c, uint32_t owed) {
 
 bool tcp_conn_fin_acked(const struct tcp_conn *c) {
     return c->fin_sent && seq_gt(c->snd.una, tcp_conn_snd_seq(c, c->snd.queue.tail));
+}
+
+uint8_t tcp_conn_wscale(const struct tcp_settings *set) {
+    return tcp_window_scale_for(set->rcvbuf_fixed ? set->rcvbuf_bytes : TCP_RCVBUF_TUNED_BYTES / 2);
+}
+
+/* Larger by `wanted`, as far as memory for data is not short (D10). */
+static uint32_t grown(const struct tcp_conn *c, uint32_t bytes, uint64_t wanted_bytes, uint32_t most_bytes) {
+    uint64_t target = min_u64(wanted_bytes, most_bytes);
+    bool allowed = target > bytes && mem_allows(&c->tcp->core->mem, (size_t)(target - bytes), MEM_BULK);
+    return allowed ? (uint32_t)target : bytes;
+}
+
+void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t window = tcp_rcvtune_read(&c->rcv.tune, c->rcv.queue.head, c->rcv.mss, now_us);
+    if (window > 0 && !c->set.rcvbuf_fixed) {
+        c->set.rcvbuf_bytes = grown(c, c->set.rcvbuf_bytes, 2 * window, TCP_RCVBUF_TUNED_BYTES);
+    }
+}
+
+/* What waits for a hole to be filled needs room beside a window in flight and one that is being written. */
+void tcp_conn_tune_sending(struct tcp_conn *c) {
+    if (!c->set.sndbuf_fixed) {
+        uint64_t window = max_u64(c->cc.cwnd_bytes, seq_diff(c->snd.nxt, c->snd.una));
+        c->set.sndbuf_bytes = grown(c, c->set.sndbuf_bytes, 2 * window, TCP_SNDBUF_TUNED_BYTES);
+    }
 }
 
 uint32_t tcp_conn_rcv_space(const struct tcp_conn *c) {

@@ -6,9 +6,11 @@
 #include "base/table.h"
 #include "ip/ip.h"
 #include "tcp/cc.h"
+#include "tcp/chrono.h"
 #include "tcp/ecn.h"
 #include "tcp/limits.h"
 #include "tcp/loss.h"
+#include "tcp/rcvtune.h"
 #include "tcp/reasm.h"
 #include "tcp/rtt.h"
 #include "tcp/seq.h"
@@ -22,16 +24,18 @@ struct tcp_listener;
 /* What the application chose; inherited from a listener by its connections. */
 struct tcp_settings {
     uint32_t rcvbuf_bytes, sndbuf_bytes, rcvlowat_bytes;
-    uint32_t maxseg_bytes; /* TCP_MAXSEG; 0: not set */
+    uint32_t notsent_lowat_bytes; /* TCP_NOTSENT_LOWAT; 0: no limit */
+    uint32_t maxseg_bytes;        /* TCP_MAXSEG; 0: not set */
     uint64_t keepidle_us, keepintvl_us;
     uint64_t user_timeout_us;        /* 0: R2 decides */
-    uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE; UINT64_MAX: no limit, and no pacing for its sake */
+    uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE; UINT64_MAX, 0: no limit, and no pacing for its sake */
     int64_t linger2_us;              /* FIN-WAIT-2 life of an orphan; < 0: none */
     int32_t linger_s;                /* SO_LINGER; -1 off */
     const struct cc_ops *cc;         /* TCP_CONGESTION */
     uint8_t keepcnt, syncnt, defer_accept, ecn;
     uint8_t ttl, tos, mtu_discover;
-    uint8_t netif; /* SO_BINDTODEVICE; 0 any */
+    uint8_t netif;                   /* SO_BINDTODEVICE; 0 any */
+    bool rcvbuf_fixed, sndbuf_fixed; /* the application chose: they do not grow by themselves */
     bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
 };
 
@@ -107,6 +111,7 @@ struct tcp_conn {
         uint32_t seen_mss;  /* the largest payload of one wire segment so far */
         struct reasm queue; /* offset 0 is the byte after the peer's SYN */
         struct sack sack;
+        struct rcvtune tune;
         uint64_t up;           /* offset of the urgent byte */
         bool urgent;           /* up is valid and not read past */
         bool urgent_read;      /* taken with MSG_OOB */
@@ -146,6 +151,7 @@ struct tcp_conn {
     uint64_t first_unacked_us; /* when what is unacknowledged was first sent or probed; 0 none */
     uint64_t challenge_us;     /* of the last challenge ACK */
 
+    struct chrono chrono;
     struct {
         uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
         uint64_t segs_out, segs_in, data_segs_out, data_segs_in;
@@ -188,6 +194,15 @@ void tcp_conn_owe(struct tcp_conn *c, uint32_t owed);
 
 /* Our FIN was sent and acknowledged. */
 bool tcp_conn_fin_acked(const struct tcp_conn *c);
+
+/* The shift to offer windows with: the largest that the buffer may come to have. */
+uint8_t tcp_conn_wscale(const struct tcp_settings *set);
+
+/* The reader has read: the receive buffer grows if that earns it. */
+void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us);
+
+/* The congestion window has grown: the send buffer follows. */
+void tcp_conn_tune_sending(struct tcp_conn *c);
 
 /* Free receive space in bytes for the window, by the buffer's setting and the stack's memory. */
 uint32_t tcp_conn_rcv_space(const struct tcp_conn *c);

@@ -59,7 +59,8 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .ssthresh_bytes = c->cc.ssthresh_bytes,
         .snd_wnd_bytes = c->snd.wnd,
         .rcv_wnd_bytes = up ? tcp_conn_offered(c) : 0,
-        .rcv_space_bytes = c->set.rcvbuf_bytes / 2,
+        .rcv_space_bytes = (uint32_t)min_u64(c->rcv.tune.space_bytes, UINT32_MAX),
+        .rcv_rtt_us = c->rcv.tune.rtt_us,
         .reordering_segs = RECOVERY_DUPACKS,
         .total_retrans_segs = c->stat.total_retrans,
         .bytes_sent = c->stat.bytes_sent,
@@ -76,6 +77,11 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .last_ack_recv_us = c->stat.last_ack_recv_us,
         .rcv_ooopack = c->stat.ooo_segs,
         .delivered_segs = c->stat.delivered_segs,
+        .busy_us = tcp_chrono_spent_us(&c->chrono, CHRONO_BUSY, now_us) +
+                   tcp_chrono_spent_us(&c->chrono, CHRONO_RWND, now_us) +
+                   tcp_chrono_spent_us(&c->chrono, CHRONO_SNDBUF, now_us),
+        .rwnd_limited_us = tcp_chrono_spent_us(&c->chrono, CHRONO_RWND, now_us),
+        .sndbuf_limited_us = tcp_chrono_spent_us(&c->chrono, CHRONO_SNDBUF, now_us),
         .pacing_bytes_per_s = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s,
         .max_pacing_bytes_per_s = c->set.max_pacing_bytes_per_s,
         .delivery_bytes_per_s = c->loss.rate.latest_bytes_per_s,

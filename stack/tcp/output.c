@@ -153,7 +153,8 @@ static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq
 /* Bytes a second; 0: the connection is not paced. */
 static uint64_t pacing_rate(const struct tcp_conn *c) {
     uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
-    uint64_t rate = min_u64(own, c->set.max_pacing_bytes_per_s);
+    uint64_t most = c->set.max_pacing_bytes_per_s == 0 ? UINT64_MAX : c->set.max_pacing_bytes_per_s;
+    uint64_t rate = min_u64(own, most);
     return rate == UINT64_MAX ? 0 : rate;
 }
 
@@ -229,6 +230,9 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     c->snd.nxt = seq_max(c->snd.nxt, end);
     c->fin_sent = c->fin_sent || (plan->flags & WIRE_TCP_FIN) != 0;
     account_data(c, plan, now_us);
+    if (c->set.notsent_lowat_bytes != 0) { /* less waits unsent: a writer may go on */
+        news_mark(c->tcp->core, &c->news);
+    }
     int rc = emit(c, plan, options, out, now_us);
     tcp_timers_sent(c, now_us);
     return rc;
@@ -310,6 +314,20 @@ static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uin
     if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && tcp_pacing_due_us(&c->pacing) <= now_us) {
         tcp_loss_app_limited(&c->loss, una, nxt);
     }
+}
+
+/* What holds the connection back now, for those who ask where its time goes. */
+static void note_limit(struct tcp_conn *c, uint64_t now_us) {
+    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint64_t tail = c->snd.queue.tail;
+    enum chrono_limit limit = una < nxt || nxt < tail ? CHRONO_BUSY : CHRONO_IDLE;
+    if (nxt < tail && una + c->snd.wnd < nxt + c->snd.mss && !c->snd.cwnd_limited) {
+        limit = CHRONO_RWND;
+    } else if (nxt == tail && una < nxt && tail - una >= c->set.sndbuf_bytes) {
+        limit = CHRONO_SNDBUF;
+    }
+    tcp_chrono_set(&c->chrono, limit, now_us);
 }
 
 /* New data or the FIN, as the windows, Nagle and SWS avoidance allow. -1: nothing now. */
@@ -459,6 +477,7 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
         if ((c->owes & TCP_OWE_PROBE) != 0 && (rc = send_probe(c, out, now_us)) >= 0) {
             return rc;
         }
+        note_limit(c, now_us);
     }
     c->owes &= ~(uint32_t)(TCP_OWE_TRY | TCP_OWE_FORCE | TCP_OWE_PROBE);
     if ((c->owes & (TCP_OWE_ACK | TCP_OWE_KEEPALIVE)) != 0 && !tcp_in(c, SYN_SENT)) {

@@ -18,6 +18,18 @@ void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg) {
     news_mark(c->tcp->core, &c->news);
 }
 
+/* A round trip, for the receive buffer: by the timestamp that a full segment echoes, or by the time a window takes. */
+static void time_round_trip(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
+    if (!c->ts.ok) {
+        tcp_rcvtune_received(&c->rcv.tune, c->rcv.queue.next, tcp_conn_offered(c), now_us);
+    } else if (seg->options.tsecr != 0 && seg->len >= c->rcv.seen_mss) {
+        uint32_t age_ms = tcp_conn_tsval(c, now_us) - seg->options.tsecr;
+        if (age_ms < TCP_RTO_MAX_US / 1000) {
+            tcp_rcvtune_rtt(&c->rcv.tune, max_u32(age_ms, 1) * 1000ULL);
+        }
+    }
+}
+
 static void acknowledge_now(struct tcp_conn *c) { tcp_conn_owe(c, TCP_OWE_ACK); }
 
 /* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
@@ -88,6 +100,7 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
     c->rcv.dup_acks = 0;
     c->stat.last_data_recv_us = now_us;
+    time_round_trip(c, seg, now_us);
     news_mark(c->tcp->core, &c->news);
     if (filled_gap) { /* RFC 5681 4.2: at once, while a gap remains or when one was filled */
         acknowledge_now(c);

@@ -167,13 +167,21 @@ uint64_t tcp_user_readable(const struct tcp_conn *c) {
     return tcp_reasm_ready_bytes(queue) - (mark ? 1 : 0);
 }
 
+uint64_t tcp_user_notsent_room(const struct tcp_conn *c) {
+    uint64_t tail = c->snd.queue.tail;
+    uint64_t notsent = tail - min_u64(tcp_conn_snd_offset(c, c->snd.nxt), tail);
+    uint64_t low = c->set.notsent_lowat_bytes;
+    return low == 0 ? UINT64_MAX / 2 : low - min_u64(notsent, low);
+}
+
 static bool writable(const struct tcp_conn *c) {
     if (!tcp_in(c, TCP_SENDING)) {
         return !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
     }
     /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
     uint64_t used = tcp_sndq_bytes(&c->snd.queue);
-    return used + used / 2 <= c->set.sndbuf_bytes && (used == 0 || tcp_sndq_may_grow(&c->snd.queue));
+    return used + used / 2 <= c->set.sndbuf_bytes && tcp_user_notsent_room(c) > 0 &&
+           (used == 0 || tcp_sndq_may_grow(&c->snd.queue));
 }
 
 uint32_t tcp_user_ready(const struct tcp_conn *c) {

@@ -35,6 +35,9 @@ uint32_t tcp_user_ready(const struct tcp_conn *c);
 /* Bytes that RECEIVE could give now. */
 uint64_t tcp_user_readable(const struct tcp_conn *c);
 
+/* How many bytes may be taken before TCP_NOTSENT_LOWAT wait unsent. */
+uint64_t tcp_user_notsent_room(const struct tcp_conn *c);
+
 /* STATUS. */
 void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us);
 

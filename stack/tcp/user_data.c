@@ -50,6 +50,7 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
     struct sndq *queue = &c->snd.queue;
     uint64_t cap = c->set.sndbuf_bytes;
     uint64_t used = tcp_sndq_bytes(queue);
+    cap = min_u64(cap, used + tcp_user_notsent_room(c));
     if (used >= cap || queue->true_bytes >= cap * TCP_SNDQ_TRUE_FACTOR + SNDQ_CHUNK_BYTES) {
         return -EAGAIN;
     }
@@ -157,7 +158,6 @@ static int64_t nothing_to_read(struct tcp_conn *c) {
 }
 
 int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
-    (void)now_us;
     msg->flags = 0;
     if ((flags & TAPIR_MSG_OOB) != 0) {
         return receive_urgent(c, msg, flags);
@@ -173,6 +173,7 @@ int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_
         return nothing_to_read(c);
     }
     if ((flags & TAPIR_MSG_PEEK) == 0) {
+        tcp_conn_tune_receiving(c, now_us);
         update_window(c);
     }
     return (int64_t)done;

@@ -78,6 +78,7 @@ Test(tcp_output, V2_super_segments) {
     struct tcp_bench_config config = offload;
     config.has_wscale = true;
     config.wscale = 8;
+    config.sndbuf_bytes = 4 << 20;
     struct tcp_bench *b = tcp_bench_established(&config);
     send_seg(b, .len = 0);
     for (unsigned i = 0; i < 8; i++) { /* open the congestion window */
@@ -247,7 +248,7 @@ Test(tcp_output, MUST_30_MUST_31_MUST_62_urgent_data_goes_out) {
 }
 
 Test(tcp_output, MUST_31_urgent_data_of_any_length) {
-    struct tcp_bench_config config = {.active = true, .has_wscale = true, .wscale = 4};
+    struct tcp_bench_config config = {.active = true, .has_wscale = true, .wscale = 4, .sndbuf_bytes = 1 << 20};
     struct tcp_bench *b = tcp_bench_established(&config);
     send_seg(b, .len = 0);
     cr_assert_eq(tcp_bench_write_flags(b, 200000, TAPIR_MSG_OOB), 200000);

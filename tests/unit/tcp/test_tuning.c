@@ -1,0 +1,163 @@
+/* Buffers that grow by themselves, TCP_NOTSENT_LOWAT, and what a connection's time goes to. */
+#include "support/tcp_bench.h"
+
+static const struct tcp_bench_config plain = {
+    .active = true, .timestamps = true, .sack = true, .has_wscale = true, .wscale = 7};
+
+/* A round trip of 10 ms in which so many segments come and are read. */
+static void feed(struct tcp_bench *b, unsigned segments, bool read) {
+    tcp_bench_wait(b, 10 * MS);
+    for (unsigned i = 0; i < segments; i++) {
+        send_seg(b, .len = 1448);
+        tcp_bench_run(b);
+        if (read) {
+            cr_assert_eq(tcp_bench_read(b, 1448), 1448);
+        }
+    }
+}
+
+Test(tcp_tuning, the_receive_buffer_follows_a_reader) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_RCVBUF), TCP_RCVBUF_BYTES);
+    uint32_t edge = 0;
+    for (unsigned segments = 10; segments <= 640; segments *= 2) {
+        feed(b, segments, true);
+        struct tcp_conn *c = tcp_bench_conn(b);
+        cr_assert(edge == 0 || seq_ge(c->rcv.edge, seq_of(edge))); /* SHLD-14 */
+        edge = c->rcv.edge.v;
+    }
+    cr_assert_geq(tcp_bench_get(b, TAPIR_OPT_RCVBUF), 2 * 2 * 640 * 1448);
+    cr_assert_leq(tcp_bench_get(b, TAPIR_OPT_RCVBUF), TCP_RCVBUF_TUNED_BYTES);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+Test(tcp_tuning, not_without_reading_nor_against_the_application) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    feed(b, 40, false);
+    feed(b, 4, false);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_RCVBUF), TCP_RCVBUF_BYTES);
+    while (tcp_bench_read(b, 1448) > 0) {
+    }
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+    struct tcp_bench_config config = plain;
+    config.rcvbuf_bytes = 100000;
+    b = tcp_bench_established(&config);
+    int64_t before = tcp_bench_get(b, TAPIR_OPT_RCVBUF);
+    for (unsigned segments = 5; segments <= 80; segments *= 2) {
+        feed(b, segments < 30 ? segments : 30, true);
+    }
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_RCVBUF), before);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
+/* What is there when memory is short: no growth (D10). */
+Test(tcp_tuning, not_when_memory_is_short) {
+    struct tcp_bench_config config = plain;
+    config.memory_cap_bytes = 400000;
+    struct tcp_bench *b = tcp_bench_established(&config);
+    for (unsigned segments = 10; segments <= 80; segments *= 2) {
+        feed(b, segments, true);
+    }
+    cr_assert_lt(tcp_bench_get(b, TAPIR_OPT_RCVBUF), 400000);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+Test(tcp_tuning, the_send_buffer_follows_the_window) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_BYTES);
+    for (unsigned round = 0; round < 8; round++) {
+        (void)tcp_bench_write(b, 4 << 20);
+        tcp_bench_wait(b, 10 * MS);
+        tcp_bench_skip(b);
+        send_seg(b, .len = 0);
+    }
+    uint32_t cwnd = tcp_bench_conn(b)->cc.cwnd_bytes;
+    cr_assert_gt(cwnd, TCP_SNDBUF_BYTES);
+    cr_assert_geq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), 2 * (int64_t)cwnd);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+/* D5: a peer that does not read costs the buffer that everybody has. */
+Test(tcp_tuning, the_send_buffer_of_a_shut_window_stays_small) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    (void)tcp_bench_write(b, 4 << 20);
+    tcp_bench_wait(b, 10 * MS);
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0, .wnd = BENCH_SHUT);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)tcp_bench_write(b, 4 << 20);
+        tcp_bench_wait(b, SECOND);
+        tcp_bench_skip(b);
+        send_seg(b, .len = 0, .wnd = BENCH_SHUT);
+    }
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_BYTES);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+Test(tcp_tuning, notsent_lowat_bounds_what_waits) {
+    struct tcp_bench_config config = plain;
+    config.window = 100; /* 12800 bytes */
+    struct tcp_bench *b = tcp_bench_established(&config);
+    send_seg(b, .len = 0);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_NOTSENT_LOWAT), 0);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_NOTSENT_LOWAT, 10000), 0);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_NODELAY, 1), 0);
+    cr_assert_eq(tcp_bench_write(b, 100000), 10000);
+    tcp_bench_run(b);
+    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0); /* it was sent */
+    cr_assert_eq(tcp_bench_write(b, 100000), 10000);
+    tcp_bench_run(b); /* the peer's window has room for a part */
+    int64_t waits = (int64_t)tcp_sndq_bytes(&tcp_bench_conn(b)->snd.queue) - 12800;
+    cr_assert_gt(waits, 0);
+    cr_assert_leq(tcp_bench_write(b, 100000), 10000 - waits + 1448);
+    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
+    cr_assert_eq(tcp_bench_write(b, 1), -EAGAIN);
+    tapir_sock sock;
+    while (tapir_sock_news(b->stack, &sock)) {
+    }
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0);
+    tcp_bench_run(b);
+    cr_assert(tapir_sock_news(b->stack, &sock)); /* a writer that waits is woken */
+    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
+static struct tapir_tcp_info info_of(struct tcp_bench *b) {
+    struct tapir_tcp_info info;
+    cr_assert_eq(tapir_sock_tcp_info(b->stack, b->sock, &info, b->now_us), 0);
+    return info;
+}
+
+Test(tcp_tuning, info_tells_where_the_time_goes) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    send_seg(b, .len = 0);
+    tcp_bench_wait(b, SECOND);
+    cr_assert_eq(info_of(b).busy_us, 0);
+    cr_assert_eq(tcp_bench_write(b, 1000), 1000);
+    tcp_bench_wait(b, 50 * MS); /* in flight */
+    cr_assert_eq(info_of(b).busy_us, 50 * MS);
+    cr_assert_eq(info_of(b).rwnd_limited_us, 0);
+    tcp_bench_skip(b);
+    send_seg(b, .len = 0, .wnd = BENCH_SHUT);
+    tcp_bench_run(b);
+    cr_assert_eq(tcp_bench_write(b, 1000), 1000);
+    tcp_bench_wait(b, 100 * MS); /* the peer's window is shut */
+    cr_assert_eq(info_of(b).rwnd_limited_us, 100 * MS);
+    cr_assert_eq(info_of(b).busy_us, 150 * MS);
+    tcp_bench_skip(b);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
