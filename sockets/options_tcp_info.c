@@ -37,6 +37,9 @@ static void fill_counts(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_notsent_bytes = in->notsent_bytes;
     out->tcpi_rcv_ooopack = in->rcv_ooopack;
     out->tcpi_delivered = in->delivered_segs;
+    out->tcpi_delivered_ce = in->delivered_ce_segs;
+    out->tcpi_dsack_dups = in->dsack_dups;
+    out->tcpi_reord_seen = in->reord_seen;
     out->tcpi_busy_time = in->busy_us;
     out->tcpi_rwnd_limited = in->rwnd_limited_us;
     out->tcpi_sndbuf_limited = in->sndbuf_limited_us;
@@ -78,6 +81,7 @@ static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_snd_ssthresh = segments(in->ssthresh_bytes, in->snd_mss_bytes);
     out->tcpi_snd_wnd = in->snd_wnd_bytes;
     out->tcpi_rcv_space = in->rcv_space_bytes;
+    out->tcpi_rcv_ssthresh = in->rcv_ssthresh_bytes;
 }
 
 int sockets_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size) {

@@ -137,7 +137,7 @@ struct tapir_tcp_info {
     uint64_t segs_out, segs_in, data_segs_out, data_segs_in;
     uint32_t notsent_bytes;
     uint64_t last_data_sent_us, last_data_recv_us, last_ack_recv_us; /* times, not ages */
-    uint32_t rcv_ooopack, delivered_segs;
+    uint32_t rcv_ooopack, delivered_segs, delivered_ce_segs, dsack_dups, reord_seen, rcv_ssthresh_bytes;
     uint64_t busy_us; /* with something to send; of it, held back by the peer's window, by the send buffer: */
     uint64_t rwnd_limited_us, sndbuf_limited_us;
     uint64_t pacing_bytes_per_s, max_pacing_bytes_per_s; /* UINT64_MAX: not paced, no limit */

@@ -71,7 +71,9 @@ static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
     c->snd.una = seg->ack;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     c->stat.bytes_acked += min_u64(una, c->snd.queue.tail) - c->snd.queue.head;
-    c->stat.delivered_segs += (acked + c->snd.mss - 1) / c->snd.mss;
+    uint32_t segments = (acked + c->snd.mss - 1) / c->snd.mss;
+    c->stat.delivered_segs += segments;
+    c->stat.delivered_ce_segs += c->ecn.ok && tcp_segment_has(seg, WIRE_TCP_ECE) ? segments : 0;
     tcp_sndq_acked(&c->snd.queue, min_u64(una, c->snd.queue.tail));
     if (c->snd.urgent && seq_ge(c->snd.una, c->snd.up)) {
         c->snd.urgent = false;
@@ -147,6 +149,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     ack.una = tcp_conn_snd_offset(c, c->snd.una);
     ack.nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     tcp_blocks_take(c, seg, &ack);
+    c->stat.dsack_dups += ack.dsack.left < ack.dsack.right ? 1 : 0;
     if (tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
         COUNT(c->tcp->core, tcp_ecn_reductions);
         tcp_loss_marked(&c->loss, &c->cc, ack.una, ack.nxt, now_us);

@@ -156,7 +156,7 @@ struct tcp_conn {
         uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
         uint64_t segs_out, segs_in, data_segs_out, data_segs_in;
         uint64_t last_data_recv_us, last_ack_recv_us, last_recv_us;
-        uint32_t total_retrans, ooo_segs, delivered_segs;
+        uint32_t total_retrans, ooo_segs, delivered_segs, delivered_ce_segs, dsack_dups;
     } stat;
 };
 

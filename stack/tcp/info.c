@@ -77,6 +77,10 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .last_ack_recv_us = c->stat.last_ack_recv_us,
         .rcv_ooopack = c->stat.ooo_segs,
         .delivered_segs = c->stat.delivered_segs,
+        .delivered_ce_segs = c->stat.delivered_ce_segs,
+        .dsack_dups = c->stat.dsack_dups,
+        .reord_seen = c->loss.rack.reordered,
+        .rcv_ssthresh_bytes = c->set.rcvbuf_bytes / 2,
         .busy_us = tcp_chrono_spent_us(&c->chrono, CHRONO_BUSY, now_us) +
                    tcp_chrono_spent_us(&c->chrono, CHRONO_RWND, now_us) +
                    tcp_chrono_spent_us(&c->chrono, CHRONO_SNDBUF, now_us),

@@ -5,6 +5,11 @@
 
 void tcp_rack_init(struct rack *rack) { *rack = (struct rack){.reo_wnd_mult = 1}; }
 
+void tcp_rack_reordered(struct rack *rack) {
+    rack->reordering_seen = true;
+    rack->reordered++;
+}
+
 /* RACK_sent_after (6.2): later in time, or in the same instant and further in the stream. */
 static bool sent_after(uint64_t t1_us, uint64_t end1, uint64_t t2_us, uint64_t end2) {
     return t1_us > t2_us || (t1_us == t2_us && end1 > end2);
@@ -20,7 +25,7 @@ void tcp_rack_delivered(struct rack *rack, const struct rack_ack *ack, const str
             return;
         }
     } else if (run->end < delivered_to) {
-        rack->reordering_seen = true;
+        tcp_rack_reordered(rack);
     }
     if (!rack->valid || sent_after(run->sent_us, run->end, rack->sent_us, rack->end)) {
         rack->valid = true;
@@ -40,7 +45,6 @@ void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt) {
     rack->reo_wnd_persist = RACK_REO_WND_PERSIST;
 }
 
-void tcp_rack_reordered(struct rack *rack) { rack->reordering_seen = true; }
 
 void tcp_rack_recovery_ended(struct rack *rack) {
     if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0) {

@@ -15,6 +15,7 @@ struct rack {
     uint64_t rtt_us;       /* its round trip: RACK.rtt */
     bool valid;
     bool reordering_seen;
+    uint32_t reordered; /* how often something turned out to be late, not lost */
     uint32_t reo_wnd_mult, reo_wnd_persist;
     bool dsack_seen;      /* since the round began */
     uint64_t dsack_round; /* nxt when it was */
