@@ -98,6 +98,10 @@ int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
         return (int)sockets_result(error);
     }
     error = sockets_address_in(address, size, &local);
+    if (error == -EAFNOSUPPORT && sockets_address_in_unset(address, size, &local) == 0 &&
+        sockets_address_to_ipv4(&local.addr).s_addr == INADDR_ANY) { /* zeroes all over are forgiven, as on Linux */
+        error = 0;
+    }
     if (error == 0) {
         error = tapir_sock_bind(sockets_drive_host.stack, descriptor->sock, &local);
     }
@@ -119,6 +123,19 @@ int tapir_listen(int fd, int backlog) {
     error = tapir_sock_listen(sockets_drive_host.stack, descriptor->sock, wanted);
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);
+}
+
+/* Flags are the child's own: Linux inherits none from the listener. It does inherit what setsockopt set; of that the
+ * stack knows all but this. */
+static int install_child(int fd, tapir_sock sock, const struct descriptor *listener, int flags) {
+    int result = install(fd, sock, SOCK_STREAM, flags);
+    if (result >= 0) {
+        struct descriptor *child = sockets_descriptors_find(result);
+        child->recv_timeout_us = listener->recv_timeout_us;
+        child->send_timeout_us = listener->send_timeout_us;
+        child->recv_low_bytes = listener->recv_low_bytes;
+    }
+    return result;
 }
 
 /* The next connection under a number of its own, -EAGAIN, or another -errno. The number comes first: for want of one no
@@ -146,7 +163,7 @@ static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, 
         }
         return error;
     }
-    return install(fd, child, SOCK_STREAM, flags);
+    return install_child(fd, child, listener, flags);
 }
 
 /* Several threads may wait for one connection: those that come too late wait on, within the same deadline. */
@@ -169,7 +186,6 @@ static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *p
     return result;
 }
 
-/* Flags are the child's own: Linux inherits none from the listener. */
 int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     struct tapir_endpoint peer;
     if (!sockets_descriptors_ours(fd)) {

@@ -134,7 +134,7 @@ TAPIR_API int tapir_setsockopt(int fd, int level, int option, const void *value,
 /* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD; any other command on a socket of the stack: EINVAL. */
 TAPIR_API int tapir_fcntl(int fd, int command, ...);
 
-/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO; any other request on a socket of the stack: ENOTTY. */
+/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO, FIOCLEX, FIONCLEX; any other request on a socket of the stack: ENOTTY. */
 TAPIR_API int tapir_ioctl(int fd, unsigned long request, ...);
 
 /* --- readiness: sockets of the stack and kernel descriptors in one call --- */
