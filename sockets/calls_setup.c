@@ -219,15 +219,16 @@ static int give_up_connecting(struct descriptor *descriptor, int error) {
     return error;
 }
 
-/* Waits for the handshake's end: 0, what it failed with, or -EINPROGRESS (timeout), -EINTR, -EBADF. */
-static int await_connection(struct descriptor *descriptor) {
+/* Waits for the handshake's end: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
+ * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
+static int await_connection(struct descriptor *descriptor, int begun) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     int64_t failure = 0;
     do {
         int error = sockets_wait_ready(descriptor, ended, deadline_us, true);
         if (error != 0) {
-            return error == -EAGAIN ? -EINPROGRESS : error;
+            return error == -EAGAIN ? begun : error;
         }
     } while ((tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ended) == 0);
     (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
@@ -244,7 +245,7 @@ static int connect_now(struct descriptor *descriptor, const struct tapir_endpoin
     int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
     descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
     if (descriptor->connecting) {
-        return descriptor->nonblocking ? result : await_connection(descriptor);
+        return descriptor->nonblocking ? result : await_connection(descriptor, result);
     }
     if (begun && result == -EISCONN) {
         return 0;

@@ -105,8 +105,8 @@ TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *siz
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
 /* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE; of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
- * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other:
- * EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
+ * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other,
+ * and MSG_OOB and MSG_MORE with datagrams: EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
  * Interface numbers in them, and in options, are 1 for "lo" and 2 for the device. */
 TAPIR_API ssize_t tapir_send(int fd, const void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_recv(int fd, void *data, size_t size, int flags);
