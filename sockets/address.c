@@ -35,6 +35,20 @@ int sockets_address_in(const struct sockaddr *address, socklen_t size, struct ta
     return 0;
 }
 
+int sockets_address_in_unset(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint) {
+    struct sockaddr_in in;
+    int error = sockets_address_in(address, size, endpoint);
+    if (error != -EAFNOSUPPORT) {
+        return error;
+    }
+    memcpy(&in, address, sizeof in);
+    if (in.sin_family != AF_UNSPEC) {
+        return error;
+    }
+    in.sin_family = AF_INET;
+    return sockets_address_in((const struct sockaddr *)&in, sizeof in, endpoint);
+}
+
 int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size) {
     if (address == NULL) {
         return 0;

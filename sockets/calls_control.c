@@ -98,7 +98,11 @@ int tapir_ioctl(int fd, unsigned long request, ...) {
     if (descriptor == NULL) {
         return (int)sockets_result(result);
     }
-    result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, request, argument) : -ENOTTY;
+    if (request == FIOCLEX || request == FIONCLEX) { /* the placeholder knows fcntl alone */
+        result = fcntl(fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+    } else {
+        result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, request, argument) : -ENOTTY;
+    }
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(result);
 }

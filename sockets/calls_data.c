@@ -145,8 +145,7 @@ static int gather(struct descriptor *descriptor, struct gathering *gathering) {
     int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
                                      stack_flags(gathering->flags), sockets_drive_now());
     if (result < 0) {
-        gathering->over = result == -EAGAIN && gathering->wanted == 0;
-        return gathering->over ? 0 : (int)result;
+        return (int)result; /* also for no bytes at all Linux waits until there is something */
     }
     gathering->got = (peek ? 0 : gathering->got) + (size_t)result;
     gathering->over = result == 0 || gathering->got >= gathering->target || (gathering->flags & MSG_OOB) != 0 ||
@@ -221,6 +220,14 @@ static int one_piece(const void *data, size_t size, bool discard, struct tapir_i
     return sockets_calls_data_pieces(&piece, 1, discard, iov);
 }
 
+int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
+                            struct tapir_msg *msg) {
+    int64_t protocol = IPPROTO_ICMP;
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
+    bool ping = descriptor->type == SOCK_DGRAM && protocol == IPPROTO_ICMP;
+    return ping ? sockets_address_in(address, size, &msg->peer) : sockets_address_in_unset(address, size, &msg->peer);
+}
+
 /* Errors in Linux's order: the descriptor, the memory, the address, then the flags and the state. */
 static ssize_t send_one(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                         socklen_t address_size) {
@@ -234,7 +241,7 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     bool stream = descriptor->type == SOCK_STREAM;
     error = one_piece(data, size, false, &iov);
     if (error == 0 && address != NULL && !stream) {
-        error = sockets_address_in(address, address_size, &msg.peer);
+        error = sockets_calls_data_peer(descriptor, address, address_size, &msg);
     }
     int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags);
     sockets_descriptors_leave(descriptor);
@@ -281,6 +288,14 @@ ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockad
                                         : recvfrom(fd, data, size, flags, address, address_size);
 }
 
+/* read and write of an epoll set, which is no socket: as of any file that has neither. */
+static ssize_t as_file(ssize_t result) {
+    if (result < 0 && errno == ENOTSOCK) {
+        errno = EINVAL;
+    }
+    return result;
+}
+
 /* No buffer is that long: Linux finds that out in read and write; recv and send cut the size first. */
 static bool beyond_memory(size_t size) { return size > SSIZE_MAX; }
 
@@ -288,7 +303,7 @@ ssize_t tapir_write(int fd, const void *data, size_t size) {
     if (!sockets_descriptors_ours(fd)) {
         return write(fd, data, size);
     }
-    return beyond_memory(size) ? sockets_result(-EFAULT) : send_one(fd, data, size, 0, NULL, 0);
+    return beyond_memory(size) ? sockets_result(-EFAULT) : as_file(send_one(fd, data, size, 0, NULL, 0));
 }
 
 /* A read of nothing is answered before the socket is asked, and so is a writev (unlike recv, which may take an empty
@@ -310,7 +325,7 @@ ssize_t tapir_read(int fd, void *data, size_t size) {
     if (beyond_memory(size)) {
         return sockets_result(-EFAULT);
     }
-    return size == 0 ? move_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL);
+    return as_file(size == 0 ? move_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL));
 }
 
 /* Whether no piece has a byte; any doubt about the pieces themselves is left to those who read them. */
@@ -334,7 +349,7 @@ ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
         return sockets_result(-EINVAL);
     }
     struct msghdr message = message_of(pieces, count);
-    return nothing_in(pieces, count) ? move_nothing(fd) : tapir_recvmsg(fd, &message, 0);
+    return as_file(nothing_in(pieces, count) ? move_nothing(fd) : tapir_recvmsg(fd, &message, 0));
 }
 
 ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
@@ -345,5 +360,5 @@ ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
         return sockets_result(-EINVAL);
     }
     struct msghdr message = message_of(pieces, count);
-    return nothing_in(pieces, count) ? move_nothing(fd) : tapir_sendmsg(fd, &message, 0);
+    return as_file(nothing_in(pieces, count) ? move_nothing(fd) : tapir_sendmsg(fd, &message, 0));
 }

@@ -95,7 +95,7 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
                             .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
     int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
     if (error == 0 && msg.has_peer && !stream) {
-        error = sockets_address_in(message->msg_name, message->msg_namelen, &msg.peer);
+        error = sockets_calls_data_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
     }
     if (error == 0) {
         error = take_controls(message, &msg);

@@ -98,6 +98,10 @@ int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
         return (int)sockets_result(error);
     }
     error = sockets_address_in(address, size, &local);
+    if (error == -EAFNOSUPPORT && sockets_address_in_unset(address, size, &local) == 0 &&
+        sockets_address_to_ipv4(&local.addr).s_addr == INADDR_ANY) { /* zeroes all over are forgiven, as on Linux */
+        error = 0;
+    }
     if (error == 0) {
         error = tapir_sock_bind(sockets_drive_host.stack, descriptor->sock, &local);
     }
@@ -119,6 +123,19 @@ int tapir_listen(int fd, int backlog) {
     error = tapir_sock_listen(sockets_drive_host.stack, descriptor->sock, wanted);
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);
+}
+
+/* Flags are the child's own: Linux inherits none from the listener. It does inherit what setsockopt set; of that the
+ * stack knows all but this. */
+static int install_child(int fd, tapir_sock sock, const struct descriptor *listener, int flags) {
+    int result = install(fd, sock, SOCK_STREAM, flags);
+    if (result >= 0) {
+        struct descriptor *child = sockets_descriptors_find(result);
+        child->recv_timeout_us = listener->recv_timeout_us;
+        child->send_timeout_us = listener->send_timeout_us;
+        child->recv_low_bytes = listener->recv_low_bytes;
+    }
+    return result;
 }
 
 /* The next connection under a number of its own, -EAGAIN, or another -errno. The number comes first: for want of one no
@@ -146,7 +163,7 @@ static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, 
         }
         return error;
     }
-    return install(fd, child, SOCK_STREAM, flags);
+    return install_child(fd, child, listener, flags);
 }
 
 /* Several threads may wait for one connection: those that come too late wait on, within the same deadline. */
@@ -169,7 +186,6 @@ static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *p
     return result;
 }
 
-/* Flags are the child's own: Linux inherits none from the listener. */
 int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     struct tapir_endpoint peer;
     if (!sockets_descriptors_ours(fd)) {
@@ -203,15 +219,16 @@ static int give_up_connecting(struct descriptor *descriptor, int error) {
     return error;
 }
 
-/* Waits for the handshake's end: 0, what it failed with, or -EINPROGRESS (timeout), -EINTR, -EBADF. */
-static int await_connection(struct descriptor *descriptor) {
+/* Waits for the handshake's end: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
+ * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
+static int await_connection(struct descriptor *descriptor, int begun) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     int64_t failure = 0;
     do {
         int error = sockets_wait_ready(descriptor, ended, deadline_us, true);
         if (error != 0) {
-            return error == -EAGAIN ? -EINPROGRESS : error;
+            return error == -EAGAIN ? begun : error;
         }
     } while ((tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ended) == 0);
     (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
@@ -228,7 +245,7 @@ static int connect_now(struct descriptor *descriptor, const struct tapir_endpoin
     int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
     descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
     if (descriptor->connecting) {
-        return descriptor->nonblocking ? result : await_connection(descriptor);
+        return descriptor->nonblocking ? result : await_connection(descriptor, result);
     }
     if (begun && result == -EISCONN) {
         return 0;

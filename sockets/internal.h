@@ -260,6 +260,9 @@ void sockets_background_stop(void);
 /* Reads a struct sockaddr_in: 0, -EFAULT, -EINVAL (size) or -EAFNOSUPPORT. */
 int sockets_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
 
+/* The same where Linux forgives a family that was forgotten (0, AF_UNSPEC). */
+int sockets_address_in_unset(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
+
 /* Writes a struct sockaddr_in, cut to *size, which becomes the true size. NULL address: nothing.
  * 0, -EFAULT or -EINVAL. */
 int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size);
@@ -277,6 +280,11 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
                                 int flags);
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags);
+
+/* Reads where a datagram is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets.
+ * 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
+int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
+                            struct tapir_msg *msg);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */

@@ -5,6 +5,9 @@
  * too, and a struct member of the same name is renamed alike everywhere in the file. No call sets anything up:
  * the first socket() does, from the environment (see tapir_socket in <tapir/socket.h>).
  *
+ * Put before a file, -include also comes before its own feature macros: what `#define _GNU_SOURCE` in it should bring
+ * is to be asked for on the command line (-D_GNU_SOURCE).
+ *
  * Left to the C library: FILE streams over a socket (fdopen), dup, sendfile, names (getaddrinfo here takes
  * numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
  */

@@ -111,7 +111,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_MTU,             /* IP_MTU: get, connected only */
     TAPIR_OPT_RECVERR,         /* IP_RECVERR */
     TAPIR_OPT_HDRINCL,         /* IP_HDRINCL; raw */
-    TAPIR_OPT_MULTICAST_TTL,   /* IP_MULTICAST_TTL, 1 to 255, -1: 1; not stream */
+    TAPIR_OPT_MULTICAST_TTL,   /* IP_MULTICAST_TTL, 0 (this host alone) to 255, -1: 1; not stream */
     TAPIR_OPT_MULTICAST_LOOP,  /* IP_MULTICAST_LOOP; not stream */
     TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
     TAPIR_OPT_CHECKSUM_OFF,    /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */

@@ -105,8 +105,8 @@ TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *siz
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
 /* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE; of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
- * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other:
- * EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
+ * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other,
+ * and MSG_OOB and MSG_MORE with datagrams: EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
  * Interface numbers in them, and in options, are 1 for "lo" and 2 for the device. */
 TAPIR_API ssize_t tapir_send(int fd, const void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_recv(int fd, void *data, size_t size, int flags);
@@ -134,7 +134,7 @@ TAPIR_API int tapir_setsockopt(int fd, int level, int option, const void *value,
 /* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD; any other command on a socket of the stack: EINVAL. */
 TAPIR_API int tapir_fcntl(int fd, int command, ...);
 
-/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO; any other request on a socket of the stack: ENOTTY. */
+/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO, FIOCLEX, FIONCLEX; any other request on a socket of the stack: ENOTTY. */
 TAPIR_API int tapir_ioctl(int fd, unsigned long request, ...);
 
 /* --- readiness: sockets of the stack and kernel descriptors in one call --- */

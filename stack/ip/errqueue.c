@@ -87,6 +87,10 @@ bool ip_errqueue_icmp(struct ip_errqueue *errors, const struct ip_error *error, 
                                       .code = error->code,
                                       .info = error->kind == IP_ERROR_FRAG_NEEDED ? error->mtu : 0,
                                       .offender = error->offender,
+                                      .local = error->src,
+                                      .netif = error->local ? 0 : (uint8_t)error->netif->index,
+                                      .ttl = error->ttl,
+                                      .tos = error->tos,
                                       .dst = *dst};
         append(errors, &report, data, len);
     }

@@ -17,6 +17,8 @@ struct ip_errreport {
     uint8_t origin, type, code;
     uint32_t info; /* the MTU of an EMSGSIZE */
     struct tapir_addr offender;
+    struct tapir_addr local; /* ICMP: to which address of ours, and with what, the message came: as for any datagram */
+    uint8_t netif, ttl, tos;
     struct tapir_endpoint dst; /* where the datagram was going */
     uint32_t alloc_bytes, len;
     uint8_t data[]; /* len bytes of the datagram's payload, as far as the ICMP error quotes it */

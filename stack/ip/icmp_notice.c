@@ -86,7 +86,7 @@ bool ip_icmp_notice_give(struct ip *ip, const struct ip_error *error, uint64_t n
 
 const char *ip_icmp_notice(struct ip *ip, const struct ip_rx *rx, const struct wire_icmp *icmp, uint64_t now_us) {
     struct wire_ipv4 quoted;
-    struct ip_error error = {.offender = rx->src, .netif = rx->netif};
+    struct ip_error error = {.offender = rx->src, .netif = rx->netif, .ttl = rx->ttl, .tos = rx->tos};
     if (!read_quote(ip, rx, icmp, &quoted, &error)) {
         COUNT(ip->core, icmp_badquote);
         return "quotes nothing that we sent";

@@ -12,7 +12,7 @@
 #include "ip/internal.h"
 
 /* The header is sound and no more than the frame holds (I1, I2, I3, I6); what is not is counted. */
-static bool header_ok(struct ip *ip, const struct tapir_frame *frame, struct wire_ipv4 *header) {
+static bool header_ok(struct ip *ip, const struct tapir_frame *frame, struct wire_ipv4 *header, bool outside) {
     switch (wire_ipv4_parse(frame->data, frame->len, header)) {
     case WIRE_IPV4_SHORT:
         COUNT(ip->core, ip_short);
@@ -33,8 +33,8 @@ static bool header_ok(struct ip *ip, const struct tapir_frame *frame, struct wir
         COUNT(ip->core, ip_flags);
         return false;
     }
-    /* RFC 1122 3.2.1.7: a host takes any TTL but the one that nobody may send. */
-    if (header->ttl == 0) {
+    /* RFC 1122 3.2.1.7: a host takes any TTL but the one that nobody may send to others. */
+    if (outside && header->ttl == 0) {
         COUNT(ip->core, ip_ttl);
         return false;
     }
@@ -182,7 +182,7 @@ static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame 
                     bool outside, uint64_t now_us) {
     struct wire_ipv4 header;
     COUNT(ip->core, ip_in);
-    if (!header_ok(ip, frame, &header) || !offload_ok(ip, frame, &header)) {
+    if (!header_ok(ip, frame, &header, outside) || !offload_ok(ip, frame, &header)) {
         return;
     }
     if (ip_martian(ip, &header, outside)) {

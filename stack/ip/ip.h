@@ -54,6 +54,7 @@ struct ip_error {
     const uint8_t *quote; /* the quoted transport bytes */
     uint32_t quote_len;   /* at least 8 unless the datagram was shorter */
     struct link_netif *netif;
+    uint8_t ttl, tos; /* of the message that came; 0 when local */
 };
 
 /* What ICMP should say about a datagram that a handler did not want. */

@@ -21,7 +21,7 @@ static uint32_t header_len_of(const struct ip_send *send) {
 
 struct wire_ipv4 ip_send_header(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
                                 uint32_t total_len) {
-    CHECK(send->ttl > 0 && total_len <= UINT16_MAX);
+    CHECK((send->ttl > 0 || path->cast == LINK_MULTICAST) && total_len <= UINT16_MAX);
     return (struct wire_ipv4){
         .header_len = (uint8_t)header_len_of(send),
         .tos = send->tos,
@@ -142,6 +142,10 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
     }
     if (wants_copy(ip, path, send)) {
         loop_copy(ip, path, send, frame, now_us);
+    }
+    if (send->ttl == 0) { /* RFC 1122 3.2.1.7: it must not be sent; a copy for members here is not sent either */
+        frame_release(frame);
+        return 0;
     }
     if (must_finish(path, &frame->offload) || (!whole && frame->offload.csum == TAPIR_CSUM_PARTIAL)) {
         finish_frame(frame, send->protocol);

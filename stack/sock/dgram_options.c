@@ -63,9 +63,9 @@ static int set_ttl(struct sock_dgram *d, int64_t value) {
     return 0;
 }
 
-/* TTL 0 would mean "this host only", which no datagram can say (RFC 1122 3.2.1.7: never sent): refused. */
+/* 0: for members on this host alone. */
 static int set_multicast_ttl(struct sock_dgram *d, int64_t value) {
-    if (value != -1 && !within(value, 1, UINT8_MAX)) {
+    if (!within(value, -1, UINT8_MAX)) {
         return -EINVAL;
     }
     d->opt.multicast_ttl = value == -1 ? 1 : (uint8_t)value;

@@ -53,6 +53,11 @@ static int64_t recv_report(struct sock_dgram *d, struct tapir_msg *msg, uint32_t
                                            .code = report->code,
                                            .info = report->info,
                                            .offender = report->offender};
+    msg->has_local = msg->has_ttl = msg->has_tos = report->origin == IP_ERRQUEUE_ICMP;
+    msg->local = report->local;
+    msg->netif = report->netif;
+    msg->ttl = report->ttl;
+    msg->tos = report->tos;
     int64_t bytes = result(msg, scatter(msg, 0, report->data, report->len), report->len, flags);
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         ip_errqueue_drop_first(&d->inbox.errors);

@@ -254,8 +254,8 @@ const struct sock_ops sock_stream_ops = {
 
 int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
     struct sock_stream *stream = s->impl;
-    if ((how & TAPIR_SHUT_RD) == 0) {
-        return -ENOTCONN;
+    if ((how & TAPIR_SHUT_RD) == 0) { /* a listener has no such direction: as Linux, that is no error */
+        return 0;
     }
     struct tcp_conn *c = tcp_conn_new(s->layer->tcp, &stream->listener->set);
     if (c == NULL) {

@@ -115,9 +115,9 @@ static int set_time(struct tcp_settings *set, enum tapir_sock_opt opt, int64_t v
         set->user_timeout_us = rc == 0 ? (uint64_t)value : set->user_timeout_us;
         return rc;
     case TAPIR_OPT_LINGER2_US:
-        set->linger2_us = value < 0 ? -1 : value;
-        if (value == 0 || value > (int64_t)TCP_FIN_WAIT_2_US) { /* 0 is the default, more is cut, as on Linux */
-            set->linger2_us = TCP_FIN_WAIT_2_US;
+        set->linger2_us = value < 0 ? -1 : value == 0 ? (int64_t)TCP_FIN_WAIT_2_US : value;
+        if (value > (int64_t)TCP_LINGER2_MAX_US) { /* as on Linux */
+            set->linger2_us = TCP_LINGER2_MAX_US;
         }
         return 0;
     case TAPIR_OPT_LINGER:

@@ -122,11 +122,8 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     c->error = error;
     tcp_sndq_clear(&c->snd.queue);
     tcp_loss_clear(&c->loss);
-    if (error != 0) {
-        /* RFC 9293 3.10.7.4 second, 3.10.8: all queues are flushed; early data can never become whole. */
-        tcp_reasm_clear(&c->rcv.queue);
-    }
-    tcp_reasm_prune(&c->rcv.queue);
+    tcp_reasm_prune(
+        &c->rcv.queue); /* early data can never become whole; what is in order stays readable, as on Linux */
     bool unaccepted = c->listener != NULL;
     news_mark(c->tcp->core, &c->news);
     if (c->orphan || unaccepted) {

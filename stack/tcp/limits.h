@@ -5,6 +5,7 @@
 #define TCP_MSL_US 30000000ULL             /* 2 MSL = 60 s as every host; RFC 9293 3.4.2 says 2 min (deviations) */
 #define TCP_TIMEWAIT_MAX 131072            /* records; Linux tcp_max_tw_buckets (D7) */
 #define TCP_ORPHANS_MAX 65536              /* connections without a socket; the oldest is reset (D6) */
+#define TCP_LINGER2_MAX_US 120000000ULL    /* the most that TCP_LINGER2 sets it to; Linux TCP_FIN_TIMEOUT_MAX */
 #define TCP_FIN_WAIT_2_US 60000000ULL      /* life of an orphan that waits for FIN; Linux tcp_fin_timeout */
 #define TCP_SYN_RETRIES 7                  /* 1+2+4+...+64+120 s: R2 for SYN is at least 3 minutes (MUST-23) */
 #define TCP_SYNACK_RETRIES 5               /* D3: at most 1+5 SYN-ACKs a SYN; Linux tcp_synack_retries */

@@ -12,6 +12,11 @@ void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg) {
     if (at < c->rcv.queue.head || (c->rcv.urgent && at <= c->rcv.up)) {
         return;
     }
+    bool passed = c->rcv.urgent && !c->set.oobinline && c->rcv.up == c->rcv.queue.head;
+    if (passed &&
+        c->rcv.up < c->rcv.queue.next) { /* the reader stands at the old mark: as Linux, that byte is given up */
+        tcp_reasm_read(&c->rcv.queue, NULL, 1);
+    }
     c->rcv.urgent = true;
     c->rcv.urgent_read = false;
     c->rcv.up = at;

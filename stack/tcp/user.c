@@ -186,14 +186,15 @@ static bool writable(const struct tcp_conn *c) {
 
 uint32_t tcp_user_ready(const struct tcp_conn *c) {
     bool closed = tcp_in(c, CLOSED);
-    bool read_end = c->fin_received || c->rd_shut || closed;
-    bool write_end = c->fin_wanted || closed;
+    bool ended = closed && c->remote.port != 0; /* there was a connection; a socket that has none has nothing to read */
+    bool read_end = c->fin_received || c->rd_shut || ended;
+    bool write_end = c->fin_wanted || ended;
     uint32_t ready = 0;
     uint64_t least = min_u64(max_u32(c->set.rcvlowat_bytes, 1), c->set.rcvbuf_bytes / 2);
     ready |= read_end || tcp_user_readable(c) >= least ? TAPIR_READY_IN : 0;
     ready |= writable(c) ? TAPIR_READY_OUT : 0;
     ready |= read_end ? TAPIR_READY_RDHUP : 0;
-    ready |= read_end && write_end ? TAPIR_READY_HUP : 0;
+    ready |= closed || (read_end && write_end) ? TAPIR_READY_HUP : 0;
     ready |= c->error != 0 ? TAPIR_READY_ERR : 0;
     bool urgent_here = c->rcv.urgent && !c->rcv.urgent_read && c->rcv.up < c->rcv.queue.next;
     ready |= urgent_here ? TAPIR_READY_PRI : 0;

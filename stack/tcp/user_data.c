@@ -143,12 +143,16 @@ static void update_window(struct tcp_conn *c) {
     }
 }
 
+/* After the FIN no error is recv's: on Linux it is the next send's, or SO_ERROR's. */
 static int64_t nothing_to_read(struct tcp_conn *c) {
+    if (c->fin_received) {
+        return 0;
+    }
     int error = tcp_user_take_error(c);
     if (error != 0) {
         return -error;
     }
-    if (c->fin_received || c->rd_shut || c->reset_by_peer) {
+    if (c->rd_shut || c->reset_by_peer) {
         return 0;
     }
     if (tcp_in(c, CLOSED)) {

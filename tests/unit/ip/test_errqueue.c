@@ -25,12 +25,15 @@ static void rig_close(struct rig *rig) {
     cr_assert_eq(rig->env.live_blocks, 0);
 }
 
+static struct link_netif tap = {.index = 1};
+
 static struct ip_error unreachable(uint8_t code, int error) {
     return (struct ip_error){.kind = code == 4 ? IP_ERROR_FRAG_NEEDED : IP_ERROR_UNREACHABLE,
                              .type = 3,
                              .code = code,
                              .error = error,
-                             .mtu = 1280};
+                             .mtu = 1280,
+                             .netif = &tap};
 }
 
 /* Which errors reach a socket without RECVERR: of ICMP's list, by code, for a connected one only. */
@@ -54,8 +57,8 @@ Test(ip_errqueue, without_reports_the_fatal_ones_count) {
 Test(ip_errqueue, other_kinds) {
     struct rig rig;
     rig_open(&rig);
-    struct ip_error ttl = {.kind = IP_ERROR_TIME_EXCEEDED, .type = 11, .error = EHOSTUNREACH};
-    struct ip_error parameter = {.kind = IP_ERROR_PARAMETER, .type = 12, .error = EPROTO};
+    struct ip_error ttl = {.kind = IP_ERROR_TIME_EXCEEDED, .type = 11, .error = EHOSTUNREACH, .netif = &tap};
+    struct ip_error parameter = {.kind = IP_ERROR_PARAMETER, .type = 12, .error = EPROTO, .netif = &tap};
     struct ip_error neighbour = {.kind = IP_ERROR_UNREACHABLE, .code = 3, .local = true, .error = EHOSTUNREACH};
     cr_assert_not(ip_errqueue_icmp(&rig.errors, &ttl, true, &dst, NULL, 0));
     cr_assert_not(ip_errqueue_icmp(&rig.errors, &neighbour, true, &dst, NULL, 0));

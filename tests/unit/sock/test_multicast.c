@@ -110,6 +110,23 @@ Test(sock_multicast, loop) {
     rig_close(rig);
 }
 
+/* RFC 1122 3.2.1.7: what has no hop to go is for members on this host, and is not sent. */
+Test(sock_multicast, ttl_0_stays_here) {
+    struct rig *rig = rig_open();
+    uint8_t in[16];
+    struct tapir_msg msg;
+    tapir_sock here = udp_bound(&rig->a, IPV4_ANY, 53), there = udp_bound(&rig->b, IPV4_ANY, 53);
+    tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
+    cr_assert_eq(join(rig, &rig->a, here, GROUP, 1), 0);
+    cr_assert_eq(join(rig, &rig->b, there, GROUP, 1), 0);
+    cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_MULTICAST_TTL, 0), 0);
+    cr_assert_eq(say_to(rig, &rig->a, s, GROUP, 53, "hi", 2), 2);
+    cr_assert_eq(hear(rig, &rig->b, there, in, sizeof in, 0, NULL), -EAGAIN);
+    cr_assert_eq(hear(rig, &rig->a, here, in, sizeof in, 0, &msg), 2);
+    cr_assert_eq(msg.ttl, 0);
+    rig_close(rig);
+}
+
 /* IP_MULTICAST_IF chooses the interface, and a bound group is no source address. */
 Test(sock_multicast, outgoing_interface) {
     struct rig *rig = rig_open();

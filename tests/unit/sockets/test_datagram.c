@@ -174,6 +174,8 @@ Test(datagram, the_error_queue_tells_who_and_why) {
                              .msg_controllen = sizeof control};
     int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
     switch_on(fd, IP_RECVERR);
+    switch_on(fd, IP_RECVTTL);
+    switch_on(fd, IP_PKTINFO);
     REFUSED(tapir_recvmsg(fd, &message, MSG_ERRQUEUE), EAGAIN);
     GIVES(tapir_sendto(fd, "who?", 4, 0, (struct sockaddr *)&nobody, sizeof nobody), 4);
     struct pollfd poll = {.fd = fd};
@@ -192,6 +194,16 @@ Test(datagram, the_error_queue_tells_who_and_why) {
     cr_assert(report.err.ee_type == 3 && report.err.ee_code == 3);
     cr_assert(report.offender.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
     cr_assert(about.sin_port == htons(7299), "the message's destination");
+    int ttl = 0;
+    struct in_pktinfo info = {0};
+    found = find_control(&message, IP_TTL);
+    cr_assert(found != NULL);
+    memcpy(&ttl, CMSG_DATA(found), sizeof ttl);
+    found = find_control(&message, IP_PKTINFO);
+    cr_assert(found != NULL);
+    memcpy(&info, CMSG_DATA(found), sizeof info);
+    cr_assert(ttl == 64 && info.ipi_ifindex == 1 && info.ipi_addr.s_addr == htonl(INADDR_LOOPBACK),
+              "as the ICMP message came: with %d, by %d", ttl, info.ipi_ifindex);
 }
 
 Test(datagram, groups_are_checked) {

@@ -303,6 +303,19 @@ Test(device, d14_a_flood_starves_neither_timeouts_nor_other_threads) {
     pthread_join(flooder, NULL);
 }
 
+/* As on Linux, the time that connect may wait is each call's own; only the first has begun anything. */
+Test(device, a_connect_that_waits_for_another_says_so) {
+    struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(7), .sin_addr = {htonl(0x0a000009)}};
+    struct timeval time = {.tv_usec = 20000};
+    int fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    GIVES(tapir_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time), 0);
+    REFUSED(tapir_connect(fd, (struct sockaddr *)&nobody, sizeof nobody), EINPROGRESS);
+    uint64_t begin_ms = loop_now_ms();
+    REFUSED(tapir_connect(fd, (struct sockaddr *)&nobody, sizeof nobody), EALREADY);
+    cr_assert_geq(loop_now_ms() - begin_ms, 15);
+    GIVES(tapir_close(fd), 0);
+}
+
 Test(device, options_that_name_the_interface) {
     char name[16] = "";
     struct in_addr address = {htonl(0x0a000002)}, back;
