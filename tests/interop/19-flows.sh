@@ -40,6 +40,9 @@ says '^cubic +2 cells: least ratio'
 says '^cubic +2 in '
 says "no flow was stuck"
 grep -qE '^cubic,2,in,loss 1% delay 5ms(,[0-9.]+){7},$' "$work/csv" || fail "this is no table: $(cat "$work/csv")"
+TAPIR_BUILD=$interop_build must "rows side by side" scripts/bench loss "${short[@]}" --losses 1,3 --delays 5 --cells grid --flows 1 \
+    --directions in --jobs 2
+says '^cubic +2 cells: least ratio'
 TAPIR_BUILD=$interop_build must "a soak" scripts/bench loss --soak "${short[@]}" --wire "--delay 5ms --corrupt 1%"
 says "^4 of 4 directions of cells"
 # A link that falls silent for good, once the flows are under way.
