@@ -23,6 +23,7 @@
 
 #define FLOWS_MAX 64
 #define LOOK_S 0.1     /* between looks at what has been acknowledged */
+#define BACKOFFS 5     /* timeouts in a row; at 10 % loss each way each is answered by four fifths */
 #define CONNECT_S 60.0 /* under loss of 10 % each way a handshake may take many tries */
 
 /* What became of a flow, worst last: also the exit code. */
@@ -238,6 +239,15 @@ static void flow_recv(struct flow *flow) {
     }
 }
 
+/* Is a flow that has not moved for stuck_s to be given up? One that this kernel sends has its timeouts counted: after a
+ * pause in which an ACK was lost, Linux takes the pause for a round trip, and waits many seconds between two tries. */
+static bool hopeless(const struct run *run, const struct flow *flow) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return !run->sends || getsockopt(flow->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+           info.tcpi_backoff >= BACKOFFS || info.tcpi_unacked == 0;
+}
+
 /* Looks at what has arrived by now, and for how long that has not changed. */
 static void flow_look(const struct run *run, struct flow *flow, double time_s) {
     int waiting = 0;
@@ -254,8 +264,9 @@ static void flow_look(const struct run *run, struct flow *flow, double time_s) {
     if (done > flow->done) {
         flow->done = done;
         flow->progress_s = time_s;
-    } else if (gap_s >= run->stuck_s) {
-        fprintf(stderr, "flows: a flow is stuck after %llu bytes\n", (unsigned long long)done);
+    } else if (gap_s >= run->stuck_s && hopeless(run, flow)) {
+        fprintf(stderr, "flows: a flow is stuck after %llu bytes%s\n", (unsigned long long)done,
+                flow->shut ? ", its end included" : "");
         flow_end(flow, STUCK);
     }
 }
