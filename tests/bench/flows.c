@@ -23,7 +23,7 @@
 
 #define FLOWS_MAX 64
 #define LOOK_S 0.1     /* between looks at what has been acknowledged */
-#define BACKOFFS 5     /* timeouts in a row; at 10 % loss each way each is answered by four fifths */
+#define RTO_MIN_S 0.2  /* of Linux */
 #define CONNECT_S 60.0 /* under loss of 10 % each way a handshake may take many tries */
 
 /* What became of a flow, worst last: also the exit code. */
@@ -239,13 +239,23 @@ static void flow_recv(struct flow *flow) {
     }
 }
 
+/* The timeouts in a row that reach so far, if the first comes as early as it can. */
+static unsigned timeouts_in(double seconds) {
+    unsigned count = 0;
+    for (double wait_s = RTO_MIN_S, sum_s = 0; sum_s < seconds; wait_s *= 2) {
+        sum_s += wait_s;
+        count++;
+    }
+    return count;
+}
+
 /* Is a flow that has not moved for stuck_s to be given up? One that this kernel sends has its timeouts counted: after a
  * pause in which an ACK was lost, Linux takes the pause for a round trip, and waits many seconds between two tries. */
 static bool hopeless(const struct run *run, const struct flow *flow) {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     return !run->sends || getsockopt(flow->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
-           info.tcpi_backoff >= BACKOFFS || info.tcpi_unacked == 0;
+           info.tcpi_backoff >= timeouts_in(run->stuck_s) || info.tcpi_unacked == 0;
 }
 
 /* Looks at what has arrived by now, and for how long that has not changed. */
