@@ -45,12 +45,12 @@ static int run_flow(struct flow *flow) {
     uint8_t report[PERF_RESULT_BYTES];
     switch (order->test) {
     case PERF_DOWNLOAD:
-        return perf_flow_sink(flow->fd, flow->buffer, &flow->count);
+        return perf_flow_sink(flow->fd, false, flow->buffer, &flow->count);
     case PERF_TRANSACTIONS:
         return perf_flow_ask(flow->fd, order, client->until_us, &client->stop, flow->buffer, &flow->count,
                              &flow->latency);
     default:
-        if (perf_flow_source(flow->fd, client->until_us, &client->stop, &flow->count) != 0 ||
+        if (perf_flow_source(flow->fd, client->until_us, &client->stop, false, &flow->count) != 0 ||
             tapir_shutdown(flow->fd, SHUT_WR) != 0 || perf_flow_recv_all(flow->fd, report, sizeof report) != 0) {
             return -1;
         }

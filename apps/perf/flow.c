@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "perf/pattern.h"
 #include "perf/perf.h"
 
 /* Relaxed: a reporter that sees a count a moment late is no worse for it. */
@@ -43,24 +44,41 @@ int perf_flow_congestion(int fd, const char *name) {
 }
 
 /* Zeros, and always the same: what a measurement of the stack should not measure is the making of data. */
-int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count) {
+int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count) {
     static const char zeros[PERF_BUFFER_BYTES];
+    uint64_t offset = 0;
     while (!atomic_load_explicit(stop, memory_order_relaxed) &&
            (until_us == TAPIR_NEVER || common_now_us() < until_us)) {
-        const ssize_t n = tapir_send(fd, zeros, sizeof zeros, MSG_NOSIGNAL);
+        const ssize_t n = tapir_send(fd, pattern ? perf_pattern_at(offset) : zeros, sizeof zeros, MSG_NOSIGNAL);
         if (n < 0) {
             return -1;
         }
+        offset += (uint64_t)n;
         count_bytes(count, (size_t)n);
     }
     return 0;
 }
 
-int perf_flow_sink(int fd, char *buffer, struct perf_count *count) {
+/* A stream that is not what was sent is reset, so that the peer hears of it. */
+static int refuse_stream(int fd, uint64_t offset) {
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    common_say("corrupt: byte %llu of a connection is not what was sent", (unsigned long long)offset);
+    tapir_setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    errno = EBADMSG;
+    return -1;
+}
+
+int perf_flow_sink(int fd, bool pattern, char *buffer, struct perf_count *count) {
+    uint64_t offset = 0;
     for (;;) {
         const ssize_t n = tapir_recv(fd, buffer, PERF_BUFFER_BYTES, 0);
         if (n <= 0) {
             return (int)n;
+        }
+        const size_t right = pattern ? perf_pattern_right(buffer, (size_t)n, offset) : (size_t)n;
+        offset += right;
+        if (right < (size_t)n) {
+            return refuse_stream(fd, offset);
         }
         count_bytes(count, (size_t)n);
     }

@@ -15,10 +15,11 @@ enum {
     OPTION_ECHO,
     OPTION_JSON,
     OPTION_CONGESTION,
+    OPTION_PATTERN,
 };
 
 struct options {
-    bool server, reverse, rr, json;
+    bool server, reverse, rr, json, pattern;
     uint16_t port, discard, source, echo;
     uint64_t duration_us, interval_us, parallel, request_bytes, response_bytes;
     bool interval_given;
@@ -39,6 +40,9 @@ static bool take_option(void *ctx, int c, const char *value) {
         return true;
     case OPTION_JSON:
         options->json = true;
+        return true;
+    case OPTION_PATTERN:
+        options->pattern = true;
         return true;
     case OPTION_CONGESTION:
         options->congestion = value;
@@ -74,6 +78,7 @@ static int run_server(const struct options *options) {
         .echo = options->echo,
         .interval_us = options->interval_given ? options->interval_us : 0,
         .congestion = options->congestion,
+        .pattern = options->pattern,
     };
     return perf_server_run(&server);
 }
@@ -112,6 +117,7 @@ int main(int argc, char **argv) {
                                           {"discard", required_argument, NULL, OPTION_DISCARD},
                                           {"source", required_argument, NULL, OPTION_SOURCE},
                                           {"echo", required_argument, NULL, OPTION_ECHO},
+                                          {"pattern", no_argument, NULL, OPTION_PATTERN},
                                           {0}};
     static const struct common_program program = {
         .name = "tapir-perf",
@@ -120,6 +126,7 @@ int main(int argc, char **argv) {
                 "  --discard PORT        serve a port that throws away what it gets\n"
                 "  --source PORT         serve a port that sends without end\n"
                 "  --echo PORT           serve a port that sends back what it gets\n"
+                "  --pattern             the source sends a pattern, and the discard verifies it\n"
                 "  -p, --port PORT       of the server (5201)\n"
                 "  --reverse             the server sends\n"
                 "  --rr                  requests and responses instead of bulk\n"
@@ -146,6 +153,9 @@ int main(int argc, char **argv) {
     const bool serves = options.server || options.discard != 0 || options.source != 0 || options.echo != 0;
     if (serves ? argc != first : argc - first != 1) {
         common_usage("%s", serves ? "a server has no operands" : "give one host, or --server");
+    }
+    if (options.pattern && options.discard == 0 && options.source == 0) {
+        common_usage("--pattern is about --discard and --source");
     }
     if (options.rr && options.reverse) {
         common_usage("--rr goes both ways: --reverse makes no sense with it");

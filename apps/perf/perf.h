@@ -65,11 +65,12 @@ int perf_flow_recv_all(int fd, void *data, size_t bytes);
 /* Chooses the congestion control of a connection, or of those that a listener will take; NULL: the default. */
 int perf_flow_congestion(int fd, const char *name);
 
-/* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop. */
-int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, struct perf_count *count);
+/* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop: zeros, or the pattern of pattern.h. */
+int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count);
 
-/* Receives until the peer's end. `buffer` has PERF_BUFFER_BYTES, here and below. */
-int perf_flow_sink(int fd, char *buffer, struct perf_count *count);
+/* Receives until the peer's end. If that should be the pattern and is not, it says so, closing will reset the
+ * connection, and the error is EBADMSG. `buffer` has PERF_BUFFER_BYTES, here and below. */
+int perf_flow_sink(int fd, bool pattern, char *buffer, struct perf_count *count);
 
 /* Sends back what comes, until the peer's end. */
 int perf_flow_echo(int fd, char *buffer, struct perf_count *count);
@@ -121,6 +122,7 @@ struct perf_server_options {
     uint16_t port, discard, source, echo;
     uint64_t interval_us;   /* 0: no interval lines */
     const char *congestion; /* NULL: the default */
+    bool pattern;           /* the plain source sends it and the plain discard wants it */
 };
 
 /* Serves until the program is asked to stop. 0, or -1 after printing why. */

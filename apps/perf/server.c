@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "perf/pattern.h"
 #include "perf/perf.h"
 
 enum service { SERVE_ORDERS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES };
@@ -14,6 +15,7 @@ enum service { SERVE_ORDERS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES }
 struct server {
     struct pollfd listeners[SERVICES]; /* fd -1: not served */
     uint64_t interval_us;
+    bool pattern;
     struct perf_count total;
     atomic_bool stop;
     pthread_mutex_t lock;
@@ -42,7 +44,7 @@ static int serve_order(struct server *server, int fd, char *buffer) {
     }
     const uint64_t started_us = common_now_us();
     if (order.test == PERF_DOWNLOAD) {
-        if (perf_flow_source(fd, started_us + order.duration_us, &server->stop, &server->total) != 0) {
+        if (perf_flow_source(fd, started_us + order.duration_us, &server->stop, false, &server->total) != 0) {
             return -1;
         }
         return tapir_shutdown(fd, SHUT_WR);
@@ -50,7 +52,7 @@ static int serve_order(struct server *server, int fd, char *buffer) {
     if (order.test == PERF_TRANSACTIONS) {
         return perf_flow_answer(fd, &order, buffer, &server->total);
     }
-    if (perf_flow_sink(fd, buffer, &count) != 0) {
+    if (perf_flow_sink(fd, false, buffer, &count) != 0) {
         return -1;
     }
     const struct perf_result result = {.bytes = atomic_load(&count.bytes), .elapsed_us = common_now_us() - started_us};
@@ -63,9 +65,9 @@ static int serve_order(struct server *server, int fd, char *buffer) {
 static int serve(struct server *server, enum service service, int fd, char *buffer) {
     switch (service) {
     case SERVE_DISCARD:
-        return perf_flow_sink(fd, buffer, &server->total);
+        return perf_flow_sink(fd, server->pattern, buffer, &server->total);
     case SERVE_SOURCE:
-        return perf_flow_source(fd, TAPIR_NEVER, &server->stop, &server->total);
+        return perf_flow_source(fd, TAPIR_NEVER, &server->stop, server->pattern, &server->total);
     case SERVE_ECHO:
         return perf_flow_echo(fd, buffer, &server->total);
     default:
@@ -178,6 +180,8 @@ int perf_server_run(const struct perf_server_options *options) {
     const uint16_t ports[SERVICES] = {options->port, options->discard, options->source, options->echo};
     int result = 0;
     server.interval_us = options->interval_us;
+    server.pattern = options->pattern;
+    perf_pattern_init();
     pthread_mutex_init(&server.lock, NULL);
     pthread_cond_init(&server.ended, NULL);
     for (int i = 0; i < SERVICES; i++) {

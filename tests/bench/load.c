@@ -6,14 +6,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,8 +34,7 @@ __attribute__((noreturn)) static void usage(void) {
                     "       load rr HOST PORT COUNT             one byte to an echo and back, us\n"
                     "       load hold HOST PORT COUNT           so many connections to an echo at once\n"
                     "       load datagrams HOST PORT COUNT      so many datagrams to an echo and back, one by one\n"
-                    "       load echo PORT CONNECTIONS          is an echo, until so many connections have ended\n"
-                    "       load discard|source PORT            serves connections until it is killed\n");
+                    "       load echo PORT CONNECTIONS          is an echo, until so many connections have ended\n");
     exit(2);
 }
 
@@ -245,25 +242,6 @@ static int serve(const char *port) {
     return listener;
 }
 
-/* A process for each connection: one whose peer is gone without a word must not be in the way of the next. */
-__attribute__((noreturn)) static void serve_bulk(const char *port, bool sends) {
-    const int listener = serve(port);
-    signal(SIGCHLD, SIG_IGN);
-    for (;;) {
-        const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0) {
-            fail("accept");
-        }
-        if (fork() == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            while ((sends ? send(fd, buffer, BUFFER_BYTES, MSG_NOSIGNAL) : recv(fd, buffer, BUFFER_BYTES, 0)) > 0) {
-            }
-            exit(0);
-        }
-        close(fd);
-    }
-}
-
 static void echo(const char *port, size_t count) {
     const int listener = serve(port);
     for (size_t i = 0; i < count; i++) {
@@ -275,9 +253,6 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "echo") == 0) {
         echo(argv[2], number(argv[3], CONNECTIONS_MAX));
         return 0;
-    }
-    if (argc == 3 && (strcmp(argv[1], "discard") == 0 || strcmp(argv[1], "source") == 0)) {
-        serve_bulk(argv[2], argv[1][0] == 's');
     }
     if (argc != 5) {
         usage();

@@ -101,10 +101,34 @@ static bool open_socket(struct pair *p, int which, tapir_sock *sock) {
     return true;
 }
 
+/* The wire's memory never runs out before its own ceiling. */
+static void *take_memory(void *ctx, size_t bytes) {
+    (void)ctx;
+    return malloc(bytes);
+}
+
+static void give_memory(void *ctx, void *block, size_t bytes) {
+    (void)ctx;
+    (void)bytes;
+    free(block);
+}
+
+/* As tapir-wire: the directions draw from different seeds. */
+static void lay_wire(struct pair *p) {
+    static const struct tapir_env env = {.alloc = take_memory, .free = give_memory};
+    for (int to = 0; to < 2 && p->config.wire != NULL; to++) {
+        struct impair_config config = *p->config.wire;
+        config.seed = to == 1 ? p->config.seed : ~p->config.seed;
+        p->ways[to] = impair_create(&env, &config, p->now_us);
+        cr_assert_neq(p->ways[to], NULL);
+    }
+}
+
 bool pair_connect(struct pair *p) {
     struct pair_host *a = &p->hosts[0];
     struct pair_host *b = &p->hosts[1];
     struct tapir_endpoint to = end_of(1);
+    lay_wire(p);
     pair_wait(p, 10 * SECOND);
     set_clocks(p);
     bool ok = open_socket(p, 1, &b->listener) && tapir_sock_listen(b->stack, b->listener, 4) == 0 &&
@@ -115,15 +139,25 @@ bool pair_connect(struct pair *p) {
 
 /* ---- the link ---- */
 
-static void post(struct pair *p, int to, const struct tapir_out *out) {
-    struct pair_packet *packet = malloc(sizeof *packet + out->len);
+static void join(const struct tapir_out *out, uint8_t *bytes) {
     size_t at = out->header_len;
-    memcpy(packet->bytes, out->header, out->header_len);
+    memcpy(bytes, out->header, out->header_len);
     for (size_t i = 0; i < out->piece_count; i++) {
-        memcpy(packet->bytes + at, out->pieces[i].base, out->pieces[i].len);
+        memcpy(bytes + at, out->pieces[i].base, out->pieces[i].len);
         at += out->pieces[i].len;
     }
     cr_assert_eq(at, out->len);
+}
+
+static void post_on_wire(struct pair *p, int to, const struct tapir_out *out) {
+    static uint8_t bytes[TAPIR_FRAME_MAX_BYTES];
+    join(out, bytes);
+    impair_input(p->ways[to], bytes, out->len, &out->offload, p->now_us);
+}
+
+static void post(struct pair *p, int to, const struct tapir_out *out) {
+    struct pair_packet *packet = malloc(sizeof *packet + out->len);
+    join(out, packet->bytes);
     packet->len = out->len;
     packet->to = to;
     packet->offload = out->offload;
@@ -144,6 +178,10 @@ static void transmit(struct pair *p, int from) {
     while (tapir_stack_output(p->hosts[from].stack, 1, &out, clock_of(p, from)) == 1) {
         bool arp = out.header_len < WIRE_ETH_LEN && out.len == WIRE_ETH_LEN + WIRE_ARP_LEN;
         p->frames++;
+        if (p->config.wire != NULL) {
+            post_on_wire(p, 1 - from, &out);
+            continue;
+        }
         if (draw(p, 1000) < p->config.loss && !arp) { /* who three times loses a question is unreachable */
             p->lost++;
             continue;
@@ -155,18 +193,34 @@ static void transmit(struct pair *p, int from) {
     }
 }
 
+static void inject(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
+    struct pair_host *host = &p->hosts[to];
+    struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)len);
+    if (frame != NULL) { /* else as a driver without memory: lost */
+        memcpy(frame->data, bytes, len);
+        frame->len = (uint32_t)len;
+        frame->offload = *offload;
+        tapir_stack_input(host->stack, 1, frame, clock_of(p, to));
+        tapir_frame_release(frame);
+    }
+}
+
+static void deliver_from_wire(struct pair *p) {
+    static const struct tapir_offload plain;
+    for (int to = 0; to < 2 && p->ways[to] != NULL; to++) {
+        size_t len;
+        const uint8_t *bytes;
+        while ((bytes = impair_output(p->ways[to], &len, p->now_us)) != NULL) {
+            inject(p, to, bytes, len, &plain);
+        }
+    }
+}
+
 static void deliver(struct pair *p) {
+    deliver_from_wire(p);
     while (!list_empty(&p->wire) && LIST_ENTRY(p->wire.next, struct pair_packet, node)->at_us <= p->now_us) {
         struct pair_packet *packet = LIST_ENTRY(list_pop_front(&p->wire), struct pair_packet, node);
-        struct pair_host *host = &p->hosts[packet->to];
-        struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)packet->len);
-        if (frame != NULL) { /* else as a driver without memory: lost */
-            memcpy(frame->data, packet->bytes, packet->len);
-            frame->len = (uint32_t)packet->len;
-            frame->offload = packet->offload;
-            tapir_stack_input(host->stack, 1, frame, clock_of(p, packet->to));
-            tapir_frame_release(frame);
-        }
+        inject(p, packet->to, packet->bytes, packet->len, &packet->offload);
         free(packet);
     }
 }
@@ -249,6 +303,9 @@ static uint64_t next_event(const struct pair *p) {
     for (int i = 0; i < 2; i++) {
         uint64_t due_us = tapir_stack_deadline(p->hosts[i].stack);
         next_us = due_us == TAPIR_NEVER ? next_us : min_u64(next_us, due_us - min_u64(due_us, p->hosts[i].clock_us));
+        if (p->ways[i] != NULL) {
+            next_us = min_u64(next_us, impair_deadline(p->ways[i]));
+        }
         if (p->config.nap_us[i] != 0 && p->hosts[i].sock != 0 && !p->hosts[i].ended && p->hosts[i].error == 0) {
             next_us = min_u64(next_us, p->hosts[i].next_read_us);
         }
@@ -330,6 +387,9 @@ void pair_close(struct pair *p) {
             tapir_stack_destroy(host->stack);
         }
         cr_assert_eq(host->env.live_blocks, 0);
+    }
+    for (int to = 0; to < 2; to++) {
+        impair_destroy(p->ways[to]);
     }
     for (struct list *node = list_pop_front(&p->wire); node != NULL; node = list_pop_front(&p->wire)) {
         free(LIST_ENTRY(node, struct pair_packet, node));

@@ -1,4 +1,5 @@
-/* Two whole stacks joined by a link that loses, repeats, delays and reorders, in virtual time and from a seed. */
+/* Two whole stacks joined by a link that loses, repeats, delays and reorders, or by the wire of tapir-wire, in virtual
+ * time and from a seed. */
 #ifndef TEST_STACK_PAIR_H
 #define TEST_STACK_PAIR_H
 
@@ -8,6 +9,7 @@
 #include <tapir/sock.h>
 
 #include "base/addr.h"
+#include "impair/impair.h"
 #include "stack.h"
 #include "support/env.h"
 
@@ -18,10 +20,11 @@
 
 struct pair_config {
     uint64_t seed;
-    uint32_t loss, repeat, reorder; /* frames in a thousand */
-    uint64_t delay_us;              /* one way */
-    uint32_t mtu_bytes, caps;       /* 0: 1500, none */
-    uint64_t bytes[2];              /* to send from a and from b */
+    uint32_t loss, repeat, reorder;   /* frames in a thousand */
+    uint64_t delay_us;                /* one way */
+    const struct impair_config *wire; /* instead of the link of loss, repeat, reorder and delay, each way; borrowed */
+    uint32_t mtu_bytes, caps;         /* 0: 1500, none */
+    uint64_t bytes[2];                /* to send from a and from b */
     int64_t rcvbuf_bytes[2], sndbuf_bytes[2];
     uint64_t nap_us[2];      /* an application that reads this seldom; 0: always */
     bool has_iss, has_tsval; /* the clocks are set so that a's and b's numbers start at these */
@@ -57,7 +60,8 @@ struct pair {
     struct pair_config config;
     struct pair_host hosts[2];
     uint64_t now_us;
-    struct list wire; /* of struct pair_packet, soonest first */
+    struct list wire;       /* of struct pair_packet, soonest first */
+    struct impair *ways[2]; /* to a host, with config.wire */
     uint64_t draws;
     uint64_t frames, lost;
 };
