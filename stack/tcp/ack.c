@@ -1,5 +1,6 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
 #include "tcp/arrives.h"
+#include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 
@@ -124,6 +125,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
         }
     }
     tcp_timers_reordered(c, now_us);
+    tcp_pmtu_judge(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }
 
