@@ -185,6 +185,7 @@ Test(tcp_plpmtu, a_probe_that_passes_after_ICMP_said_less) {
     cr_assert_eq(probe(), MOST);
     tcp_plpmtu_limit(&p, 1200);
     tcp_plpmtu_passed(&p, now_us);
+    cr_assert(p.phase == PLPMTU_FOUND && p.low_bytes == 1200);
     cr_assert_eq(tcp_plpmtu_limit(&p, 1200), 1200);
 }
 
