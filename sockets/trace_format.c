@@ -294,6 +294,15 @@ static void add_rtt(struct line *line, const struct tapir_event *event) {
     add_reason(line, event, "");
 }
 
+static void add_mtu(struct line *line, const struct tapir_event *event) {
+    const struct tapir_trace_mtu *mtu = &event->mtu;
+    add(line, " mtu %u to %u", mtu->low_bytes, mtu->high_bytes);
+    if (mtu->probe_bytes != 0) {
+        add(line, " probe %u", mtu->probe_bytes);
+    }
+    add_reason(line, event, "");
+}
+
 static void add_state(struct line *line, const struct tapir_event *event) {
     const struct tapir_trace_state *state = &event->state;
     add(line, " %s -> %s", tapir_tcp_state_name(state->from), tapir_tcp_state_name(state->to));
@@ -309,6 +318,8 @@ static void add_connection_event(struct line *line, const struct tapir_event *ev
         add_timer(line, event);
     } else if (event->kind == TAPIR_EVENT_CWND) {
         add_cwnd(line, event);
+    } else if (event->kind == TAPIR_EVENT_MTU) {
+        add_mtu(line, event);
     } else {
         add_rtt(line, event);
     }
@@ -332,6 +343,7 @@ int tapir_trace_format(const struct tapir_event *event, char *buf, size_t size) 
     case TAPIR_EVENT_TIMER:
     case TAPIR_EVENT_CWND:
     case TAPIR_EVENT_RTT:
+    case TAPIR_EVENT_MTU:
         add_connection_event(&line, event);
         break;
     }

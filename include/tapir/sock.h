@@ -108,10 +108,12 @@ enum tapir_sock_opt {
     TAPIR_OPT_TTL,             /* IP_TTL; -1: the default */
     TAPIR_OPT_TOS,             /* IP_TOS */
     TAPIR_OPT_MTU_DISCOVER,    /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
-    TAPIR_OPT_MTU,             /* IP_MTU: get, connected only */
-    TAPIR_OPT_RECVERR,         /* IP_RECVERR */
-    TAPIR_OPT_HDRINCL,         /* IP_HDRINCL; raw */
-    TAPIR_OPT_MULTICAST_TTL,   /* IP_MULTICAST_TTL, 0 (this host alone) to 255, -1: 1; not stream */
+    TAPIR_OPT_MTU_PROBING,   /* no BSD name: 0 never, 1 (default) after a black hole, 2 always; Linux tcp_mtu_probing */
+    TAPIR_OPT_MTU_BASE_MSS,  /* no BSD name: the MSS in a black hole; Linux tcp_base_mss */
+    TAPIR_OPT_MTU,           /* IP_MTU: get, connected only */
+    TAPIR_OPT_RECVERR,       /* IP_RECVERR */
+    TAPIR_OPT_HDRINCL,       /* IP_HDRINCL; raw */
+    TAPIR_OPT_MULTICAST_TTL, /* IP_MULTICAST_TTL, 0 (this host alone) to 255, -1: 1; not stream */
     TAPIR_OPT_MULTICAST_LOOP,  /* IP_MULTICAST_LOOP; not stream */
     TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
     TAPIR_OPT_CHECKSUM_OFF,    /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */

@@ -65,6 +65,10 @@ struct tapir_config {
  * Linux has this as a setting of the host, net.ipv4.tcp_ecn. */
 #define TAPIR_TCP_ECN 1001
 
+/* setsockopt(IPPROTO_TCP): path MTU discovery without ICMP (RFC 4821): 0 never, 1 (default) after full segments vanished,
+ * 2 from the start, as IP_PMTUDISC_PROBE asks too. Linux has this as a setting of the host, net.ipv4.tcp_mtu_probing. */
+#define TAPIR_TCP_MTU_PROBING 1002
+
 #define TAPIR_CONFIG_DEFAULT \
     { .tap_fd = -1 }
 

@@ -18,6 +18,7 @@ enum tapir_event_kind {
     TAPIR_EVENT_TIMER,       /* a TCP timer was armed, cancelled or fired: event.timer */
     TAPIR_EVENT_CWND,        /* the congestion window or threshold changed: event.cwnd */
     TAPIR_EVENT_RTT,         /* a round trip was measured: event.rtt */
+    TAPIR_EVENT_MTU,         /* the search for the path MTU made a step: event.mtu */
 };
 
 /* One SACK block, absolute sequence numbers. */
@@ -69,6 +70,12 @@ struct tapir_trace_rtt {
     uint64_t sample_us, srtt_us, rttvar_us, rto_us;
 };
 
+/* Sizes of datagrams. */
+struct tapir_trace_mtu {
+    uint32_t low_bytes, high_bytes; /* known to pass; the largest worth trying */
+    uint32_t probe_bytes;           /* the probe that is told of; 0: none */
+};
+
 struct tapir_event {
     enum tapir_event_kind kind;
     uint64_t now_us;
@@ -83,6 +90,7 @@ struct tapir_event {
         struct tapir_trace_timer timer;
         struct tapir_trace_cwnd cwnd;
         struct tapir_trace_rtt rtt;
+        struct tapir_trace_mtu mtu;
     };
 };
 

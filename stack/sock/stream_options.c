@@ -177,6 +177,12 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
         return 0;
     case TAPIR_OPT_MTU_DISCOVER:
         return set_byte(&set->mtu_discover, value, 0, 3);
+    case TAPIR_OPT_MTU_PROBING:
+        return set_byte(&set->mtu_probing, value, TCP_MTU_PROBING_OFF, TCP_MTU_PROBING_ON);
+    case TAPIR_OPT_MTU_BASE_MSS:
+        rc = in_range(value, TCP_BASE_MSS_MIN, UINT16_MAX);
+        set->base_mss_bytes = rc == 0 ? (uint32_t)value : set->base_mss_bytes;
+        return rc;
     case TAPIR_OPT_NETIF:
         if (value < 0 || value >= TAPIR_NETIFS_MAX || link_netif_get(s->layer->ip->link, (int)value) == NULL) {
             return -ENODEV;
@@ -232,6 +238,8 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_TTL, set->ttl},
         {TAPIR_OPT_TOS, set->tos},
         {TAPIR_OPT_MTU_DISCOVER, set->mtu_discover},
+        {TAPIR_OPT_MTU_PROBING, set->mtu_probing},
+        {TAPIR_OPT_MTU_BASE_MSS, set->base_mss_bytes},
         {TAPIR_OPT_NETIF, set->netif},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {

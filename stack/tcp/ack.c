@@ -1,5 +1,6 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
 #include "tcp/arrives.h"
+#include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 
@@ -127,6 +128,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
     }
     tcp_timers_reordered(c, now_us);
     tcp_conn_tune_sending(c);
+    tcp_pmtu_judge(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }
 
@@ -138,6 +140,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
                            .acked_bytes = advances ? seq_diff(seg->ack, c->snd.una) : 0,
                            .repeats = repeats(c, seg),
                            .cwnd_limited = cwnd_in_use(c, flight),
+                           .held_back = c->snd.cwnd_limited,
                            .echo_ms = echo_ms(c, seg, now_us)};
     ack.duplicate = ack.repeats && flight > 0;
     if (advances) {
@@ -152,7 +155,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     c->stat.dsack_dups += ack.dsack.left < ack.dsack.right ? 1 : 0;
     if (tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
         COUNT(c->tcp->core, tcp_ecn_reductions);
-        tcp_loss_marked(&c->loss, &c->cc, ack.una, ack.nxt, now_us);
+        tcp_loss_marked(&c->loss, &c->cc, &ack);
         tcp_trace_cwnd(c, "congestion marked", now_us);
     }
     bool judges = ack.repeats && c->loss.probe.out;

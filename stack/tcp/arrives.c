@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "tcp/bare.h"
+#include "tcp/pmtu.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -125,7 +126,7 @@ void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, 
     tcp_ack_rtt(c, seg, now_us);
     c->snd.una = seg->ack;
     tcp_ack_window(c, seg);
-    tcp_conn_update_mss(c, now_us);
+    tcp_pmtu_start(c, now_us);
     tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
     tcp_loss_start(&c->loss, c->sack_ok);
     if (c->retransmits > 1) { /* RFC 6928 2, RFC 5681 3.1: a SYN lost twice is a loss like another */

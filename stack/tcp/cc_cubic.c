@@ -111,7 +111,7 @@ static void cubic_ack(struct cc *cc, const struct cc_ack *ack) {
 static void reduce(struct cc *cc, uint32_t flight_bytes) {
     struct cc_cubic_state *q = &cc->cubic;
     q->undo_w_max_bytes = q->w_max_bytes;
-    uint32_t window = cc->cwnd_bytes;
+    uint32_t window = min_u32(cc->cwnd_bytes, max_u32(flight_bytes, cc->mss_bytes));
     bool shrinking = window < q->w_max_bytes;
     q->w_max_bytes = shrinking ? (uint32_t)((uint64_t)window * (10 + BETA_TENTHS) / 20) : window;
     q->cwnd_prior_bytes = cc->cwnd_bytes;

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "tcp/bare.h"
 #include "tcp/isn.h"
+#include "tcp/pmtu.h"
 #include "tcp/table.h"
 #include "tcp/tcp.h"
 #include "tcp/timers.h"
@@ -26,6 +27,8 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .linger_s = -1,
         .ttl = IP_TTL_DEFAULT,
         .mtu_discover = 1,
+        .mtu_probing = TCP_MTU_PROBING_BLACK_HOLE,
+        .base_mss_bytes = TCP_BASE_MSS,
         .ecn = TCP_ECN_ACCEPT,
         .cc = &tcp_cc_cubic,
     };
@@ -62,6 +65,7 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     memset(&c->rcv, 0, sizeof c->rcv);
     memset(&c->ts, 0, sizeof c->ts);
     memset(&c->ecn, 0, sizeof c->ecn);
+    memset(&c->plpmtu, 0, sizeof c->plpmtu);
     memset(&c->stat, 0, sizeof c->stat);
     tcp_sndq_init(&c->snd.queue, &core->mem);
     tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));
@@ -118,6 +122,7 @@ void tcp_conn_free(struct tcp_conn *c) {
 
 void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t now_us) {
     tcp_state_enter(c, CLOSED, event, now_us);
+    tcp_pmtu_end(c, now_us);
     leave_tables(c);
     c->error = error;
     tcp_sndq_clear(&c->snd.queue);
@@ -231,7 +236,7 @@ void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us) {
     if (c->set.maxseg_bytes != 0) {
         mss = min_u32(mss, c->set.maxseg_bytes);
     }
-    mss -= options;
+    mss = tcp_plpmtu_limit(&c->plpmtu, mss) - options;
     c->snd.mss_checked_us = now_us;
     if (mss != c->snd.mss) {
         c->snd.mss = mss;

@@ -10,6 +10,7 @@
 #include "tcp/ecn.h"
 #include "tcp/limits.h"
 #include "tcp/loss.h"
+#include "tcp/plpmtu.h"
 #include "tcp/rcvtune.h"
 #include "tcp/reasm.h"
 #include "tcp/rtt.h"
@@ -33,10 +34,18 @@ struct tcp_settings {
     int32_t linger_s;                /* SO_LINGER; -1 off */
     const struct cc_ops *cc;         /* TCP_CONGESTION */
     uint8_t keepcnt, syncnt, defer_accept, ecn;
-    uint8_t ttl, tos, mtu_discover;
-    uint8_t netif;                   /* SO_BINDTODEVICE; 0 any */
     bool rcvbuf_fixed, sndbuf_fixed; /* the application chose: they do not grow by themselves */
+    uint32_t base_mss_bytes;         /* Linux tcp_base_mss */
+    uint8_t ttl, tos, mtu_discover, mtu_probing;
+    uint8_t netif; /* SO_BINDTODEVICE; 0 any */
     bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
+};
+
+/* Who says how large segments may be (TAPIR_OPT_MTU_PROBING); numbers as Linux's tcp_mtu_probing. */
+enum tcp_mtu_probing {
+    TCP_MTU_PROBING_OFF,        /* interface, peer and ICMP */
+    TCP_MTU_PROBING_BLACK_HOLE, /* they, until full segments vanish; then probes */
+    TCP_MTU_PROBING_ON,         /* probes, from the start */
 };
 
 /* A claim on a local port, in the port table (table.c). */
@@ -137,6 +146,7 @@ struct tcp_conn {
     struct cc cc;
     struct loss loss;
     struct pacing pacing;
+    struct plpmtu plpmtu;
     struct ecn ecn;
     bool timing;          /* a segment is being timed (RFC 6298 3) */
     struct seq timed_seq; /* the ACK that ends it is beyond this */

@@ -26,6 +26,16 @@ static uint64_t unsent(const struct tcp_conn *c) {
     return c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
 }
 
+/* As the peer's MSS is no matter of the path, only a search may have found less than interface and ICMP say. */
+static uint32_t path_mtu(const struct tcp_conn *c, uint64_t now_us) {
+    if (!c->has_path || tcp_in(c, CLOSED)) {
+        return 0;
+    }
+    uint32_t mtu = ip_path_mtu(c->tcp->ip, &c->path, now_us);
+    bool searched = c->plpmtu.phase != PLPMTU_OFF && c->plpmtu.low_bytes < c->plpmtu.most_bytes;
+    return searched ? min_u32(mtu, c->plpmtu.low_bytes + WIRE_IPV4_LEN + WIRE_TCP_LEN) : mtu;
+}
+
 void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {
     bool up = tcp_in(c, TCP_SYNCHRONIZED);
     uint32_t flight = up ? seq_diff(c->snd.nxt, c->snd.una) : 0;
@@ -50,7 +60,7 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .snd_mss_bytes = c->snd.mss,
         .rcv_mss_bytes = c->rcv.seen_mss,
         .advmss_bytes = c->rcv.mss,
-        .pmtu_bytes = c->has_path && !tcp_in(c, CLOSED) ? ip_path_mtu(c->tcp->ip, &c->path, now_us) : 0,
+        .pmtu_bytes = path_mtu(c, now_us),
         .unacked_segs = c->snd.mss == 0 ? 0 : segments(flight, c->snd.mss),
         .sacked_segs = segments(c->loss.board.sacked_bytes, max_u32(c->snd.mss, 1)),
         .lost_segs = segments(lost_bytes(&c->loss), max_u32(c->snd.mss, 1)),

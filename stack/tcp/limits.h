@@ -29,6 +29,10 @@
 #define TCP_MSS_DEFAULT 536                /* no MSS option (MUST-15) */
 #define TCP_MSS_MIN 88                     /* a smaller offer is taken as this (T4): room for all options */
 #define TCP_MSS_OFFER_MIN 88               /* what TCP_MAXSEG may ask for at least; Linux TCP_MIN_MSS */
+#define TCP_BASE_MSS 1024                  /* in a black hole, and where probing begins; Linux tcp_base_mss */
+#define TCP_BASE_MSS_MIN 256               /* as a setting; PLPMTU_FLOOR_BYTES */
+#define TCP_MTU_PROBE_SEGMENTS 11          /* cwnd for a probe: its loss must stay a small part; Linux likewise */
+#define TCP_MTU_PROBE_AFTER 4              /* segments to send behind a probe, so that its loss shows; Linux likewise */
 #define TCP_COOKIE_PERIOD_US 64000000ULL   /* a cookie counter step; a cookie lives for two (D2) */
 #define TCP_PAWS_IDLE_US (24ULL * 86400 * 1000000) /* TS.Recent is too old to judge by (RFC 7323 5.5) */
 #define TCP_PROBE_MAX_US 60000000ULL               /* zero-window probes back off to a minute (D5) */

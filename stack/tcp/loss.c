@@ -142,6 +142,13 @@ static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harve
     l->probe.spent = l->probe.spent && !h->has_rtt;
 }
 
+/* FlightSize (RFC 5681 2) as the ACK found it. ACKs that come in a batch are followed up after the last of them: while the
+ * window alone holds back what is to be sent, it is what the path was asked to bear (RFC 9438 4.6). */
+static uint64_t flight_size(const struct cc *cc, const struct loss_ack *ack) {
+    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes;
+    return ack->held_back ? max_u64(flight, cc->cwnd_bytes) : flight;
+}
+
 /* A window less without a recovery; and no recovery before may be undone any more: there is congestion. */
 static void reduce_once(struct loss *l, struct cc *cc, uint64_t flight, uint64_t now_us) {
     cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
@@ -172,7 +179,7 @@ static void judge_probe(struct loss *l, struct cc *cc, const struct loss_ack *ac
         p->out = false;
     }
     if (repaired) {
-        reduce_once(l, cc, ack->nxt - ack->una + ack->acked_bytes, ack->now_us);
+        reduce_once(l, cc, flight_size(cc, ack), ack->now_us);
     }
 }
 
@@ -202,6 +209,39 @@ static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const st
     return eifel || original;
 }
 
+void tcp_loss_mtu_probed(struct loss *l, uint64_t start, uint64_t end) {
+    l->mtu_probe = (struct loss_mtu_probe){.out = true, .start = start, .end = end};
+}
+
+static void judge_mtu_probe(struct loss *l, enum loss_mtu_verdict verdict) {
+    if (l->mtu_probe.out) {
+        l->mtu_probe.out = false;
+        l->mtu_probe.verdict = verdict;
+    }
+}
+
+enum loss_mtu_verdict tcp_loss_mtu_verdict(struct loss *l, uint64_t una) {
+    if (una >= l->mtu_probe.end) {
+        judge_mtu_probe(l, LOSS_MTU_PASSED);
+    }
+    enum loss_mtu_verdict verdict = l->mtu_probe.verdict;
+    l->mtu_probe.verdict = LOSS_MTU_NONE;
+    return verdict;
+}
+
+/* Of the bytes found lost, those that tell of congestion: not a path MTU probe that was lost alone. */
+static uint64_t without_mtu_probe(struct loss *l, uint64_t lost_bytes) {
+    struct loss_mtu_probe *p = &l->mtu_probe;
+    uint64_t probe_bytes = p->out ? tcp_scoreboard_lost_within(&l->board, p->start, p->end) : 0;
+    if (probe_bytes == 0) {
+        return lost_bytes;
+    }
+    bool alone = l->phase == LOSS_OPEN && lost_bytes == probe_bytes;
+    judge_mtu_probe(l, alone ? LOSS_MTU_LOST : LOSS_MTU_UNCLEAR);
+    l->undo.possible = l->undo.possible && !alone; /* if it was only late, its D-SACK speaks of no recovery */
+    return alone ? 0 : lost_bytes;
+}
+
 /* The runs that were found lost, from `node` on, for the rate and for congestion control. */
 static void tell_losses(struct loss *l, struct cc *cc, const struct list *node, uint64_t now_us) {
     for (; node != &l->board.to_resend; node = node->next) {
@@ -228,8 +268,11 @@ static uint64_t detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uin
     uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
-    tell_losses(l, cc, known->next, now_us);
-    return lost_bytes;
+    uint64_t telling_bytes = without_mtu_probe(l, lost_bytes);
+    if (telling_bytes > 0) {
+        tell_losses(l, cc, known->next, now_us);
+    }
+    return telling_bytes;
 }
 
 static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
@@ -306,7 +349,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     result.event = leave_if_done(l, cc, ack);
     bool lost = detect(l, cc, rtt, ack->now_us) > 0;
     if (lost && l->phase == LOSS_OPEN) {
-        enter_recovery(l, cc, flight, undelivered, ack->now_us);
+        enter_recovery(l, cc, flight_size(cc, ack), undelivered, ack->now_us);
         result.event = LOSS_ENTERED;
     }
     set_window(l, cc, ack, &result, lost);
@@ -328,6 +371,12 @@ static void reno_measure(struct loss *l, struct cc *cc, const struct rtt *rtt, c
     measure(l, cc, ack, &sample, ack->acked_bytes, rtt->measured ? rtt->min_us : 0);
 }
 
+/* Without SACK: as many duplicate ACKs as make a loss, and the probe is what they wait for. */
+static bool mtu_probe_is_missing(const struct loss *l, const struct loss_ack *ack) {
+    return l->mtu_probe.out && ack->duplicate && ack->una == l->mtu_probe.start && l->reno.phase == RECOVERY_OPEN &&
+           l->reno.dupacks + 1 == RECOVERY_DUPACKS;
+}
+
 static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
     static const enum loss_event events[] = {[RECOVERY_NOTHING] = LOSS_NOTHING,
                                              [RECOVERY_ENTERED] = LOSS_ENTERED,
@@ -342,6 +391,9 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct r
                                .nxt = ack->nxt,
                                .cwnd_limited = ack->cwnd_limited};
         result.event = events[tcp_recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
+    } else if (mtu_probe_is_missing(l, ack)) {
+        judge_mtu_probe(l, LOSS_MTU_LOST);
+        tcp_recovery_resend_all(&l->reno, ack->una, l->mtu_probe.end);
     } else if (ack->duplicate) {
         result.event = events[tcp_recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
     }
@@ -354,6 +406,7 @@ struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt 
 }
 
 void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+    judge_mtu_probe(l, LOSS_MTU_UNCLEAR);
     if (!l->sack) {
         tcp_recovery_timeout(&l->reno, cc, una, nxt, now_us);
         return;
@@ -390,17 +443,18 @@ bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *r
     return true;
 }
 
-void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
+void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
     if (cc->ops->marked != NULL) {
         struct cc_lost mark = {
-            .now_us = now_us, .in_flight_bytes = nxt - una, .delivered_bytes = l->rate.delivered_bytes};
+            .now_us = ack->now_us, .in_flight_bytes = ack->nxt - ack->una, .delivered_bytes = l->rate.delivered_bytes};
         cc->ops->marked(cc, &mark);
     } else if (!tcp_loss_recovering(l)) {
-        reduce_once(l, cc, nxt - una, now_us);
+        reduce_once(l, cc, flight_size(cc, ack), ack->now_us);
     }
 }
 
 void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
+    judge_mtu_probe(l, LOSS_MTU_UNCLEAR);
     if (!l->sack) {
         tcp_recovery_resend_all(&l->reno, una, nxt);
         return;
@@ -444,6 +498,16 @@ void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt) {
 bool tcp_loss_may_probe_tail(const struct loss *l) {
     return l->sack && l->phase == LOSS_OPEN && !l->probe.out && !l->probe.spent && l->board.sacked_bytes == 0 &&
            l->board.nxt > l->board.una;
+}
+
+bool tcp_loss_calm(const struct loss *l) {
+    return l->sack ? l->phase == LOSS_OPEN && l->board.sacked_bytes == 0 && l->board.lost_bytes == 0
+                   : l->reno.phase == RECOVERY_OPEN && l->reno.dupacks == 0;
+}
+
+uint64_t tcp_loss_head_bytes(const struct loss *l, uint64_t una, uint64_t nxt) {
+    const struct scoreboard_run *head = l->sack ? tcp_scoreboard_first(&l->board) : NULL;
+    return head != NULL ? head->end - head->node.key : nxt - una;
 }
 
 bool tcp_loss_recovering(const struct loss *l) {

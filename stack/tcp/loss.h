@@ -41,6 +41,15 @@ struct loss_timed {
     uint64_t end, sent_us;
 };
 
+/* A path MTU probe (RFC 4821 7.3). If it alone is lost, it was too long: that is no congestion (7.6.2). */
+enum loss_mtu_verdict { LOSS_MTU_NONE, LOSS_MTU_PASSED, LOSS_MTU_LOST, LOSS_MTU_UNCLEAR };
+
+struct loss_mtu_probe {
+    bool out;                      /* on its way, not judged */
+    enum loss_mtu_verdict verdict; /* not taken yet */
+    uint64_t start, end;
+};
+
 struct loss {
     bool sack; /* which of the two is at work */
     struct rate rate;
@@ -54,6 +63,7 @@ struct loss {
     uint64_t recover; /* the phase ends when everything below is acknowledged */
     struct loss_undo undo;
     struct loss_probe probe;
+    struct loss_mtu_probe mtu_probe;
     uint64_t reorder_us; /* when the reordering window of the next run ends; 0: nothing waits */
 };
 
@@ -65,6 +75,7 @@ struct loss_ack {
     bool repeats;         /* it carries nothing and says nothing but what the last one said */
     bool duplicate;       /* in RFC 5681's sense: the same while something is outstanding */
     bool cwnd_limited;
+    bool held_back;   /* more would be out but for cwnd: what this ACK let go has not been followed up yet */
     uint64_t echo_ms; /* our clock in milliseconds when the echoed segment was sent; 0: not known */
     struct sack_block blocks[SACK_BLOCKS];
     uint8_t block_count;
@@ -92,6 +103,18 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
 /* [start, end) was sent as a tail loss probe; after tcp_loss_sent. */
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 
+/* [start, end) was sent in one segment longer than the path is known to take; after tcp_loss_sent. */
+void tcp_loss_mtu_probed(struct loss *l, uint64_t start, uint64_t end);
+
+/* What became of it since the last call, now that everything below una is acknowledged. */
+enum loss_mtu_verdict tcp_loss_mtu_verdict(struct loss *l, uint64_t una);
+
+/* Nothing is known or presumed lost or out of order: a path MTU probe would be judged for itself. */
+bool tcp_loss_calm(const struct loss *l);
+
+/* How many bytes from una on were lost, or would be sent again, in one go. */
+uint64_t tcp_loss_head_bytes(const struct loss *l, uint64_t una, uint64_t nxt);
+
 /* An ACK came. */
 struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack);
 
@@ -102,7 +125,7 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
 bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
 
 /* The network marked congestion (RFC 3168 6.1.2): a window less, as for a loss, but nothing is sent again. */
-void tcp_loss_marked(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack);
 
 /* The segments were too big for the path: all of [una, nxt) goes again, and it is not congestion. */
 void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);

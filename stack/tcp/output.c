@@ -1,5 +1,6 @@
 /* A connection's segments: what to send next, and how it is laid out (RFC 9293 3.8.6, 3.10.2). */
 #include "base/addr.h"
+#include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 #include "tcp/window.h"
@@ -17,6 +18,7 @@ struct plan {
     const char *reason;
     bool markable; /* new data: congestion may be marked on it (RFC 3168 6.1.5: not on what is sent again) */
     bool again;    /* a retransmission */
+    bool whole;    /* one segment however long: a path MTU probe */
 };
 
 /* The window to offer with rcv.nxt as it is; moves the right edge (SHLD-14: only to the right). */
@@ -105,7 +107,7 @@ static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_t
     wire_tcp_emit(&w, &wire);
     CHECK(!w.failed);
     uint32_t mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - (uint32_t)header_len;
-    bool super = plan->len > mss;
+    bool super = plan->len > mss && !plan->whole;
     out->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL,
                                           .csum_offset = 16,
                                           .gso = super ? TAPIR_GSO_TCP4 : TAPIR_GSO_NONE,
@@ -182,7 +184,7 @@ static void account_pacing(struct tcp_conn *c, uint32_t bytes, uint64_t now_us) 
 }
 
 static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
-    uint32_t segments = max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
+    uint32_t segments = plan->whole ? 1 : max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
     account_pacing(c, plan->len, now_us);
     tcp_loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
@@ -330,8 +332,8 @@ static void note_limit(struct tcp_conn *c, uint64_t now_us) {
     tcp_chrono_set(&c->chrono, limit, now_us);
 }
 
-/* New data or the FIN, as the windows, Nagle and SWS avoidance allow. -1: nothing now. */
-static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
+/* New data or the FIN, as the windows, Nagle and SWS avoidance allow; `single`: one segment. -1: nothing now. */
+static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint64_t now_us) {
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
@@ -361,7 +363,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
                                     (c->owes & TCP_OWE_FORCE) != 0};
     struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
     plan.len = min_u32(tcp_window_may_send(&w),
-                       c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR is for one segment alone */
+                       single || c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR: for one alone */
     bool at_end = nxt + plan.len == tail;
     if (c->fin_wanted && at_end && usable > plan.len) {
         plan.flags |= WIRE_TCP_FIN;
@@ -377,6 +379,26 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
         return -1;
     }
     return send_data(c, &plan, &options, mss, out, now_us);
+}
+
+/* New data in a segment longer than the path is known to take (RFC 4821 7.3). -1: none now; *turn says what else may go. */
+static int send_mtu_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_pmtu_turn *turn) {
+    struct wire_tcp_options options = data_options(c, now_us);
+    uint32_t options_len = (uint32_t)wire_tcp_options_len(&options);
+    *turn = tcp_pmtu_turn(c, options_len, now_us);
+    uint32_t len = turn->len;
+    uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
+    uint32_t covered = 0;
+    if (len > 0) {
+        (void)tcp_sndq_pieces(&c->snd.queue, nxt, len, out->pieces, TAPIR_OUT_PIECES, &covered);
+    }
+    if (len == 0 || covered < len) { /* none, or from more pieces than one frame takes */
+        return -1;
+    }
+    struct plan plan = {.offset = nxt, .len = len, .flags = WIRE_TCP_ACK, .reason = "path MTU probe", .whole = true};
+    int rc = send_data(c, &plan, &options, len, out, now_us);
+    tcp_pmtu_probe_sent(c, nxt, nxt + len, options_len, now_us);
+    return rc;
 }
 
 /* Tail loss probe (RFC 8985 7.3): a new segment if there is one and the peer has room, else the last one again. */
@@ -468,8 +490,12 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
         if (rc < 0 && c->loss.probe.owed) {
             rc = send_tail_probe(c, out, now_us);
         }
-        if (rc < 0) {
-            rc = send_new(c, out, now_us);
+        struct tcp_pmtu_turn turn = {0};
+        if (rc < 0 && c->plpmtu.phase != PLPMTU_OFF && !must_wait(c, now_us)) {
+            rc = send_mtu_probe(c, out, now_us, &turn);
+        }
+        if (rc < 0 && !turn.wait) {
+            rc = send_new(c, out, turn.lead, now_us);
         }
         if (rc >= 0) {
             return rc;

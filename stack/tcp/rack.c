@@ -45,7 +45,6 @@ void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt) {
     rack->reo_wnd_persist = RACK_REO_WND_PERSIST;
 }
 
-
 void tcp_rack_recovery_ended(struct rack *rack) {
     if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0) {
         rack->reo_wnd_mult = 1;

@@ -272,6 +272,18 @@ void tcp_scoreboard_forgive(struct scoreboard *board) {
     }
 }
 
+uint64_t tcp_scoreboard_lost_within(const struct scoreboard *board, uint64_t start, uint64_t end) {
+    uint64_t lost_bytes = 0;
+    const struct scoreboard_run *run = run_of(tree_at_or_before(&board->runs, start));
+    run = run == NULL ? tcp_scoreboard_first(board) : run;
+    for (; run != NULL && run->node.key < end; run = run_of(tree_next(&run->node))) {
+        uint64_t from = max_u64(start, run->node.key);
+        uint64_t to = min_u64(end, run->end);
+        lost_bytes += run->lost && to > from ? to - from : 0;
+    }
+    return lost_bytes;
+}
+
 bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end) {
     if (list_empty(&board->to_resend)) {
         return false;

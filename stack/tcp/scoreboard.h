@@ -75,6 +75,9 @@ void tcp_scoreboard_forgive(struct scoreboard *board);
 /* The next stretch to send again, from *start to *end; false: none. */
 bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, uint64_t *end);
 
+/* How much of [start, end) is lost, sent again or not. */
+uint64_t tcp_scoreboard_lost_within(const struct scoreboard *board, uint64_t start, uint64_t end);
+
 /* The first run, and the last one; NULL: nothing is outstanding. */
 struct scoreboard_run *tcp_scoreboard_first(const struct scoreboard *board);
 struct scoreboard_run *tcp_scoreboard_last(const struct scoreboard *board);

@@ -2,7 +2,8 @@
  *
  *   timer       armed when                         cancelled when               when it fires                     RFC
  *   rto         SYN, data or FIN is sent; snd.una  all is acknowledged          sends again from snd.una, backs   6298 5
- *               moved and more is outstanding                                   off; R1: suspects the path;
+ *               moved and more is outstanding                                   off; R1: suspects the path, and   4821 7.7
+ *                                                                               after it full segments' length;
  *                                                                               R2, user timeout: gives up
  *   tlp         data was sent or acknowledged, in  a recovery begins, all is    sends new data or the last        8985 7
  *               order, with SACK                   acknowledged                 segment again
@@ -26,6 +27,7 @@
 #include <errno.h>
 
 #include "tcp/bare.h"
+#include "tcp/pmtu.h"
 #include "tcp/trace.h"
 
 #define PERSIST_BACKOFF_MAX 12 /* doublings of the shortest RTO that pass TCP_PROBE_MAX_US */
@@ -102,6 +104,7 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
         tcp_conn_owe(c, TCP_OWE_SYN);
     } else if (seq_lt(c->snd.una, c->snd.nxt)) {
+        tcp_pmtu_timeout(c, now_us);
         tcp_loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt),
                          now_us);
         tcp_timers_reordered(c, now_us);
@@ -145,6 +148,7 @@ static void reorder_fired(struct timer *timer, uint64_t now_us) {
         COUNT(c->tcp->core, tcp_fast_retransmit);
         tcp_trace_cwnd(c, "reordering timeout", now_us);
     }
+    tcp_pmtu_judge(c, now_us);
     tcp_timers_reordered(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }

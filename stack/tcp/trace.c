@@ -128,3 +128,18 @@ void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *rea
                                          .rto_us = tcp_rtt_timeout_us(&c->rtt)};
     core_trace(core, &event);
 }
+
+/* The search counts what follows 40 bytes of headers; whoever reads a trace thinks in MTUs. */
+static uint32_t datagram(uint32_t bytes) { return bytes == 0 ? 0 : bytes + WIRE_IPV4_LEN + WIRE_TCP_LEN; }
+
+void tcp_trace_mtu(const struct tcp_conn *c, uint32_t probe_bytes, const char *reason, uint64_t now_us) {
+    const struct core *core = c->tcp->core;
+    if (!core_tracing(core)) {
+        return;
+    }
+    struct tapir_event event = event_of(c, TAPIR_EVENT_MTU, reason, now_us);
+    event.mtu = (struct tapir_trace_mtu){.low_bytes = datagram(c->plpmtu.low_bytes),
+                                         .high_bytes = datagram(c->plpmtu.high_bytes),
+                                         .probe_bytes = datagram(probe_bytes)};
+    core_trace(core, &event);
+}

@@ -19,6 +19,7 @@ void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_sta
 void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_timer_action action, uint64_t deadline_us,
                      uint64_t now_us);
 void tcp_trace_cwnd(const struct tcp_conn *c, const char *reason, uint64_t now_us);
+void tcp_trace_mtu(const struct tcp_conn *c, uint32_t probe_bytes, const char *reason, uint64_t now_us);
 void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *reason, uint64_t now_us);
 
 #endif

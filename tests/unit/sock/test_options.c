@@ -111,8 +111,8 @@ Test(sock_options, a3_not_for_this_type) {
     const enum tapir_sock_opt none[] = {TAPIR_OPT_NODELAY,         TAPIR_OPT_CORK,         TAPIR_OPT_MAXSEG,
                                         TAPIR_OPT_KEEPIDLE_US,     TAPIR_OPT_KEEPINTVL_US, TAPIR_OPT_KEEPCNT,
                                         TAPIR_OPT_USER_TIMEOUT_US, TAPIR_OPT_QUICKACK,     TAPIR_OPT_SYNCNT,
-                                        TAPIR_OPT_LINGER2_US,      TAPIR_OPT_AT_MARK,      TAPIR_OPT_DEFER_ACCEPT,
-                                        (enum tapir_sock_opt)999};
+                                        TAPIR_OPT_LINGER2_US,      TAPIR_OPT_AT_MARK,      TAPIR_OPT_MTU_PROBING,
+                                        TAPIR_OPT_MTU_BASE_MSS,    TAPIR_OPT_DEFER_ACCEPT, (enum tapir_sock_opt)999};
     const enum tapir_sock_opt read_only[] = {TAPIR_OPT_ERROR,      TAPIR_OPT_TYPE, TAPIR_OPT_PROTOCOL,
                                              TAPIR_OPT_ACCEPTCONN, TAPIR_OPT_MTU,  TAPIR_OPT_IN_BYTES,
                                              TAPIR_OPT_OUT_BYTES};

@@ -154,6 +154,15 @@ Test(trace_format, rtt_with_as_many_decimals_as_needed) {
     expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 rtt 1.2 ms srtt 1.25 ms rttvar 0.007 ms rto 200 ms");
 }
 
+Test(trace_format, mtu_with_a_probe_or_without) {
+    struct tapir_event event = event_of(TAPIR_EVENT_MTU, "probe lost");
+    event.mtu = (struct tapir_trace_mtu){.low_bytes = 1064, .high_bytes = 1500, .probe_bytes = 1282};
+    expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 mtu 1064 to 1500 probe 1282 (probe lost)");
+    event.mtu.probe_bytes = 0;
+    event.reason = "black hole";
+    expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 mtu 1064 to 1500 (black hole)");
+}
+
 Test(trace_format, every_size_is_terminated_and_tells_the_whole_length) {
     struct tapir_event event = event_of(TAPIR_EVENT_CWND, "loss");
     event.cwnd = (struct tapir_trace_cwnd){14600, 7300, 2920};

@@ -173,6 +173,13 @@ static void post(struct pair *p, int to, const struct tapir_out *out) {
     list_insert_before(before->next, &packet->node);
 }
 
+/* Longer than the way takes; a super-segment is as long as one of its pieces. */
+static bool swallows(const struct pair *p, const struct tapir_out *out) {
+    bool super = out->offload.gso != TAPIR_GSO_NONE;
+    size_t len = (super ? out->header_len + out->offload.gso_size : out->len) - WIRE_ETH_LEN;
+    return p->config.hole_bytes != 0 && len > p->config.hole_bytes;
+}
+
 static void transmit(struct pair *p, int from) {
     struct tapir_out out;
     while (tapir_stack_output(p->hosts[from].stack, 1, &out, clock_of(p, from)) == 1) {
@@ -184,6 +191,10 @@ static void transmit(struct pair *p, int from) {
         }
         if (draw(p, 1000) < p->config.loss && !arp) { /* who three times loses a question is unreachable */
             p->lost++;
+            continue;
+        }
+        if (swallows(p, &out)) {
+            p->swallowed++;
             continue;
         }
         post(p, 1 - from, &out);

@@ -24,6 +24,7 @@ struct pair_config {
     uint64_t delay_us;                /* one way */
     const struct impair_config *wire; /* instead of the link of loss, repeat, reorder and delay, each way; borrowed */
     uint32_t mtu_bytes, caps;         /* 0: 1500, none */
+    uint32_t hole_bytes;              /* longer datagrams vanish without a word, super-segments cut; 0: none do */
     uint64_t bytes[2];                /* to send from a and from b */
     int64_t rcvbuf_bytes[2], sndbuf_bytes[2];
     uint64_t nap_us[2];      /* an application that reads this seldom; 0: always */
@@ -63,7 +64,7 @@ struct pair {
     struct list wire;       /* of struct pair_packet, soonest first */
     struct impair *ways[2]; /* to a host, with config.wire */
     uint64_t draws;
-    uint64_t frames, lost;
+    uint64_t frames, lost, swallowed;
 };
 
 /* Both stacks, without sockets; NULL if a's memory runs out (fail_at). */

@@ -84,7 +84,8 @@ Test(tcp_loss_undo, congestion_that_is_marked_is_not_undone) { /* RFC 3168 6.1.2
     spurious_recovery();
     now_us += 2 * MS;
     take_ack(.una = 10);
-    tcp_loss_marked(&l, &cc, una * MSS, nxt * MSS, now_us);
+    const struct loss_ack mark = {.now_us = now_us, .una = una * MSS, .nxt = nxt * MSS};
+    tcp_loss_marked(&l, &cc, &mark);
     uint32_t marked = cc.cwnd_bytes;
     take_ack(.una = 10, .dsack = {0, 2});
     cr_assert_eq(cc.cwnd_bytes, marked);

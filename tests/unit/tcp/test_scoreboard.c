@@ -201,6 +201,11 @@ static void compare(unsigned step) {
             (unsigned long long)board.lost_bytes, (unsigned long long)board.resent_bytes);
     REQUIRE(tcp_scoreboard_pipe(&board) == nxt - una - sum_sacked - sum_lost + sum_resent, "step %u", step);
     REQUIRE(board.delivered_to == highest, "step %u", step);
+    uint64_t middle = una + (nxt - una) / 3, late = una + (nxt - una) * 2 / 3, within = 0;
+    for (uint64_t i = middle; i < late; i++) {
+        within += model[i].lost;
+    }
+    REQUIRE(tcp_scoreboard_lost_within(&board, middle, late) == within, "step %u", step);
     bool before_sacked = false;
     for (struct tree_node *node = tree_first(&board.runs); node != NULL; node = tree_next(node)) {
         const struct scoreboard_run *run = CONTAINER_OF(node, struct scoreboard_run, node);

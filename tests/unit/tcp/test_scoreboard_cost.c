@@ -23,6 +23,7 @@ static uint64_t steps;
 #define tcp_scoreboard_lose_all counted_lose_all
 #define tcp_scoreboard_forgive counted_forgive
 #define tcp_scoreboard_next_lost counted_next_lost
+#define tcp_scoreboard_lost_within counted_lost_within
 #define tcp_scoreboard_first counted_first
 #define tcp_scoreboard_last counted_last
 #define tcp_scoreboard_by_time counted_by_time
