@@ -84,9 +84,10 @@ static uint64_t read_field(const struct tapir_tcp_info *info, size_t at, size_t 
     }
 }
 
-/* TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4. */
+/* TCPI_OPT_TIMESTAMPS 1, _SACK 2, _WSCALE 4, _ECN 8, _ECN_SEEN 16. */
 static int64_t options_of(const struct tapir_tcp_info *info) {
-    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0);
+    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0) | (info->ecn ? 8 : 0) |
+           (info->ecn_seen ? 16 : 0);
 }
 
 static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64_t value, uint64_t now_us) {
@@ -102,9 +103,8 @@ static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64
     }
 }
 
-static bool lookup_tcp_info(struct run *run, const char *name, int64_t *value) {
+bool info_tcp_field(struct run *run, const struct descriptor *d, const char *name, int64_t *value) {
     struct tapir_tcp_info info;
-    const struct descriptor *d = &run->descriptors[run->subject];
     if (d->kind != DESCRIPTOR_SOCKET || tapir_sock_tcp_info(run->world.stack, d->sock, &info, run->world.now_us) != 0) {
         return false;
     }
@@ -133,5 +133,6 @@ static bool lookup_counter(const struct run *run, const char *name, int64_t *val
 
 bool info_lookup(void *ctx, const char *name, int64_t *value) {
     struct run *run = ctx;
-    return strncmp(name, "tcpi_", 5) == 0 ? lookup_tcp_info(run, name + 5, value) : lookup_counter(run, name, value);
+    return strncmp(name, "tcpi_", 5) == 0 ? info_tcp_field(run, &run->descriptors[run->subject], name + 5, value)
+                                          : lookup_counter(run, name, value);
 }
