@@ -34,7 +34,10 @@ static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
         return;
     }
     switch (opt) {
-    case TAPIR_OPT_NODELAY:
+    case TAPIR_OPT_NODELAY: /* tcp(7): it flushes what waits, even under TCP_CORK */
+        c->snd.more = false;
+        tcp_conn_owe(c, TCP_OWE_TRY | (c->set.nodelay ? TCP_OWE_FORCE : 0));
+        break;
     case TAPIR_OPT_CORK:
         c->snd.more = false;
         tcp_conn_owe(c, TCP_OWE_TRY);

@@ -64,7 +64,7 @@ enum tcp_owed {
     TCP_OWE_KEEPALIVE = 8,
     TCP_OWE_TRY = 16,       /* look whether data may be sent */
     TCP_OWE_CHALLENGE = 32, /* the ACK owed is a challenge */
-    TCP_OWE_FORCE = 64,     /* the hold timer fired: send a partial segment */
+    TCP_OWE_FORCE = 64,     /* the hold timer fired, or Nagle ended: send a partial segment */
 };
 
 struct tcp_conn {

@@ -20,14 +20,14 @@ void tcp_ecn_received(struct ecn *ecn, uint8_t tos, uint8_t flags) {
     if ((flags & WIRE_TCP_CWR) != 0) { /* first: a mark on this very segment is new congestion */
         ecn->echo = false;
     }
+    ecn->seen |= (tos & TCP_ECN_CE) != 0;
     if ((tos & TCP_ECN_CE) == TCP_ECN_CE) {
         ecn->echo = true;
-        ecn->seen = true;
     }
 }
 
 bool tcp_ecn_congested(struct ecn *ecn, uint8_t flags, uint64_t una, uint64_t nxt) {
-    if (!ecn->ok || (flags & WIRE_TCP_ECE) == 0 || una < ecn->reacted_to) {
+    if (!ecn->ok || (flags & WIRE_TCP_ECE) == 0 || una <= ecn->reacted_to) {
         return false;
     }
     ecn->reacted_to = nxt;

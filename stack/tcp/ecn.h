@@ -13,10 +13,10 @@ enum tcp_ecn_mode { TCP_ECN_OFF, TCP_ECN_REQUEST, TCP_ECN_ACCEPT };
 
 struct ecn {
     bool ok;             /* agreed on in the handshake */
-    bool seen;           /* a CE mark came in */
+    bool seen;           /* a segment that may be marked came in: TCPI_OPT_ECN_SEEN */
     bool echo;           /* receiver: ECE in every ACK until CWR comes (6.1.3) */
     bool cwr_owed;       /* sender: the next new data says CWR (6.1.2) */
-    uint64_t reacted_to; /* offset: ECE about what was sent before this is about the same congestion */
+    uint64_t reacted_to; /* offset: an ACK that goes no further is about the same congestion */
 };
 
 /* The SYN asks for ECN: ECE and CWR. A SYN that was lost is tried again without (6.1.1.1). */

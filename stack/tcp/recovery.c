@@ -9,9 +9,9 @@ void tcp_recovery_init(struct recovery *r) { *r = (struct recovery){.phase = REC
 static bool is_new_loss(const struct recovery *r, uint64_t una) { return !r->has_recover || una > r->recover; }
 
 static void enter_fast(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
-    /* Limited transmit's segments do not count in FlightSize (RFC 5681 3.2 step 2). */
+    /* The segments that limited transmit sent do not count in FlightSize (RFC 5681 3.2 step 2). */
     uint64_t flight = nxt - una;
-    flight -= min_u64(flight, r->limited_bytes);
+    flight -= min_u64(flight, min_u64(nxt - r->limited_from, r->limited_bytes));
     cc->ops->loss(cc, (uint32_t)flight, now_us);
     cc->cwnd_bytes = cc->ssthresh_bytes + RECOVERY_DUPACKS * cc->mss_bytes;
     r->phase = RECOVERY_FAST;
@@ -28,6 +28,7 @@ enum recovery_event tcp_recovery_dupack(struct recovery *r, struct cc *cc, uint6
         return RECOVERY_NOTHING;
     }
     r->dupacks++;
+    r->limited_from = r->dupacks == 1 ? nxt : r->limited_from;
     if (r->phase == RECOVERY_FAST) {
         /* Each one tells that a segment left the network; never more than is outstanding (HAZARDS S12). */
         uint64_t inflated = (uint64_t)cc->cwnd_bytes + cc->mss_bytes;

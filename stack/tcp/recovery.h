@@ -27,6 +27,7 @@ struct recovery {
     bool resend_first;      /* the first unacknowledged segment is to be sent again now */
     bool first_partial;     /* FAST: no partial ACK yet, so the timer is reset on the next (RFC 6582 3.2 step 3) */
     uint32_t limited_bytes; /* new data that limited transmit may add beyond cwnd */
+    uint64_t limited_from;  /* what was sent when the first duplicate ACK came: its new data begins there */
 };
 
 /* What an ACK did, beyond moving snd.una. */

@@ -149,6 +149,49 @@ break_builds() {
         'echo "int mem_x(int y); int mem_x(int y) { if (y > 1) { return 2; } else { return 2; } }" >>stack/base/mem.c'
 }
 
+# Four requirements, of which one is a deviation, one has a unit test and two a script.
+make_conformance_tree() {
+    rm -rf "$tree"
+    mkdir -p "$tree"/{scripts/lib,docs,stack,sockets,include,tap,apps,tests/{conformance,unit/tcp,drill/scripts/a}}
+    cp "$root/scripts/conformance" "$tree/scripts"
+    cp "$root/scripts/lib/cited" "$tree/scripts/lib"
+    printf 'MUST-1 W one\nMUST-2 A two\nSHLD-3 P three\nMUST-4 W four\n' >"$tree/tests/conformance/rfc9293.txt"
+    echo "- **MUST-4**: not followed." >"$tree/docs/deviations.md"
+    echo "Test(tcp_a, MUST_2_is_shown) {" >"$tree/tests/unit/tcp/test_a.c"
+    echo "/* RFC 9293 3 (MUST-1). */" >"$tree/stack/a.c"
+    echo "// RFC 9293 3 (MUST-1, SHLD-3): shown." >"$tree/tests/drill/scripts/a/a.pkt"
+    (cd "$tree" && scripts/conformance)
+}
+
+# expect_conformance TEXT NAME SCRIPT: breaks that tree; scripts/conformance, which scripts/check docs runs, must say TEXT.
+expect_conformance() {
+    local output
+    make_conformance_tree
+    (cd "$tree" && eval "$3")
+    if output=$(cd "$tree" && scripts/conformance --check 2>&1) || ! grep -qxF -- "$1" <<<"$output"; then
+        echo "tests/checks: $2: scripts/conformance --check does not fail with \"$1\": $output" >&2
+        failures=$((failures + 1))
+    fi
+}
+
+break_conformance() {
+    make_conformance_tree
+    (cd "$tree" && scripts/conformance --check) || { echo "tests/checks: its clean copy does not pass" >&2; exit 1; }
+    expect_conformance "neither tested nor in docs/deviations.md: MUST-2 " "a MUST without a test" \
+        'echo "Test(tcp_a, nothing) {" >tests/unit/tcp/test_a.c; scripts/conformance >/dev/null'
+    expect_conformance "neither tested nor in docs/deviations.md: MUST-4 " "a MUST without a deviation" \
+        'echo "All is followed." >docs/deviations.md; scripts/conformance >/dev/null'
+    expect_conformance "neither in a script of tests/drill nor in docs/deviations.md: MUST-1 SHLD-3 " "no script" \
+        'mv tests/drill/scripts/a/a.pkt tests/unit/tcp/test_b.c; echo "Test(tcp_b, MUST_1_and_SHLD_3) {" >>tests/unit/tcp/test_b.c
+        scripts/conformance >/dev/null'
+    expect_conformance "docs/tcp-conformance.md is stale; to do: scripts/conformance" "a stale page" \
+        'echo "MUST-5 A five" >>tests/conformance/rfc9293.txt'
+    grep -q '^scripts/conformance --check || result=1$' "$root/scripts/check-docs" ||
+        { echo "tests/checks: scripts/check-docs does not ask scripts/conformance" >&2; failures=$((failures + 1)); }
+}
+
+break_conformance
+
 # The clean tree is built where its broken copies will stand, so that only what is broken is compiled again.
 make_clean_tree
 mv "$clean" "$tree"

@@ -24,12 +24,16 @@ enum operation {
     OP_LT,
     OP_GT,
     OP_BIT_OR,
+    OP_BIT_XOR,
     OP_BIT_AND,
+    OP_LEFT,
+    OP_RIGHT,
     OP_PLUS,
     OP_MINUS,
     OP_TIMES,
     OP_DIVIDE,
     OP_MODULO,
+    OP_NEGATE,
 };
 
 /* Higher binds tighter, as in Python, whose notation this is. */
@@ -38,13 +42,15 @@ static const struct {
     enum operation operation;
     int strength;
 } binary[] = {
-    {"or", OP_OR, 1},  {"and", OP_AND, 2}, {"==", OP_EQ, 4},   {"!=", OP_NE, 4},    {"<=", OP_LE, 4},
-    {">=", OP_GE, 4},  {"<", OP_LT, 4},    {">", OP_GT, 4},    {"|", OP_BIT_OR, 5}, {"&", OP_BIT_AND, 6},
-    {"+", OP_PLUS, 7}, {"-", OP_MINUS, 7}, {"*", OP_TIMES, 8}, {"/", OP_DIVIDE, 8}, {"%", OP_MODULO, 8},
+    {"or", OP_OR, 1},    {"and", OP_AND, 2},    {"==", OP_EQ, 4},     {"!=", OP_NE, 4},     {"<=", OP_LE, 4},
+    {">=", OP_GE, 4},    {"<<", OP_LEFT, 8},    {">>", OP_RIGHT, 8},  {"<", OP_LT, 4},      {">", OP_GT, 4},
+    {"|", OP_BIT_OR, 5}, {"^", OP_BIT_XOR, 6},  {"&", OP_BIT_AND, 7}, {"+", OP_PLUS, 9},    {"-", OP_MINUS, 9},
+    {"*", OP_TIMES, 10}, {"//", OP_DIVIDE, 10}, {"/", OP_DIVIDE, 10}, {"%", OP_MODULO, 10},
 };
 
 #define STRENGTH_NOT 3
 #define STRENGTH_COMPARE 4
+#define STRENGTH_NEGATE 11
 
 struct part {
     enum operation operation;
@@ -104,6 +110,9 @@ static void operand(struct yard *yard) {
             push(yard, OP_OPEN, 0);
         } else if (scan_accept(scan, "not")) {
             push(yard, OP_NOT, STRENGTH_NOT);
+        } else if (scan_next_is(scan, "-") && (scan->at[1] < '0' || scan->at[1] > '9')) {
+            (void)scan_accept(scan, "-");
+            push(yard, OP_NEGATE, STRENGTH_NEGATE);
         } else {
             break;
         }
@@ -159,7 +168,7 @@ static struct assertion *parse_one(struct scan *scan) {
     if (scan->failed) {
         return made;
     }
-    made->text = memory_text(&scan->script->memory, start, (size_t)(scan->at - start));
+    made->text = memory_text(&scan->script->memory, start, (size_t)(scan->end - start));
     if (scan_accept(scan, ",")) { /* what Python would print */
         scan->at += strcspn(scan->at, "\n;");
     }
@@ -168,7 +177,7 @@ static struct assertion *parse_one(struct scan *scan) {
 }
 
 struct assertion *assert_parse(struct script *script, const char *code, unsigned line) {
-    struct scan scan = {.at = code, .line = line, .script = script};
+    struct scan scan = {.at = code, .line = line, .is_code = true, .script = script};
     struct assertion *first = NULL, **tail = &first;
     while (!scan_at_end(&scan)) {
         *tail = parse_one(&scan);
@@ -200,8 +209,14 @@ static int64_t apply(enum operation operation, int64_t a, int64_t b) {
         return a > b;
     case OP_BIT_OR:
         return a | b;
+    case OP_BIT_XOR:
+        return a ^ b;
     case OP_BIT_AND:
         return a & b;
+    case OP_LEFT:
+        return (int64_t)((uint64_t)a << (b & 63));
+    case OP_RIGHT:
+        return a >> (b & 63);
     case OP_PLUS:
         return a + b;
     case OP_MINUS:
@@ -209,13 +224,17 @@ static int64_t apply(enum operation operation, int64_t a, int64_t b) {
     case OP_TIMES:
         return a * b;
     case OP_DIVIDE:
-        return b == 0 ? 0 : a / b;
+        return a / b;
     default:
-        return b == 0 ? 0 : a % b;
+        return a % b;
     }
 }
 
-/* False: a name has no value, and *why says which. Names and their values collect in *values. */
+static bool divides_by_zero(enum operation operation, int64_t by) {
+    return (operation == OP_DIVIDE || operation == OP_MODULO) && by == 0;
+}
+
+/* False: a name has no value, or a divisor is 0, and *why says which. Names and their values collect in *values. */
 static bool evaluate(const struct assertion *assertion, assert_lookup_fn *lookup, void *ctx, int64_t *result,
                      struct text *values, struct text *why) {
     int64_t stack[PARTS_MAX];
@@ -233,6 +252,11 @@ static bool evaluate(const struct assertion *assertion, assert_lookup_fn *lookup
             depth++;
         } else if (part->operation == OP_NOT) {
             stack[depth - 1] = stack[depth - 1] == 0;
+        } else if (part->operation == OP_NEGATE) {
+            stack[depth - 1] = (int64_t)(0 - (uint64_t)stack[depth - 1]);
+        } else if (divides_by_zero(part->operation, stack[depth - 1])) {
+            text_add(why, "an assertion divides by 0: %s (%s)", assertion->text, values->bytes);
+            return false;
         } else {
             depth--;
             stack[depth - 1] = apply(part->operation, stack[depth - 1], stack[depth]);

@@ -14,42 +14,52 @@
 
 static const struct {
     const char *name;
+    unsigned least, most; /* arguments */
     int64_t (*act)(struct call *call);
 } table[] = {
-    {"socket", calls_setup_socket},
-    {"bind", calls_setup_bind},
-    {"listen", calls_setup_listen},
-    {"accept", calls_setup_accept},
-    {"accept4", calls_setup_accept},
-    {"connect", calls_setup_connect},
-    {"shutdown", calls_setup_shutdown},
-    {"close", calls_setup_close},
-    {"getsockname", calls_setup_getsockname},
-    {"getpeername", calls_setup_getpeername},
-    {"fcntl", calls_setup_fcntl},
-    {"ioctl", calls_setup_ioctl},
-    {"read", calls_data_read},
-    {"readv", calls_data_readv},
-    {"recv", calls_data_recv},
-    {"recvfrom", calls_data_recvfrom},
-    {"write", calls_data_write},
-    {"writev", calls_data_writev},
-    {"send", calls_data_send},
-    {"sendto", calls_data_sendto},
-    {"recvmsg", calls_message_recvmsg},
-    {"sendmsg", calls_message_sendmsg},
-    {"getsockopt", calls_options_get},
-    {"setsockopt", calls_options_set},
-    {"poll", calls_poll_poll},
-    {"epoll_create", calls_poll_epoll_create},
-    {"epoll_create1", calls_poll_epoll_create},
-    {"epoll_ctl", calls_poll_epoll_ctl},
-    {"epoll_wait", calls_poll_epoll_wait},
+    {"socket", 3, 3, calls_setup_socket},
+    {"bind", 3, 3, calls_setup_bind},
+    {"listen", 2, 2, calls_setup_listen},
+    {"accept", 3, 3, calls_setup_accept},
+    {"accept4", 4, 4, calls_setup_accept},
+    {"connect", 3, 3, calls_setup_connect},
+    {"shutdown", 2, 2, calls_setup_shutdown},
+    {"close", 1, 1, calls_setup_close},
+    {"getsockname", 3, 3, calls_setup_getsockname},
+    {"getpeername", 3, 3, calls_setup_getpeername},
+    {"fcntl", 2, 3, calls_setup_fcntl},
+    {"ioctl", 3, 3, calls_setup_ioctl},
+    {"read", 3, 3, calls_data_read},
+    {"readv", 3, 3, calls_data_readv},
+    {"recv", 4, 4, calls_data_recv},
+    {"recvfrom", 6, 6, calls_data_recvfrom},
+    {"write", 3, 3, calls_data_write},
+    {"writev", 3, 3, calls_data_writev},
+    {"send", 4, 4, calls_data_send},
+    {"sendto", 6, 6, calls_data_sendto},
+    {"recvmsg", 3, 3, calls_message_recvmsg},
+    {"sendmsg", 3, 3, calls_message_sendmsg},
+    {"getsockopt", 5, 5, calls_options_get},
+    {"setsockopt", 5, 5, calls_options_set},
+    {"poll", 3, 3, calls_poll_poll},
+    {"epoll_create", 1, 1, calls_poll_epoll_create},
+    {"epoll_create1", 1, 1, calls_poll_epoll_create},
+    {"epoll_ctl", 4, 4, calls_poll_epoll_ctl},
+    {"epoll_wait", 4, 4, calls_poll_epoll_wait},
 };
+
+static void check_count(struct call *call, unsigned least, unsigned most) {
+    if (calls_has_arg(call, most)) {
+        run_fail(call->run, call->event, "%s has fewer arguments than this", call->spec->name);
+    } else if (!calls_has_arg(call, least - 1)) {
+        run_fail(call->run, call->event, "%s has more arguments than this", call->spec->name);
+    }
+}
 
 int64_t calls_try(struct call *call) {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].name, call->spec->name) == 0) {
+            check_count(call, table[i].least, table[i].most);
             int64_t result = table[i].act(call);
             world_pull(&call->run->world);
             return result;
@@ -83,7 +93,7 @@ const struct value *calls_arg(struct call *call, unsigned i) {
 int64_t calls_number(struct call *call, unsigned i) {
     const struct value *value = calls_arg(call, i);
     if (value->kind == VALUE_LIST && value->first != NULL) { /* [4]: what the pointer points at */
-        value = value->first;
+        value = value->first->next == NULL ? value->first : value;
     }
     if (value->kind != VALUE_NUMBER) {
         run_fail(call->run, call->event, "argument %u of %s is to be a number", i + 1, call->spec->name);
@@ -94,6 +104,7 @@ int64_t calls_number(struct call *call, unsigned i) {
 const struct value *calls_field(const struct value *value, const char *name, unsigned i) {
     for (const struct value *field = value->first; field != NULL; field = field->next) {
         if (field->name != NULL && strcmp(field->name, name) == 0) {
+            *field->used = true;
             return field;
         }
     }
@@ -108,6 +119,23 @@ bool calls_field_number(const struct value *value, const char *name, unsigned i,
         *number = field->number;
     }
     return there;
+}
+
+const char *calls_unused_field(const struct value *first) {
+    const struct value *open[VALUE_NESTING_MAX + 1] = {first};
+    for (int depth = 0; depth >= 0;) {
+        const struct value *value = open[depth];
+        if (value == NULL) {
+            depth--;
+            continue;
+        }
+        open[depth] = value->next;
+        if (value->used != NULL && !*value->used) {
+            return value->name;
+        }
+        open[++depth] = value->first; /* scalars have none */
+    }
+    return NULL;
 }
 
 void calls_expect(struct call *call, const char *what, int64_t expected, int64_t came) {
@@ -172,6 +200,9 @@ void calls_expect_endpoint(struct call *call, const struct value *value, const s
     int64_t number;
     if (value->kind != VALUE_STRUCT) {
         return;
+    }
+    if (calls_field_number(value, "sa_family", 0, &number)) {
+        calls_expect(call, "address family", number, AF_INET);
     }
     if (calls_field_number(value, "sin_port", 1, &number)) {
         calls_expect(call, "port", number, came->port);

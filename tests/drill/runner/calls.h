@@ -30,6 +30,9 @@ const struct value *calls_field(const struct value *value, const char *name, uns
 /* Sets *number to a field's number if it is there and is one. calls.c */
 bool calls_field_number(const struct value *value, const char *name, unsigned i, int64_t *number);
 
+/* The name of a struct's field, in these arguments, that nothing has looked at; NULL: there is none. calls.c */
+const char *calls_unused_field(const struct value *first);
+
 /* The descriptor of argument 0, or NULL; then the call's result is -EBADF (or -ENOTSOCK, *error). calls.c */
 struct descriptor *calls_socket(struct call *call, int64_t *error);
 struct descriptor *calls_descriptor(struct run *run, int64_t fd);

@@ -42,11 +42,25 @@ static void expect_error(struct call *call, const struct value *data, const stru
     }
 }
 
+/* The messages that Linux would have given. */
+static int64_t controls_came(const struct descriptor *d, const struct tapir_msg *msg) {
+    bool report = (msg->flags & TAPIR_MSG_ERRQUEUE) != 0;
+    return report + (d->want_ttl && msg->has_ttl) + (d->want_tos && msg->has_tos) + (d->want_pktinfo && msg->has_local);
+}
+
+/* Its type and data; all of them are of IP. */
+static const struct value *control_data(struct call *call, const struct value *cmsg, int64_t *type) {
+    int64_t level = IPPROTO_IP;
+    (void)calls_field_number(cmsg, "cmsg_level", 0, &level);
+    (void)calls_field_number(cmsg, "cmsg_type", 1, type);
+    calls_expect(call, "level of a control message", level, IPPROTO_IP);
+    return calls_field(cmsg, "cmsg_data", 2);
+}
+
 static void expect_control(struct call *call, const struct descriptor *d, const struct value *cmsg,
                            const struct tapir_msg *msg) {
     int64_t type = -1, number = 0;
-    const struct value *data = calls_field(cmsg, "cmsg_data", 2);
-    (void)calls_field_number(cmsg, "cmsg_type", 1, &type);
+    const struct value *data = control_data(call, cmsg, &type);
     (void)calls_field_number(cmsg, "cmsg_data", 2, &number);
     if (data == NULL) {
         run_fail(call->run, call->event, "a control message has cmsg_data");
@@ -95,8 +109,13 @@ int64_t calls_message_recvmsg(struct call *call) {
         calls_expect(call, "msg_flags", expected, api_flags(msg.flags));
     }
     const struct value *control = calls_field(message, "msg_control", UINT32_MAX);
+    int64_t count = 0;
     for (const struct value *cmsg = control != NULL ? control->first : NULL; cmsg != NULL; cmsg = cmsg->next) {
         expect_control(call, d, cmsg, &msg);
+        count++;
+    }
+    if (control != NULL && control->kind == VALUE_LIST) {
+        calls_expect(call, "number of control messages", count, controls_came(d, &msg));
     }
     return rc;
 }
@@ -105,8 +124,7 @@ int64_t calls_message_recvmsg(struct call *call) {
 
 static void set_control(struct call *call, const struct value *cmsg, struct tapir_msg *msg) {
     int64_t type = -1, number = 0;
-    const struct value *data = calls_field(cmsg, "cmsg_data", 2);
-    (void)calls_field_number(cmsg, "cmsg_type", 1, &type);
+    const struct value *data = control_data(call, cmsg, &type);
     (void)calls_field_number(cmsg, "cmsg_data", 2, &number);
     if (type == IP_TTL) {
         msg->has_ttl = true;
@@ -133,6 +151,7 @@ int64_t calls_message_sendmsg(struct call *call) {
     }
     const struct value *name = calls_field(message, "msg_name", 0);
     const struct value *control = calls_field(message, "msg_control", UINT32_MAX);
+    (void)calls_field(message, "msg_flags", UINT32_MAX); /* sendmsg ignores it */
     if (name != NULL && name->kind == VALUE_STRUCT && d->type != SOCK_STREAM) {
         msg.has_peer = true;
         msg.peer = calls_endpoint(call, name, msg.peer);

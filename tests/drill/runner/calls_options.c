@@ -5,12 +5,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "calls.h"
+#include "info.h"
 
 /* How many of the stack's units one of the API's is. */
 enum { UNIT_FLAG = 0, UNIT_ONE = 1, UNIT_MILLISECOND = 1000, UNIT_SECOND = 1000000 };
@@ -117,23 +119,27 @@ static int64_t retransmissions_in(int64_t seconds) {
     return count;
 }
 
-int64_t calls_options_set(struct call *call) {
-    int64_t error;
-    struct descriptor *d = calls_socket(call, &error);
-    int64_t level = calls_number(call, 1), name = calls_number(call, 2);
-    const struct value *value = calls_arg(call, 3);
-    if (d == NULL) {
-        return error;
+/* A name, by its length without a NUL or with it. */
+static int64_t set_congestion(struct call *call, struct descriptor *d, const struct value *value) {
+    char name[TAPIR_CONGESTION_BYTES] = {0};
+    int64_t len = calls_number(call, 4);
+    if (value->kind != VALUE_STRING) {
+        run_fail(call->run, call->event, "the name of an algorithm is a string");
+        return 0;
     }
-    int64_t *timeout_us = timeout_of(d, level, name);
-    bool *wanted = wanted_message(d, level, name);
-    if (level == SOL_SOCKET && name == SO_LINGER) {
-        return set_linger(call, d, value);
+    if (len < 1) {
+        return -EINVAL;
     }
-    if (timeout_us != NULL) {
-        return set_timeout(timeout_us, value);
-    }
+    size_t given = strlen(value->text) + 1, most = sizeof name - 1;
+    size_t bytes = (size_t)len < given ? (size_t)len : given;
+    memcpy(name, value->text, bytes < most ? bytes : most);
+    return tapir_sock_set_congestion(call->run->world.stack, d->sock, name);
+}
+
+/* Options whose value is a plain int. */
+static int64_t set_number(struct call *call, struct descriptor *d, int64_t level, int64_t name) {
     int64_t number = calls_number(call, 3);
+    bool *wanted = wanted_message(d, level, name);
     if (wanted != NULL) {
         *wanted = number != 0;
         return d->type == SOCK_STREAM ? -ENOPROTOOPT : 0;
@@ -142,7 +148,7 @@ int64_t calls_options_set(struct call *call) {
         return set_option(call, d, TAPIR_OPT_DEFER_ACCEPT, retransmissions_in(number));
     }
     const struct row *row = find_row(level, name);
-    if (row == NULL || (level == IPPROTO_TCP && d->type != SOCK_STREAM)) {
+    if (row == NULL) {
         return -ENOPROTOOPT;
     }
     int64_t in_units = row->unit == UNIT_FLAG ? number != 0 : number * row->unit;
@@ -153,32 +159,101 @@ int64_t calls_options_set(struct call *call) {
     return rc;
 }
 
-static int64_t get_linger(struct call *call, struct descriptor *d, const struct value *value) {
-    int64_t came = -1, expected;
-    int rc = tapir_sock_get(call->run->world.stack, d->sock, TAPIR_OPT_LINGER, &came);
-    if (calls_field_number(value, "onoff", 0, &expected)) {
-        calls_expect(call, "onoff", expected, came >= 0);
-    }
-    if (calls_field_number(value, "linger", 1, &expected)) {
-        calls_expect(call, "linger", expected, came >= 0 ? came : 0);
-    }
-    return rc;
-}
-
-int64_t calls_options_get(struct call *call) {
-    int64_t error, came = 0;
+int64_t calls_options_set(struct call *call) {
+    int64_t error;
     struct descriptor *d = calls_socket(call, &error);
-    int64_t level = calls_number(call, 1), name = calls_number(call, 2);
+    int64_t level = calls_number(call, 1), name = calls_number(call, 2), len = calls_number(call, 4);
     const struct value *value = calls_arg(call, 3);
     if (d == NULL) {
         return error;
     }
-    if (level == SOL_SOCKET && name == SO_LINGER) {
-        return get_linger(call, d, value);
+    if (level == IPPROTO_TCP && d->type != SOCK_STREAM) {
+        return -ENOPROTOOPT;
     }
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+        return set_congestion(call, d, value);
+    }
+    int64_t *timeout_us = timeout_of(d, level, name);
+    bool linger = level == SOL_SOCKET && name == SO_LINGER;
+    size_t least = timeout_us != NULL ? sizeof(struct timeval) : linger ? sizeof(struct linger) : sizeof(int);
+    if (len < (int64_t)least) {
+        return -EINVAL;
+    }
+    return linger               ? set_linger(call, d, value)
+           : timeout_us != NULL ? set_timeout(timeout_us, value)
+                                : set_number(call, d, level, name);
+}
+
+/* --- what getsockopt gave, against the script's value --- */
+
+/* The length that Linux would give, against [len]. */
+static void expect_len(struct call *call, size_t came) {
+    if (calls_arg(call, 4)->kind != VALUE_ANY) {
+        calls_expect(call, "length", calls_number(call, 4), (int64_t)came);
+    }
+}
+
+static int64_t get_linger(struct call *call, struct descriptor *d, const struct value *value) {
+    int64_t came = -1, expected;
+    int rc = tapir_sock_get(call->run->world.stack, d->sock, TAPIR_OPT_LINGER, &came);
+    if (calls_field_number(value, "onoff", 0, &expected) || calls_field_number(value, "l_onoff", 0, &expected)) {
+        calls_expect(call, "onoff", expected, came >= 0);
+    }
+    if (calls_field_number(value, "linger", 1, &expected) || calls_field_number(value, "l_linger", 1, &expected)) {
+        calls_expect(call, "linger", expected, came >= 0 ? came : 0);
+    }
+    expect_len(call, sizeof(struct linger));
+    return rc;
+}
+
+static int64_t get_timeout(struct call *call, int64_t timeout_us, const struct value *value) {
+    int64_t came_us = timeout_us == INT64_MAX ? 0 : timeout_us, expected;
+    if (calls_field_number(value, "tv_sec", 0, &expected)) {
+        calls_expect(call, "tv_sec", expected, came_us / 1000000);
+    }
+    if (calls_field_number(value, "tv_usec", 1, &expected)) {
+        calls_expect(call, "tv_usec", expected, came_us % 1000000);
+    }
+    expect_len(call, sizeof(struct timeval));
+    return 0;
+}
+
+static int64_t get_congestion(struct call *call, struct descriptor *d, const struct value *value) {
+    char name[TAPIR_CONGESTION_BYTES];
+    int rc = tapir_sock_get_congestion(call->run->world.stack, d->sock, name);
+    if (rc == 0 && value->kind == VALUE_STRING && strcmp(value->text, name) != 0) {
+        run_fail(call->run, call->event, "wrong value: expected \"%s\", came \"%s\"", value->text, name);
+    }
+    expect_len(call, sizeof name);
+    return rc;
+}
+
+/* {tcpi_state=TCP_ESTABLISHED, ...}: the fields that the script names. */
+static int64_t get_tcp_info(struct call *call, struct descriptor *d, const struct value *value) {
+    for (const struct value *field = value->first; field != NULL; field = field->next) {
+        int64_t came = 0, expected = 0;
+        if (field->name == NULL || strncmp(field->name, "tcpi_", 5) != 0 ||
+            !info_tcp_field(call->run, d, field->name + 5, &came)) {
+            run_fail(call->run, call->event, "'%s' is no field of TCP_INFO here", field->name ? field->name : "");
+            return 0;
+        }
+        (void)calls_field_number(value, field->name, UINT32_MAX, &expected);
+        calls_expect(call, field->name, expected, came);
+    }
+    return 0;
+}
+
+/* Options whose value is a plain int. */
+static int64_t get_number(struct call *call, struct descriptor *d, int64_t level, int64_t name) {
+    int64_t came = 0;
+    const bool *wanted = wanted_message(d, level, name);
     const struct row *row = find_row(level, name);
     if (level == SOL_SOCKET && name == SO_TYPE) {
         came = d->type;
+    } else if (level == SOL_SOCKET && name == SO_DOMAIN) {
+        came = AF_INET;
+    } else if (wanted != NULL) {
+        came = *wanted;
     } else if (row == NULL) {
         return -ENOPROTOOPT;
     } else {
@@ -188,8 +263,30 @@ int64_t calls_options_get(struct call *call) {
         }
         came /= row->unit == UNIT_FLAG || came < 0 ? 1 : row->unit;
     }
-    if (value->kind != VALUE_ANY) {
+    if (calls_arg(call, 3)->kind != VALUE_ANY) {
         calls_expect(call, "value", calls_number(call, 3), came);
     }
+    expect_len(call, sizeof(int));
     return 0;
+}
+
+int64_t calls_options_get(struct call *call) {
+    int64_t error;
+    struct descriptor *d = calls_socket(call, &error);
+    int64_t level = calls_number(call, 1), name = calls_number(call, 2);
+    const struct value *value = calls_arg(call, 3);
+    if (d == NULL) {
+        return error;
+    }
+    if (level == IPPROTO_TCP && d->type != SOCK_STREAM) {
+        return -ENOPROTOOPT;
+    }
+    if (level == IPPROTO_TCP && (name == TCP_CONGESTION || name == TCP_INFO)) {
+        return name == TCP_INFO ? get_tcp_info(call, d, value) : get_congestion(call, d, value);
+    }
+    if (level == SOL_SOCKET && name == SO_LINGER) {
+        return get_linger(call, d, value);
+    }
+    const int64_t *timeout_us = timeout_of(d, level, name);
+    return timeout_us != NULL ? get_timeout(call, *timeout_us, value) : get_number(call, d, level, name);
 }

@@ -88,6 +88,16 @@ static void remove_watch(struct descriptor *epoll, int64_t fd) {
     }
 }
 
+/* What an event is told with: the descriptor, or another member of the union. */
+static void read_data(const struct value *event, int64_t *data) {
+    static const char *const members[] = {"fd", "u32", "u64", "ptr"};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (calls_field_number(event, members[i], 1, data)) {
+            return;
+        }
+    }
+}
+
 int64_t calls_poll_epoll_ctl(struct call *call) {
     struct descriptor *epoll = calls_descriptor(call->run, calls_number(call, 0));
     int64_t operation = calls_number(call, 1), fd = calls_number(call, 2), events = 0, data = fd;
@@ -107,7 +117,7 @@ int64_t calls_poll_epoll_ctl(struct call *call) {
     }
     const struct value *event = calls_arg(call, 3);
     (void)calls_field_number(event, "events", 0, &events);
-    (void)calls_field_number(event, "fd", 1, &data);
+    read_data(event, &data);
     if (watch == NULL) {
         watch = memory_take(&call->run->script->memory, sizeof *watch);
         watch->next = epoll->watches;
@@ -133,7 +143,7 @@ static void expect_event(struct call *call, const struct value *expected, int64_
     const struct value *entry = expected->kind == VALUE_LIST ? expected->first : expected;
     for (; entry != NULL && expected->kind != VALUE_ANY; entry = expected->kind == VALUE_LIST ? entry->next : NULL) {
         int64_t fd = -1, wanted = 0;
-        (void)calls_field_number(entry, "fd", 1, &fd);
+        read_data(entry, &fd);
         (void)calls_field_number(entry, "events", 0, &wanted);
         if (fd == data) {
             calls_expect(call, "events", wanted, events);

@@ -36,25 +36,34 @@ static struct tapir_endpoint name_of(struct run *run, const struct descriptor *d
     return local;
 }
 
-int64_t calls_setup_socket(struct call *call) {
-    struct run *run = call->run;
-    int64_t type = calls_number(call, 1), protocol = calls_number(call, 2);
-    enum tapir_sock_type kind;
-    tapir_sock sock;
-    switch (type & TYPE_MASK) {
+/* Which of the stack's sockets an application gets for a type and a protocol. */
+static int kind_of(int64_t type, int64_t protocol, enum tapir_sock_type *kind) {
+    switch (type) {
     case SOCK_STREAM:
-        kind = TAPIR_SOCK_STREAM;
-        break;
+        *kind = TAPIR_SOCK_STREAM;
+        return protocol == 0 || protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
     case SOCK_DGRAM:
-        kind = protocol == IPPROTO_ICMP ? TAPIR_SOCK_PING : TAPIR_SOCK_DGRAM;
-        break;
+        *kind = protocol == IPPROTO_ICMP ? TAPIR_SOCK_PING : TAPIR_SOCK_DGRAM;
+        return protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP ? 0 : -EPROTONOSUPPORT;
     case SOCK_RAW:
-        kind = TAPIR_SOCK_RAW;
-        break;
+        *kind = TAPIR_SOCK_RAW;
+        return protocol > 0 && protocol <= UINT8_MAX ? 0 : -EPROTONOSUPPORT;
     default:
         return -EINVAL;
     }
-    int rc = tapir_sock_open(run->world.stack, kind, (uint8_t)protocol, &sock);
+}
+
+int64_t calls_setup_socket(struct call *call) {
+    struct run *run = call->run;
+    const struct value *domain = calls_arg(call, 0);
+    int64_t type = calls_number(call, 1), protocol = calls_number(call, 2);
+    enum tapir_sock_type kind = TAPIR_SOCK_STREAM;
+    tapir_sock sock;
+    if (domain->kind != VALUE_ANY && calls_number(call, 0) != AF_INET) {
+        return -EAFNOSUPPORT;
+    }
+    int rc = kind_of(type & TYPE_MASK, protocol, &kind);
+    rc = rc != 0 ? rc : tapir_sock_open(run->world.stack, kind, (uint8_t)protocol, &sock);
     if (rc != 0) {
         return rc;
     }

@@ -62,7 +62,17 @@ static const struct {
     {"notsent_bytes", U32(notsent_bytes)},
     {"rcv_ooopack", U32(rcv_ooopack)},
     {"delivered", U32(delivered_segs)},
+    {"delivered_ce", U32(delivered_ce_segs)},
+    {"dsack_dups", U32(dsack_dups)},
+    {"reord_seen", U32(reord_seen)},
+    {"rcv_ssthresh", U32(rcv_ssthresh_bytes)},
     {"busy_time", U64(busy_us)},
+    {"rwnd_limited", U64(rwnd_limited_us)},
+    {"sndbuf_limited", U64(sndbuf_limited_us)},
+    {"pacing_rate", U64(pacing_bytes_per_s)},
+    {"max_pacing_rate", U64(max_pacing_bytes_per_s)},
+    {"delivery_rate", U64(delivery_bytes_per_s)},
+    {"delivery_rate_app_limited", U8(delivery_app_limited)},
     {"last_data_sent", AGE(last_data_sent_us)},
     {"last_data_recv", AGE(last_data_recv_us)},
     {"last_ack_recv", AGE(last_ack_recv_us)},
@@ -84,9 +94,10 @@ static uint64_t read_field(const struct tapir_tcp_info *info, size_t at, size_t 
     }
 }
 
-/* TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4. */
+/* TCPI_OPT_TIMESTAMPS 1, _SACK 2, _WSCALE 4, _ECN 8, _ECN_SEEN 16. */
 static int64_t options_of(const struct tapir_tcp_info *info) {
-    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0);
+    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0) | (info->ecn ? 8 : 0) |
+           (info->ecn_seen ? 16 : 0);
 }
 
 static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64_t value, uint64_t now_us) {
@@ -102,9 +113,8 @@ static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64
     }
 }
 
-static bool lookup_tcp_info(struct run *run, const char *name, int64_t *value) {
+bool info_tcp_field(struct run *run, const struct descriptor *d, const char *name, int64_t *value) {
     struct tapir_tcp_info info;
-    const struct descriptor *d = &run->descriptors[run->subject];
     if (d->kind != DESCRIPTOR_SOCKET || tapir_sock_tcp_info(run->world.stack, d->sock, &info, run->world.now_us) != 0) {
         return false;
     }
@@ -133,5 +143,6 @@ static bool lookup_counter(const struct run *run, const char *name, int64_t *val
 
 bool info_lookup(void *ctx, const char *name, int64_t *value) {
     struct run *run = ctx;
-    return strncmp(name, "tcpi_", 5) == 0 ? lookup_tcp_info(run, name + 5, value) : lookup_counter(run, name, value);
+    return strncmp(name, "tcpi_", 5) == 0 ? info_tcp_field(run, &run->descriptors[run->subject], name + 5, value)
+                                          : lookup_counter(run, name, value);
 }

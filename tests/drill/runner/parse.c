@@ -26,6 +26,19 @@ static const char *read_file(struct script *script, const char *path) {
     return text;
 }
 
+/* 255.255.0.0 and the like: ones, then zeros. */
+static unsigned parse_netmask(struct scan *scan) {
+    uint32_t zeros = ~scan_ipv4(scan);
+    unsigned bits = 32;
+    if ((zeros & (zeros + 1)) != 0) {
+        scan_fail(scan, "a netmask is ones and then zeros");
+    }
+    for (; zeros != 0; zeros >>= 1) {
+        bits--;
+    }
+    return bits;
+}
+
 /* "--mtu=1500" and the like; what has no meaning here is an error, not ignored. */
 static void parse_option_line(struct scan *scan) {
     struct script_options *options = &scan->script->options;
@@ -37,6 +50,10 @@ static void parse_option_line(struct scan *scan) {
         options->local_ip = scan_ipv4(scan);
     } else if (scan_accept(scan, "remote_ip=")) {
         options->remote_ip = scan_ipv4(scan);
+    } else if (scan_accept(scan, "gateway_ip=")) {
+        options->gateway_ip = scan_ipv4(scan);
+    } else if (scan_accept(scan, "netmask_ip=")) {
+        options->prefix_bits = parse_netmask(scan);
     } else if (scan_accept(scan, "bind_port=")) {
         options->bind_port = (uint16_t)scan_number_in(scan, 1, UINT16_MAX);
     } else if (scan_accept(scan, "connect_port=")) {
@@ -139,6 +156,7 @@ bool script_parse(struct script *script, const char *path) {
                                           .mtu_bytes = 1500,
                                           .local_ip = 0xc0a80001,  /* 192.168.0.1 */
                                           .remote_ip = 0xc0000201, /* 192.0.2.1 */
+                                          .prefix_bits = 16,
                                           .bind_port = 8080,
                                           .connect_port = 8080}};
     const char *text = read_file(script, path);

@@ -7,8 +7,6 @@
 #include "names.h"
 #include "parse.h"
 
-#define NESTING_MAX 8
-
 /* A word's number: a constant, or the value under htons, htonl and inet_addr (all kept in host order). */
 static int64_t parse_word(struct scan *scan) {
     char word[WORD_BYTES];
@@ -31,10 +29,15 @@ static int64_t parse_word(struct scan *scan) {
     return number;
 }
 
-/* `...`, or numbers and constants joined by |. */
+/* `...`, a string, or numbers and constants joined by |. */
 static void parse_scalar(struct scan *scan, struct value *value) {
     if (scan_accept(scan, "...")) {
         value->kind = VALUE_ANY;
+        return;
+    }
+    if (scan_accept(scan, "\"")) {
+        value->kind = VALUE_STRING;
+        value->text = scan_until(scan, "\"");
         return;
     }
     value->kind = VALUE_NUMBER;
@@ -68,8 +71,8 @@ static const char *parse_field_name(struct scan *scan) {
 /* Values by commas up to `)`; lists and structs are open at the same time as they are nested. */
 static struct value *parse_arguments(struct scan *scan) {
     struct value root = {0};
-    struct value **tail[NESTING_MAX] = {&root.first};
-    const char *close[NESTING_MAX] = {")"};
+    struct value **tail[VALUE_NESTING_MAX] = {&root.first};
+    const char *close[VALUE_NESTING_MAX] = {")"};
     int depth = 0;
     while (depth >= 0 && !scan->failed) {
         if (scan_accept(scan, close[depth])) {
@@ -83,9 +86,10 @@ static struct value *parse_arguments(struct scan *scan) {
         *tail[depth] = value;
         tail[depth] = &value->next;
         value->name = close[depth][0] == '}' ? parse_field_name(scan) : NULL;
+        value->used = value->name != NULL ? memory_take(&scan->script->memory, sizeof *value->used) : NULL;
         bool list = scan_accept(scan, "[");
         if (list || scan_accept(scan, "{")) {
-            if (++depth == NESTING_MAX) {
+            if (++depth == VALUE_NESTING_MAX) {
                 scan_fail(scan, "nested too deeply");
                 break;
             }

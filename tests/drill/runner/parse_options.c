@@ -1,7 +1,19 @@
 /* Parses TCP options: `<mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7>`, `<...>`, and bytes: `<0xfd04aabb>`. */
 #include "parse.h"
 
-enum { KIND_EOL, KIND_NOP, KIND_MSS, KIND_WSCALE, KIND_SACK_OK, KIND_SACK, KIND_TS = 8, KIND_FASTOPEN = 34 };
+enum {
+    KIND_EOL,
+    KIND_NOP,
+    KIND_MSS,
+    KIND_WSCALE,
+    KIND_SACK_OK,
+    KIND_SACK,
+    KIND_TS = 8,
+    KIND_FASTOPEN = 34,
+    KIND_ACCECN_0 = 172,
+    KIND_ACCECN_1 = 174,
+    KIND_EXPERIMENT = 254,
+};
 
 static void set(struct option_spec *option, uint8_t kind, uint8_t len, uint32_t value) {
     option->len = len;
@@ -39,14 +51,36 @@ static void parse_timestamps(struct scan *scan, struct option_spec *option) {
     set(option, KIND_TS, 10, 0);
 }
 
-/* A cookie in hexadecimal digits, or none: a request for one. */
-static void parse_fastopen(struct scan *scan, struct option_spec *option) {
+/* A cookie in hexadecimal digits, or none: a request for one. `head` bytes go before it. */
+static void parse_fastopen(struct scan *scan, struct option_spec *option, uint8_t kind, uint8_t head) {
     uint8_t len = 0;
     if (!scan_next_is(scan, ",") && !scan_next_is(scan, ">")) {
-        len = scan_hex_bytes(scan, option->bytes + 2, WIRE_TCP_FASTOPEN_MAX);
+        len = scan_hex_bytes(scan, option->bytes + head, WIRE_TCP_FASTOPEN_MAX);
     }
-    option->bytes[0] = KIND_FASTOPEN;
-    option->bytes[1] = option->len = (uint8_t)(2 + len);
+    option->bytes[0] = kind;
+    option->bytes[1] = option->len = (uint8_t)(head + len);
+}
+
+/* RFC 7413 appendix A: the same under an experiment's number, before the option had its own. */
+static void parse_fastopen_experiment(struct scan *scan, struct option_spec *option) {
+    option->bytes[2] = 0xf9;
+    option->bytes[3] = 0x89;
+    parse_fastopen(scan, option, KIND_EXPERIMENT, 4);
+}
+
+/* AccECN's byte counters, `ECN e0b 1 ceb 0 e1b 1` or the other way round; later ones may be left out. */
+static void parse_accecn(struct scan *scan, struct option_spec *option) {
+    static const char *const fields[2][3] = {{"e0b", "ceb", "e1b"}, {"e1b", "ceb", "e0b"}};
+    bool one = scan_next_is(scan, "e1b");
+    uint8_t len = 2;
+    for (unsigned i = 0; i < 3 && scan_accept(scan, fields[one][i]); i++) {
+        uint32_t bytes = (uint32_t)scan_number_in(scan, 0, 0xffffff);
+        option->bytes[len++] = (uint8_t)(bytes >> 16);
+        option->bytes[len++] = (uint8_t)(bytes >> 8);
+        option->bytes[len++] = (uint8_t)bytes;
+    }
+    option->bytes[0] = one ? KIND_ACCECN_1 : KIND_ACCECN_0;
+    option->bytes[1] = option->len = len;
 }
 
 static void parse_option(struct scan *scan, struct option_spec *option) {
@@ -65,7 +99,13 @@ static void parse_option(struct scan *scan, struct option_spec *option) {
     } else if (scan_accept(scan, "TS")) {
         parse_timestamps(scan, option);
     } else if (scan_accept(scan, "FO")) {
-        parse_fastopen(scan, option);
+        parse_fastopen(scan, option, KIND_FASTOPEN, 2);
+    } else if (scan_accept(scan, "FOEXP")) {
+        parse_fastopen_experiment(scan, option);
+    } else if (scan_accept(scan, "ECN")) {
+        parse_accecn(scan, option);
+    } else if (scan->at[0] != '0' || scan->at[1] != 'x') {
+        scan_fail(scan, "no TCP option is called '%.20s'", scan->at);
     } else {
         option->len = scan_hex_bytes(scan, option->bytes, WIRE_TCP_OPTIONS_MAX);
     }

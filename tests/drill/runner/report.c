@@ -38,6 +38,9 @@ void report_failure(FILE *to, const struct run *run) {
     fprintf(to, "  %s\n  packets so far:\n", run->script->title);
     skip = skip > FRAMES_SHOWN ? skip - FRAMES_SHOWN : 0;
     for (const struct world_frame *frame = run->world.frames; frame != NULL; frame = frame->next) {
+        if (frame->time_us > run->failed_us) { /* found by looking ahead */
+            break;
+        }
         if (skip > 0) {
             skip--;
             continue;

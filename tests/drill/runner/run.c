@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "calls.h"
 #include "info.h"
+#include "isn.h"
 #include "names.h"
 
 #define START_US 1000000000ULL              /* the stack's clock at a script's beginning; whole milliseconds */
@@ -62,6 +63,10 @@ static void call_returned(struct run *run, const struct call *call, int64_t resu
         } else if (expected->error == 0 && result != expected->number) {
             run_fail(run, call->event, "wrong result: expected %" PRId64 ", came %" PRId64, expected->number, result);
         }
+    }
+    const char *unused = result >= 0 ? calls_unused_field(call->spec->args) : NULL;
+    if (unused != NULL) {
+        run_fail(run, call->event, "'%s' is no field that this call looks at", unused);
     }
     if (late_us < -run->tolerance_us || late_us > run->tolerance_us) {
         struct text when = {0};
@@ -142,6 +147,7 @@ static int64_t absolute(const struct run *run, const struct when *when, int64_t 
 
 static void fail_missing(struct run *run, const struct event *event, int64_t until_us) {
     struct text when = {0}, next = {0};
+    int64_t now_us = world_time(&run->world);
     text_add_time(&when, until_us);
     const struct world_frame *later = await_frame(run, until_us + LOOK_AHEAD_US);
     if (later != NULL) {
@@ -150,6 +156,7 @@ static void fail_missing(struct run *run, const struct event *event, int64_t unt
         run->failed_frame = later;
     }
     run_fail(run, event, "missing packet: none came by %s%s", when.bytes, next.bytes);
+    run->failed_us = now_us; /* and not as far as was looked ahead */
 }
 
 static void expect_packet(struct run *run, const struct event *event) {
@@ -263,6 +270,10 @@ static void finish(struct run *run) {
         run_fail(run, NULL, "extra packet: one was sent that no event expects");
         run->failed_frame = extra;
     }
+    struct text why = {0};
+    if (!isn_hidden(&run->world, &why)) {
+        run_fail(run, NULL, "%s", why.bytes);
+    }
 }
 
 /* The lines of -v: what the stack did with it, in its own words. */
@@ -305,32 +316,15 @@ static void execute(struct run *run, struct script *script, const struct run_con
     }
 }
 
-/* The number of the first SYN that went out, with or without ACK; false: none did. */
-static bool first_isn(const struct world *world, uint32_t *isn) {
-    for (const struct world_frame *frame = world->frames; frame != NULL; frame = frame->next) {
-        struct wire_ipv4 ip;
-        struct wire_tcp tcp;
-        const uint8_t *datagram = frame->bytes + WIRE_ETH_LEN;
-        if (frame->outbound && wire_ipv4_parse(datagram, frame->len - WIRE_ETH_LEN, &ip) == WIRE_IPV4_OK &&
-            ip.protocol == WIRE_PROTO_TCP &&
-            wire_tcp_parse(datagram + ip.header_len, (size_t)ip.total_len - ip.header_len, &tcp) == WIRE_TCP_OK &&
-            (tcp.flags & WIRE_TCP_SYN) != 0) {
-            *isn = tcp.seq;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* An initial sequence number goes on by one every 4 us (MUST-8): so the time to begin at chooses it. */
 void run_script(struct run *run, struct script *script, const struct run_config *config) {
     uint32_t isn;
     execute(run, script, config, START_US);
-    if (config->place_isn && !run->failed && first_isn(&run->world, &isn)) {
+    if (config->place_isn && !run->failed && isn_first(&run->world, &isn)) {
         uint64_t later_us = 4ULL * (uint32_t)(config->local_isn - isn);
         memset(run, 0, sizeof *run);
         execute(run, script, config, START_US + later_us);
-        if (!run->failed && first_isn(&run->world, &isn) && isn != config->local_isn) {
+        if (!run->failed && isn_first(&run->world, &isn) && isn != config->local_isn) {
             run_fail(run, NULL, "the initial sequence number could not be placed");
         }
     }

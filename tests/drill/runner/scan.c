@@ -53,9 +53,9 @@ void scan_skip(struct scan *scan) {
     while (*scan->at != '\0') {
         if (isspace((unsigned char)*scan->at)) {
             step(scan);
-        } else if (*scan->at == '#' || starts(scan, "//")) {
+        } else if (*scan->at == '#' || (!scan->is_code && starts(scan, "//"))) {
             skip_line(scan);
-        } else if (starts(scan, "/*")) {
+        } else if (!scan->is_code && starts(scan, "/*")) {
             skip_block(scan);
         } else {
             return;
@@ -204,11 +204,11 @@ uint32_t scan_ipv4(struct scan *scan) {
 uint8_t scan_hex_bytes(struct scan *scan, uint8_t *bytes, uint8_t most) {
     uint8_t count = 0;
     scan_skip(scan);
-    if (!starts(scan, "0x")) {
-        scan_fail(scan, "expected 0x and pairs of digits");
+    scan->at += starts(scan, "0x") ? 2 : 0;
+    if (digit_of(scan->at[0]) >= 16 || digit_of(scan->at[1]) >= 16) {
+        scan_fail(scan, "expected pairs of hexadecimal digits before '%.*s'", rest_len(scan), scan->at);
         return 0;
     }
-    scan->at += 2;
     while (digit_of(scan->at[0]) < 16 && digit_of(scan->at[1]) < 16) {
         if (count == most) {
             scan_fail(scan, "more than %u bytes", most);
@@ -217,5 +217,6 @@ uint8_t scan_hex_bytes(struct scan *scan, uint8_t *bytes, uint8_t most) {
         bytes[count++] = (uint8_t)(digit_of(scan->at[0]) << 4 | digit_of(scan->at[1]));
         scan->at += 2;
     }
+    scan->end = scan->at;
     return count;
 }

@@ -9,6 +9,7 @@ struct scan {
     const char *end; /* of what was taken last */
     unsigned line;
     bool failed;
+    bool is_code;          /* between %{ and }%: there // divides, and # alone begins a comment */
     struct script *script; /* for its memory, and for the error */
 };
 
@@ -44,7 +45,7 @@ const char *scan_until(struct scan *scan, const char *close);
 /* Takes a dotted address, required; host order. */
 uint32_t scan_ipv4(struct scan *scan);
 
-/* Takes 0x and pairs of digits, required. Gives how many bytes. */
+/* Takes pairs of hexadecimal digits, with or without 0x before them, required. Gives how many bytes. */
 uint8_t scan_hex_bytes(struct scan *scan, uint8_t *bytes, uint8_t most);
 
 #endif

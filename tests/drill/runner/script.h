@@ -120,12 +120,16 @@ struct packet_spec {
 };
 
 /* An argument of a call: a tree of literals. */
-enum value_kind { VALUE_NUMBER, VALUE_ANY, VALUE_LIST, VALUE_STRUCT };
+#define VALUE_NESTING_MAX 8
+
+enum value_kind { VALUE_NUMBER, VALUE_ANY, VALUE_LIST, VALUE_STRUCT, VALUE_STRING };
 
 struct value {
     enum value_kind kind;
     int64_t number;
+    const char *text; /* STRING */
     const char *name; /* of a struct's field; NULL: none */
+    bool *used;       /* of a field with a name: set when the call looks at it */
     struct value *first, *next;
 };
 
@@ -162,7 +166,8 @@ struct event {
 struct script_options {
     int64_t tolerance_us; /* -1: not given */
     uint32_t mtu_bytes;
-    uint32_t local_ip, remote_ip; /* host order */
+    uint32_t local_ip, remote_ip, gateway_ip; /* host order; gateway_ip 0: the neighbour of local_ip */
+    unsigned prefix_bits;                     /* of the local network */
     uint16_t bind_port, connect_port;
     uint32_t ts_tick_us; /* 0: the progress of TS val is not checked */
     bool offload;        /* the device cuts super-segments and sums them */

@@ -42,9 +42,10 @@ static const struct {
 /* The number of a setting's text in the stack's unit. */
 static bool read_value(enum meaning meaning, const char *text, int64_t *value) {
     long long numbers[3] = {0};
-    int count = sscanf(text, "%lld %lld %lld", &numbers[0], &numbers[1], &numbers[2]);
     bool three = meaning == MEANING_MIDDLE_OF_THREE;
-    if (count != (three ? 3 : 1)) {
+    int end = 0, count = three ? sscanf(text, "%lld %lld %lld %n", &numbers[0], &numbers[1], &numbers[2], &end)
+                               : sscanf(text, "%lld %n", &numbers[0], &end);
+    if (count != (three ? 3 : 1) || text[end] != '\0') {
         return false;
     }
     *value = three                                  ? numbers[1] / 2
@@ -66,9 +67,28 @@ static bool accepted(struct world *world, const struct setting *setting) {
     return good;
 }
 
+/* The one setting that is a name. */
+static bool assign_congestion(struct settings *settings, struct world *world, const char *text, struct text *why) {
+    tapir_sock sock;
+    bool good =
+        strlen(text) < sizeof settings->congestion && tapir_sock_open(world->stack, TAPIR_SOCK_STREAM, 0, &sock) == 0;
+    if (good) {
+        (void)memcpy(settings->congestion, text, strlen(text) + 1);
+        good = tapir_sock_set_congestion(world->stack, sock, text) == 0;
+        (void)tapir_sock_close(world->stack, sock, world->now_us);
+    }
+    if (!good) {
+        text_add(why, "no congestion control of the stack: '%s'", text);
+    }
+    return good;
+}
+
 static bool assign(struct settings *settings, struct world *world, const char *name, const char *text,
                    struct text *why) {
     bool found = false;
+    if (strcmp(name, "net.ipv4.tcp_congestion_control") == 0) {
+        return assign_congestion(settings, world, text, why);
+    }
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i].name, name) != 0) {
             continue;
@@ -133,11 +153,14 @@ static bool obey_sysctl(struct settings *settings, struct world *world, char *re
 static bool obey_link(struct world *world, const char *rest) {
     unsigned mtu;
     char word[8];
-    if (sscanf(rest, " set dev tun0 mtu %u", &mtu) == 1) {
+    int end = 0;
+    if (sscanf(rest, " set dev tun0 mtu %u %n", &mtu, &end) == 1 && rest[end] == '\0') {
         world->mtu_bytes = mtu > world->mtu_bytes ? mtu : world->mtu_bytes;
         return tapir_netif_set_mtu(world->stack, world->netif, mtu) == 0;
     }
-    if (sscanf(rest, " set dev tun0 %7s", word) == 1 && (strcmp(word, "up") == 0 || strcmp(word, "down") == 0)) {
+    end = 0;
+    if (sscanf(rest, " set dev tun0 %7s %n", word, &end) == 1 && rest[end] == '\0' &&
+        (strcmp(word, "up") == 0 || strcmp(word, "down") == 0)) {
         return tapir_netif_set_up(world->stack, world->netif, word[0] == 'u', world->now_us) == 0;
     }
     return false;
@@ -147,7 +170,9 @@ static bool obey_link(struct world *world, const char *rest) {
 static bool obey_address(struct world *world, const char *rest) {
     unsigned a, b, c, d, prefix;
     char word[4];
-    if (sscanf(rest, " %3s %u.%u.%u.%u/%u dev tun0", word, &a, &b, &c, &d, &prefix) != 6) {
+    int end = 0;
+    if (sscanf(rest, " %3s %u.%u.%u.%u/%u dev tun0 %n", word, &a, &b, &c, &d, &prefix, &end) != 6 || end == 0 ||
+        rest[end] != '\0') {
         return false;
     }
     struct tapir_addr addr = addr_of_ipv4(IPV4(a, b, c, d));
@@ -183,5 +208,8 @@ void settings_apply(const struct settings *settings, struct world *world, tapir_
         if (settings->list[i].type == type) {
             (void)tapir_sock_set(world->stack, sock, settings->list[i].option, settings->list[i].value, world->now_us);
         }
+    }
+    if (type == TAPIR_SOCK_STREAM && settings->congestion[0] != '\0') {
+        (void)tapir_sock_set_congestion(world->stack, sock, settings->congestion);
     }
 }

@@ -14,6 +14,7 @@ struct settings {
         enum tapir_sock_opt option;
         int64_t value;
     } list[SETTINGS_MAX];
+    char congestion[TAPIR_CONGESTION_BYTES]; /* of streams; empty: the stack's default */
 };
 
 /* Obeys a shell line. False: *why says what of it is not known here. */

@@ -14,17 +14,17 @@
 const uint8_t world_local_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 const uint8_t world_remote_mac[6] = {0x02, 0, 0, 0, 0, 0x02};
 
-/* packetdrill's gateway: the next address of a network of 16 bits. */
+/* packetdrill's gateway, unless the script names one: the next address of a network of 16 bits. */
 static void open_netif(struct world *world, const struct script_options *options) {
     struct tapir_netif_config config = {.name = "tun0",
                                         .mtu_bytes = options->mtu_bytes,
                                         .caps = options->offload ? TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 : 0};
     memcpy(config.mac, world_local_mac, sizeof config.mac);
     struct tapir_addr local = addr_of_ipv4(options->local_ip), any = addr_of_ipv4(IPV4_ANY);
-    struct tapir_addr gateway = addr_of_ipv4(options->local_ip ^ 3U);
+    struct tapir_addr gateway = addr_of_ipv4(options->gateway_ip != 0 ? options->gateway_ip : options->local_ip ^ 3U);
     world->netif = tapir_netif_add(world->stack, &config);
     CHECK(world->netif > 0);
-    int added = tapir_netif_add_address(world->stack, world->netif, &local, 16, false, world->now_us);
+    int added = tapir_netif_add_address(world->stack, world->netif, &local, options->prefix_bits, false, world->now_us);
     CHECK(added == 0);
     int routed = tapir_route_add(world->stack, world->netif, &any, 0, &gateway, 0);
     CHECK(routed == 0);

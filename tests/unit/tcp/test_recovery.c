@@ -114,9 +114,10 @@ Test(tcp_recovery, two_duplicates_allow_a_segment_each) { /* RFC 3042 */
     cr_assert_eq(r.dupacks, 0);
 }
 
+/* Each of the first two lets a segment go, up to nxt. */
 static void three_duplicates(uint64_t una, uint64_t nxt) {
-    tcp_recovery_dupack(&r, &cc, una, nxt, 0);
-    tcp_recovery_dupack(&r, &cc, una, nxt, 0);
+    tcp_recovery_dupack(&r, &cc, una, nxt - 2ULL * MSS, 0);
+    tcp_recovery_dupack(&r, &cc, una, nxt - MSS, 0);
     cr_assert_eq(tcp_recovery_dupack(&r, &cc, una, nxt, 0), RECOVERY_ENTERED);
 }
 
@@ -129,6 +130,13 @@ Test(tcp_recovery, the_third_duplicate_retransmits_and_halves) { /* RFC 5681 3.2
     cr_assert_eq(end, MSS);
     tcp_recovery_resent(&r, 0, MSS);
     cr_assert_eq(next(0, 12000, &end), UINT64_MAX);
+}
+
+Test(tcp_recovery, MUST_19_all_that_is_out_counts_when_limited_transmit_had_nothing_to_send) { /* RFC 5681 3.2 */
+    tcp_recovery_dupack(&r, &cc, 0, 10000, 0);
+    tcp_recovery_dupack(&r, &cc, 0, 10000, 0);
+    cr_assert_eq(tcp_recovery_dupack(&r, &cc, 0, 10000, 0), RECOVERY_ENTERED);
+    cr_assert_eq(cc.ssthresh_bytes, 5000);
 }
 
 Test(tcp_recovery, S12_inflation_stops_at_what_is_outstanding) {
