@@ -14,7 +14,7 @@
 #include "internal.h"
 
 #define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
-#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE)
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN)
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
@@ -89,16 +89,44 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     return sockets_wait_ready(descriptor, events, patience->deadline_us, true);
 }
 
+/* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
+ * -errno. As Linux: a socket that blocks waits for the handshake, any other tells how much went with the SYN. */
+static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
+    uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
+    descriptor->syn_waits = false;
+    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags),
+                                     sockets_drive_now());
+    if (result < 0 && result != -EINPROGRESS) {
+        return result;
+    }
+    descriptor->connecting = true;
+    int64_t taken = result > 0 ? result : 0;
+    if (nonblocking) {
+        return taken > 0 ? taken : -EINPROGRESS;
+    }
+    int error = sockets_calls_setup_await(descriptor);
+    return error == -EINPROGRESS && taken > 0 ? taken : error != 0 ? error : taken;
+}
+
 int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
     size_t wanted = bytes_of(iov, msg->iov_count), sent = 0;
-    if ((flags & ~SEND_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
+    if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
         return -EOPNOTSUPP;
     }
     msg->iov = iov;
+    if (stream && (descriptor->syn_waits || (flags & MSG_FASTOPEN) != 0)) {
+        int64_t result = send_and_connect(descriptor, msg, flags, patience.nonblocking);
+        bool crossed = result == -EAGAIN && !patience.nonblocking; /* the peer's SYN came first */
+        if (!crossed && (result < 0 || patience.nonblocking || (size_t)result >= wanted)) {
+            return result;
+        }
+        sent = result > 0 ? (size_t)result : 0;
+        iov = advance(msg, iov, sent);
+    }
     msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
     for (;;) {
         int64_t result =
@@ -221,6 +249,14 @@ static int one_piece(const void *data, size_t size, bool discard, struct tapir_i
     return sockets_calls_data_pieces(&piece, 1, discard, iov);
 }
 
+int sockets_calls_data_peer(const struct sockaddr *address, socklen_t size, bool stream, struct tapir_endpoint *peer) {
+    sa_family_t family = AF_INET;
+    if (address != NULL && size >= sizeof family) {
+        memcpy(&family, address, sizeof family);
+    }
+    return stream && family == AF_UNSPEC ? -EOPNOTSUPP : sockets_address_in(address, size, peer);
+}
+
 /* Errors in Linux's order: the descriptor, the memory, the address, then the flags and the state. */
 static ssize_t send_one(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                         socklen_t address_size) {
@@ -233,8 +269,8 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     }
     bool stream = descriptor->type == SOCK_STREAM;
     error = one_piece(data, size, false, &iov);
-    if (error == 0 && address != NULL && !stream) {
-        error = sockets_address_in(address, address_size, &msg.peer);
+    if (error == 0 && address != NULL && (!stream || (flags & MSG_FASTOPEN) != 0)) {
+        error = sockets_calls_data_peer(address, address_size, stream, &msg.peer);
     }
     int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags);
     sockets_descriptors_leave(descriptor);

@@ -46,6 +46,7 @@ struct descriptor {
     tapir_sock sock;
     int type;                                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
     bool connecting;                           /* a connect was begun and its end not yet told */
+    bool syn_waits;                            /* a connect has left its SYN to the first send */
     uint64_t recv_timeout_us, send_timeout_us; /* TAPIR_NEVER: none */
     int recv_low_bytes;                        /* SO_RCVLOWAT */
     bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
@@ -268,6 +269,11 @@ int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *
 struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4);
 struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 
+/* --- calls_setup.c --- */
+
+/* Waits for the end of a handshake that was begun: 0, what it failed with, or -EINPROGRESS (timeout), -EINTR, -EBADF. */
+int sockets_calls_setup_await(struct descriptor *descriptor);
+
 /* --- calls_data.c --- */
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
@@ -277,6 +283,10 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
                                 int flags);
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags);
+
+/* Reads the address that a message goes to; on a stream, with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP as on Linux. Else as
+ * sockets_address_in. */
+int sockets_calls_data_peer(const struct sockaddr *address, socklen_t size, bool stream, struct tapir_endpoint *peer);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */

@@ -37,6 +37,7 @@ enum tapir_sock_type {
 #define TAPIR_MSG_TRUNC 4U     /* recv: return the datagram's true length (stream: discard); result: it was cut */
 #define TAPIR_MSG_MORE 8U      /* stream send: more follows, hold a partial segment */
 #define TAPIR_MSG_ERRQUEUE 16U /* recv: take a report of the error queue */
+#define TAPIR_MSG_FASTOPEN 64U /* stream send: connect to `peer`, with the data on the SYN if there is a cookie */
 #define TAPIR_MSG_CTRUNC 32U   /* result only, for the layer above */
 
 #define TAPIR_SHUT_RD 1U
@@ -103,20 +104,23 @@ enum tapir_sock_opt {
     TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */
     TAPIR_OPT_LINGER2_US,      /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
     TAPIR_OPT_DEFER_ACCEPT,    /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
-    TAPIR_OPT_TTL,             /* IP_TTL; -1: the default */
-    TAPIR_OPT_TOS,             /* IP_TOS */
-    TAPIR_OPT_MTU_DISCOVER,    /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
-    TAPIR_OPT_MTU,             /* IP_MTU: get, connected only */
-    TAPIR_OPT_RECVERR,         /* IP_RECVERR */
-    TAPIR_OPT_HDRINCL,         /* IP_HDRINCL; raw */
-    TAPIR_OPT_MULTICAST_TTL,   /* IP_MULTICAST_TTL, 1 to 255, -1: 1; not stream */
-    TAPIR_OPT_MULTICAST_LOOP,  /* IP_MULTICAST_LOOP; not stream */
-    TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
-    TAPIR_OPT_CHECKSUM_OFF,    /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
-    TAPIR_OPT_IN_BYTES,        /* FIONREAD: get; bytes readable (datagram: of the next one) */
-    TAPIR_OPT_OUT_BYTES,       /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent (datagram: all that
+    TAPIR_OPT_FASTOPEN, /* TCP_FASTOPEN: of a listener; connections that wait for their final ACK, 0 (default) off */
+    TAPIR_OPT_FASTOPEN_CONNECT,   /* TCP_FASTOPEN_CONNECT: the first send carries connect's SYN, if there is a cookie */
+    TAPIR_OPT_FASTOPEN_NO_COOKIE, /* TCP_FASTOPEN_NO_COOKIE: neither sent nor asked for; within one's own network only */
+    TAPIR_OPT_TTL,                /* IP_TTL; -1: the default */
+    TAPIR_OPT_TOS,                /* IP_TOS */
+    TAPIR_OPT_MTU_DISCOVER,       /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
+    TAPIR_OPT_MTU,                /* IP_MTU: get, connected only */
+    TAPIR_OPT_RECVERR,            /* IP_RECVERR */
+    TAPIR_OPT_HDRINCL,            /* IP_HDRINCL; raw */
+    TAPIR_OPT_MULTICAST_TTL,      /* IP_MULTICAST_TTL, 1 to 255, -1: 1; not stream */
+    TAPIR_OPT_MULTICAST_LOOP,     /* IP_MULTICAST_LOOP; not stream */
+    TAPIR_OPT_MULTICAST_NETIF,    /* IP_MULTICAST_IF: netif index; not stream */
+    TAPIR_OPT_CHECKSUM_OFF,       /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
+    TAPIR_OPT_IN_BYTES,           /* FIONREAD: get; bytes readable (datagram: of the next one) */
+    TAPIR_OPT_OUT_BYTES,          /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent (datagram: all that
                                  waits at the device it last sent by) */
-    TAPIR_OPT_AT_MARK,         /* SIOCATMARK: get */
+    TAPIR_OPT_AT_MARK,            /* SIOCATMARK: get */
 };
 
 /* TCP_INFO, in our own units; the BSD layer fills struct tcp_info from it. */
@@ -125,6 +129,8 @@ struct tapir_tcp_info {
     uint8_t ca_state; /* 0 open, 1 disorder, 3 recovery, 4 loss: as Linux */
     uint8_t retransmits, probes, backoff;
     bool timestamps, sack, wscale_ok, ecn, ecn_seen;
+    bool syn_data;         /* Fast Open: data on the SYN was taken, by either side */
+    uint8_t fastopen_fail; /* 0 no, 1 no cookie yet, 2 the data was not taken, 3 the SYN timed out: as Linux */
     uint8_t snd_wscale, rcv_wscale;
     uint64_t rto_us, ato_us, rtt_us, rttvar_us, rcv_rtt_us, min_rtt_us;
     uint32_t snd_mss_bytes, rcv_mss_bytes, advmss_bytes, pmtu_bytes;
@@ -213,6 +219,17 @@ TAPIR_API int tapir_sock_set_congestion(struct tapir_stack *stack, tapir_sock so
 
 /* Fills name with the algorithm's, padded with NULs. -ENOPROTOOPT unless a stream. */
 TAPIR_API int tapir_sock_get_congestion(struct tapir_stack *stack, tapir_sock sock, char name[TAPIR_CONGESTION_BYTES]);
+
+#define TAPIR_FASTOPEN_KEYS_BYTES 32 /* of two keys */
+
+/* TCP_FASTOPEN_KEY: the key of a listener's cookies (16 bytes), or two (32): the first makes cookies, both are accepted.
+ * Listeners with the same key accept each other's. Without it the stack has keys of its own, and changes them every day.
+ * Borrows key. -EINVAL (len), -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_set_fastopen_key(struct tapir_stack *stack, tapir_sock sock, const uint8_t *key, size_t len);
+
+/* Fills key with what was set and returns how many bytes: 0, 16 or 32. -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_get_fastopen_key(struct tapir_stack *stack, tapir_sock sock,
+                                          uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 
 /* The readiness bits now; TAPIR_READY_ERR | TAPIR_READY_HUP for a stale handle. */
 TAPIR_API uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock);

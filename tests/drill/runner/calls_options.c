@@ -40,6 +40,9 @@ static const struct row {
     {IPPROTO_TCP, TCP_SYNCNT, TAPIR_OPT_SYNCNT, UNIT_ONE},
     {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_OPT_KEEPIDLE_US, UNIT_SECOND},
     {IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_OPT_KEEPINTVL_US, UNIT_SECOND},
+    {IPPROTO_TCP, TCP_FASTOPEN, TAPIR_OPT_FASTOPEN, UNIT_ONE},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_OPT_FASTOPEN_CONNECT, UNIT_ONE},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, TAPIR_OPT_FASTOPEN_NO_COOKIE, UNIT_ONE},
     {IPPROTO_TCP, TCP_LINGER2, TAPIR_OPT_LINGER2_US, UNIT_SECOND},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_OPT_USER_TIMEOUT_US, UNIT_MILLISECOND},
     {IPPROTO_IP, IP_TTL, TAPIR_OPT_TTL, UNIT_ONE},
@@ -132,6 +135,9 @@ int64_t calls_options_set(struct call *call) {
     }
     if (timeout_us != NULL) {
         return set_timeout(timeout_us, value);
+    }
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY) {
+        return calls_fastopen_set_key(call, d);
     }
     int64_t number = calls_number(call, 3);
     if (wanted != NULL) {

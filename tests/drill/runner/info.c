@@ -28,6 +28,7 @@ static const struct {
     {"options", 0, 1, OPTIONS},
     {"snd_wscale", U8(snd_wscale)},
     {"rcv_wscale", U8(rcv_wscale)},
+    {"fastopen_client_fail", U8(fastopen_fail)},
     {"rto", U64(rto_us)},
     {"ato", U64(ato_us)},
     {"snd_mss", U32(snd_mss_bytes)},
@@ -84,9 +85,9 @@ static uint64_t read_field(const struct tapir_tcp_info *info, size_t at, size_t 
     }
 }
 
-/* TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4. */
+/* TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4, TCPI_OPT_SYN_DATA 32. */
 static int64_t options_of(const struct tapir_tcp_info *info) {
-    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0);
+    return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0) | (info->syn_data ? 32 : 0);
 }
 
 static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64_t value, uint64_t now_us) {

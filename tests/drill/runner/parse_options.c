@@ -39,11 +39,12 @@ static void parse_timestamps(struct scan *scan, struct option_spec *option) {
     set(option, KIND_TS, 10, 0);
 }
 
-/* A cookie in hexadecimal digits, or none: a request for one. */
+/* A cookie in hexadecimal digits, with 0x or, as for Linux, without; or none: a request for one. */
 static void parse_fastopen(struct scan *scan, struct option_spec *option) {
     uint8_t len = 0;
     if (!scan_next_is(scan, ",") && !scan_next_is(scan, ">")) {
-        len = scan_hex_bytes(scan, option->bytes + 2, WIRE_TCP_FASTOPEN_MAX);
+        (void)scan_accept(scan, "0x");
+        len = scan_hex_digits(scan, option->bytes + 2, WIRE_TCP_FASTOPEN_MAX);
     }
     option->bytes[0] = KIND_FASTOPEN;
     option->bytes[1] = option->len = (uint8_t)(2 + len);

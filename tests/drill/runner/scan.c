@@ -202,13 +202,18 @@ uint32_t scan_ipv4(struct scan *scan) {
 }
 
 uint8_t scan_hex_bytes(struct scan *scan, uint8_t *bytes, uint8_t most) {
-    uint8_t count = 0;
     scan_skip(scan);
     if (!starts(scan, "0x")) {
         scan_fail(scan, "expected 0x and pairs of digits");
         return 0;
     }
     scan->at += 2;
+    return scan_hex_digits(scan, bytes, most);
+}
+
+uint8_t scan_hex_digits(struct scan *scan, uint8_t *bytes, uint8_t most) {
+    uint8_t count = 0;
+    scan_skip(scan);
     while (digit_of(scan->at[0]) < 16 && digit_of(scan->at[1]) < 16) {
         if (count == most) {
             scan_fail(scan, "more than %u bytes", most);

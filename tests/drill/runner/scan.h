@@ -45,6 +45,7 @@ const char *scan_until(struct scan *scan, const char *close);
 uint32_t scan_ipv4(struct scan *scan);
 
 /* Takes 0x and pairs of digits, required. Gives how many bytes. */
+uint8_t scan_hex_digits(struct scan *scan, uint8_t *bytes, uint8_t most); /* the same without 0x */
 uint8_t scan_hex_bytes(struct scan *scan, uint8_t *bytes, uint8_t most);
 
 #endif
