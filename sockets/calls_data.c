@@ -108,26 +108,13 @@ static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg 
     return error == -EINPROGRESS && taken > 0 ? taken : error != 0 ? error : taken;
 }
 
-int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags) {
+/* Sends what is left of the message after `sent` bytes. */
+static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                       size_t sent) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
-    size_t wanted = bytes_of(iov, msg->iov_count), sent = 0;
-    if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
-        return -EOPNOTSUPP;
-    }
-    msg->iov = iov;
-    if (stream && (descriptor->syn_waits || (flags & MSG_FASTOPEN) != 0)) {
-        int64_t result = send_and_connect(descriptor, msg, flags, patience.nonblocking);
-        bool crossed = result == -EAGAIN && !patience.nonblocking; /* the peer's SYN came first */
-        if (!crossed && (result < 0 || patience.nonblocking || (size_t)result >= wanted)) {
-            return result;
-        }
-        sent = result > 0 ? (size_t)result : 0;
-        iov = advance(msg, iov, sent);
-    }
-    msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
+    size_t wanted = sent + bytes_of(iov, msg->iov_count);
     for (;;) {
         int64_t result =
             tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
@@ -147,6 +134,29 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
             return sent > 0 ? (int64_t)sent : error;
         }
     }
+}
+
+int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags) {
+    bool stream = descriptor->type == SOCK_STREAM;
+    if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
+        return -EOPNOTSUPP;
+    }
+    msg->iov = iov;
+    int64_t sent = 0;
+    if (stream && (descriptor->syn_waits || (flags & MSG_FASTOPEN) != 0)) {
+        bool nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0;
+        sent = send_and_connect(descriptor, msg, flags, nonblocking);
+        bool crossed =
+            sent == -EAGAIN && !nonblocking; /* the peer's SYN came first: there is a handshake to wait for */
+        sent = crossed ? 0 : sent;
+        if (sent < 0 || nonblocking || (size_t)sent >= bytes_of(iov, msg->iov_count)) {
+            return sent;
+        }
+        iov = advance(msg, iov, (size_t)sent);
+    }
+    msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
+    return send_on(descriptor, msg, iov, flags, (size_t)sent);
 }
 
 /* A stream's recv that has some bytes goes on for more unless an error, which is the next call's, or the urgent mark

@@ -159,6 +159,7 @@ TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const 
 
 /* Stream: starts the handshake, -EINPROGRESS; again: -EALREADY, -EISCONN. Others: sets the peer, 0.
  * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset).
+ * With TAPIR_OPT_FASTOPEN_CONNECT and a cookie: 0, and the handshake starts with the first send.
  * -ENETUNREACH, -ENETDOWN, -ENODEV, -EADDRNOTAVAIL, -EACCES (broadcast), -EISCONN (listening; with peer NULL -EINVAL),
  * -EAGAIN (datagrams: no port is left), -ENOBUFS, or once why the connect before failed. */
 TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *peer,
@@ -175,7 +176,11 @@ TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapi
 
 /* Sends: copies out of msg->iov. Returns bytes taken (a stream may take some), or -EAGAIN, -EPIPE,
  * -ENOTCONN, -EDESTADDRREQ, -EISCONN, -EMSGSIZE, -EACCES, -EINVAL, -ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
- * -ENODEV, -ENETDOWN, -ECONNRESET, a pending error, -ENOBUFS; -EOPNOTSUPP (OOB, MORE on a datagram socket).
+ * -ENODEV, -ENETDOWN, -ECONNRESET, a pending error, -ENOBUFS; -EOPNOTSUPP (OOB, MORE, FASTOPEN on a datagram socket).
+ * With TAPIR_MSG_FASTOPEN a stream connects to `peer`, or goes on with a connect that TAPIR_OPT_FASTOPEN_CONNECT put off:
+ * the bytes that go with the SYN, or -EINPROGRESS when none may (the SYN asks for a cookie: send again once it is
+ * connected), -EISCONN, -EALREADY, -EINVAL (no peer), or what tapir_sock_connect says. The network may deliver a SYN
+ * twice: only a request that does no harm the second time belongs there (RFC 7413 6.1).
  * A datagram is taken whole or not at all: -EAGAIN while SO_SNDBUF bytes wait at the device, which passes with
  * tapir_stack_output (or, on lo, _tick): such a socket counts as writable all the time. */
 TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, const struct tapir_msg *msg,

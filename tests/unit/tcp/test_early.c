@@ -100,7 +100,7 @@ Test(tcp_early, cookies_expire) {
     tcp_bench_free(b);
 }
 
-/* D1, RFC 7413 5.1: with a good cookie no more connections are made than TCP_FASTOPEN says, whatever else comes. */
+/* D1, D15, RFC 7413 5.1: with a good cookie no more connections are made than TCP_FASTOPEN says, whatever else comes. */
 Test(tcp_early, D1_a_flood_with_a_good_cookie) {
     struct tcp_bench *b = listening(&plain, 8);
     struct fastopen_cookie cookie = ask(b);
@@ -122,7 +122,7 @@ Test(tcp_early, D1_a_flood_with_a_good_cookie) {
     tcp_bench_free(b);
 }
 
-/* Resets in a victim's name, or by the victim, do not make room: of 100 SYNs two open in a minute. */
+/* D15: resets in a victim's name, or by the victim, do not make room: of 100 SYNs two open in a minute. */
 Test(tcp_early, resets_make_no_room) {
     struct tcp_bench *b = listening(&plain, 2);
     struct fastopen_cookie cookie = ask(b);

@@ -159,7 +159,7 @@ Test(tcp_fastopen, the_longest_unused_goes) {
     }
 }
 
-/* 4.1.3.1: shunned for a minute, two, four, ... to an hour; success forgives all. The cookie stays. */
+/* D16, 4.1.3.1: shunned for a minute, two, four, ... to an hour; success forgives all. The cookie stays. */
 Test(tcp_fastopen, failures_back_off) {
     struct kept *k = new_cache(1U << 24);
     uint64_t now_us = 5;
