@@ -114,7 +114,7 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     agreed.tsval = bare.wire.options.tsval;
     agreed.tsecr = bare.wire.options.tsecr;
     bare.wire.options = agreed;
-    if (half->fastopen) {
+    if (half->fastopen && half->retransmits == 0) { /* sent again, without: a box on the way may dislike the option */
         tcp_early_add_cookie(l->tcp, &l->set, &half->remote.addr, &half->local.addr, &bare.wire.options, now_us);
     }
     send_bare(l->tcp, NULL, &bare, now_us);

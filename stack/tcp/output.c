@@ -60,7 +60,7 @@ static struct wire_tcp_options syn_options(struct tcp_conn *c, uint64_t now_us) 
         options.tsval = tcp_conn_tsval(c, now_us);
         options.tsecr = reply ? c->ts.recent : 0;
     }
-    if (reply && c->fastopen.add_cookie) {
+    if (reply && c->fastopen.add_cookie && c->retransmits == 0) {
         tcp_early_add_cookie(c->tcp, &c->set, &c->remote.addr, &c->local.addr, &options, now_us);
     }
     return options;

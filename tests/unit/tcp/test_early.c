@@ -75,6 +75,23 @@ Test(tcp_early, data_is_there_before_the_ack) {
     tcp_bench_free(b);
 }
 
+/* A window that is shut by the SYN is not probed: the final ACK tells the first real one. */
+Test(tcp_early, a_shut_window_is_not_probed_yet) {
+    struct tcp_bench *b = listening(&plain, 5);
+    struct fastopen_cookie cookie = ask(b);
+    struct syn_options options = options_with(&cookie);
+    send_seg(b, .flags = F(SYN), .len = 100, .wnd = BENCH_SHUT, .options = options.bytes, .options_len = options.len);
+    tcp_bench_skip(b);
+    take_connection(b, 100);
+    cr_assert_eq(tcp_bench_write(b, 10), 10);
+    tcp_bench_wait(b, 900 * MS);
+    expect_none(b);
+    cr_assert(!timer_armed(&tcp_bench_conn(b)->timers.persist));
+    send_seg(b, .len = 0);
+    expect(b, SEG_LEN(10), SEG_SEQ(0));
+    tcp_bench_free(b);
+}
+
 /* 4.1.2: the stack's own keys change every day, and a cookie outlives one change. */
 Test(tcp_early, cookies_expire) {
     struct tcp_bench *b = listening(&plain, 5);
