@@ -14,7 +14,7 @@
 #include "internal.h"
 
 #define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
-#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE)
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN)
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
@@ -89,17 +89,32 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     return sockets_wait_ready(descriptor, events, patience->deadline_us, true);
 }
 
-int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags) {
+/* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
+ * -errno. As Linux: a socket that blocks waits for the handshake, any other tells how much went with the SYN. */
+static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
+    uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
+    descriptor->syn_waits = false;
+    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags),
+                                     sockets_drive_now());
+    if (result < 0 && result != -EINPROGRESS) {
+        return result;
+    }
+    descriptor->connecting = true;
+    int64_t taken = result > 0 ? result : 0;
+    if (nonblocking) {
+        return taken > 0 ? taken : -EINPROGRESS;
+    }
+    int error = sockets_calls_setup_await(descriptor, -EINPROGRESS);
+    return error == -EINPROGRESS && taken > 0 ? taken : error != 0 ? error : taken;
+}
+
+/* Sends what is left of the message after `sent` bytes. */
+static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                       size_t sent) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
-    size_t wanted = bytes_of(iov, msg->iov_count), sent = 0;
-    if ((flags & ~SEND_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
-        return -EOPNOTSUPP;
-    }
-    msg->iov = iov;
-    msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
+    size_t wanted = sent + bytes_of(iov, msg->iov_count);
     for (;;) {
         int64_t result =
             tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
@@ -119,6 +134,29 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
             return sent > 0 ? (int64_t)sent : error;
         }
     }
+}
+
+int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                int flags) {
+    bool stream = descriptor->type == SOCK_STREAM;
+    if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
+        return -EOPNOTSUPP;
+    }
+    msg->iov = iov;
+    int64_t sent = 0;
+    if (stream && (descriptor->syn_waits || (flags & MSG_FASTOPEN) != 0)) {
+        bool nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0;
+        sent = send_and_connect(descriptor, msg, flags, nonblocking);
+        bool crossed =
+            sent == -EAGAIN && !nonblocking; /* the peer's SYN came first: there is a handshake to wait for */
+        sent = crossed ? 0 : sent;
+        if (sent < 0 || nonblocking || (size_t)sent >= bytes_of(iov, msg->iov_count)) {
+            return sent;
+        }
+        iov = advance(msg, iov, (size_t)sent);
+    }
+    msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
+    return send_on(descriptor, msg, iov, flags, (size_t)sent);
 }
 
 /* A stream's recv that has some bytes goes on for more unless an error, which is the next call's, or the urgent mark
@@ -223,6 +261,13 @@ static int one_piece(const void *data, size_t size, bool discard, struct tapir_i
 int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
                             struct tapir_msg *msg) {
     int64_t protocol = IPPROTO_ICMP;
+    sa_family_t family = AF_INET;
+    if (descriptor->type == SOCK_STREAM) {
+        if (address != NULL && size >= sizeof family) {
+            memcpy(&family, address, sizeof family);
+        }
+        return family == AF_UNSPEC ? -EOPNOTSUPP : sockets_address_in(address, size, &msg->peer);
+    }
     (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
     bool ping = descriptor->type == SOCK_DGRAM && protocol == IPPROTO_ICMP;
     return ping ? sockets_address_in(address, size, &msg->peer) : sockets_address_in_unset(address, size, &msg->peer);
@@ -240,7 +285,7 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     }
     bool stream = descriptor->type == SOCK_STREAM;
     error = one_piece(data, size, false, &iov);
-    if (error == 0 && address != NULL && !stream) {
+    if (error == 0 && address != NULL && (!stream || (flags & MSG_FASTOPEN) != 0)) {
         error = sockets_calls_data_peer(descriptor, address, address_size, &msg);
     }
     int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags);

@@ -94,7 +94,7 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
     struct tapir_msg msg = {.iov_count = message->msg_iovlen,
                             .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
     int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
-    if (error == 0 && msg.has_peer && !stream) {
+    if (error == 0 && msg.has_peer && (!stream || (flags & MSG_FASTOPEN) != 0)) {
         error = sockets_calls_data_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
     }
     if (error == 0) {

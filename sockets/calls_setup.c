@@ -219,9 +219,7 @@ static int give_up_connecting(struct descriptor *descriptor, int error) {
     return error;
 }
 
-/* Waits for the handshake's end: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
- * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
-static int await_connection(struct descriptor *descriptor, int begun) {
+int sockets_calls_setup_await(struct descriptor *descriptor, int begun) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     int64_t failure = 0;
@@ -244,8 +242,11 @@ static int connect_now(struct descriptor *descriptor, const struct tapir_endpoin
     bool begun = descriptor->connecting;
     int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
     descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
+    if (descriptor->type == SOCK_STREAM && result == 0) { /* of one that blocks, too: TCP_FASTOPEN_CONNECT */
+        descriptor->syn_waits = peer != NULL;
+    }
     if (descriptor->connecting) {
-        return descriptor->nonblocking ? result : await_connection(descriptor, result);
+        return descriptor->nonblocking ? result : sockets_calls_setup_await(descriptor, result);
     }
     if (begun && result == -EISCONN) {
         return 0;

@@ -46,6 +46,7 @@ struct descriptor {
     tapir_sock sock;
     int type;                                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
     bool connecting;                           /* a connect was begun and its end not yet told */
+    bool syn_waits;                            /* a connect has left its SYN to the first send */
     uint64_t recv_timeout_us, send_timeout_us; /* TAPIR_NEVER: none */
     int recv_low_bytes;                        /* SO_RCVLOWAT */
     bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
@@ -271,6 +272,12 @@ int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *
 struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4);
 struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 
+/* --- calls_setup.c --- */
+
+/* Waits for the end of a handshake: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
+ * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
+int sockets_calls_setup_await(struct descriptor *descriptor, int begun);
+
 /* --- calls_data.c --- */
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
@@ -281,8 +288,8 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags);
 
-/* Reads where a datagram is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets.
- * 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
+/* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
+ * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
 int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
                             struct tapir_msg *msg);
 

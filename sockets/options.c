@@ -54,6 +54,9 @@ static const struct row rows[] = {
     {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_OPT_KEEPCNT, UNIT_PLAIN, 1, 127},
     {IPPROTO_TCP, TAPIR_TCP_ECN, TAPIR_OPT_ECN, UNIT_PLAIN, 0, 2},
     {IPPROTO_TCP, TAPIR_TCP_MTU_PROBING, TAPIR_OPT_MTU_PROBING, UNIT_PLAIN, 0, 2},
+    {IPPROTO_TCP, TCP_FASTOPEN, TAPIR_OPT_FASTOPEN, UNIT_PLAIN, 0, INT_MAX},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_OPT_FASTOPEN_CONNECT, UNIT_PLAIN, 0, 1},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, TAPIR_OPT_FASTOPEN_NO_COOKIE, UNIT_PLAIN, 0, 1},
     {IPPROTO_TCP, TCP_SYNCNT, TAPIR_OPT_SYNCNT, UNIT_PLAIN, 1, 127},
     {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_OPT_KEEPIDLE_US, UNIT_SECONDS, 1, 32767},
     {IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_OPT_KEEPINTVL_US, UNIT_SECONDS, 1, 32767},
@@ -353,6 +356,20 @@ static int get_congestion(struct descriptor *descriptor, void *value, socklen_t 
     return error != 0 ? error : sockets_options_copy(name, sizeof name, value, size);
 }
 
+/* TCP_FASTOPEN_KEY: one key or two. Linux cuts what it gives to whole keys; here it is cut like everything else. */
+static int set_fastopen_key(struct descriptor *descriptor, const void *value, socklen_t size) {
+    if (value == NULL) { /* Linux looks at the size first */
+        return size == TAPIR_FASTOPEN_KEYS_BYTES || size == TAPIR_FASTOPEN_KEYS_BYTES / 2 ? -EFAULT : -EINVAL;
+    }
+    return tapir_sock_set_fastopen_key(sockets_drive_host.stack, descriptor->sock, value, size);
+}
+
+static int get_fastopen_key(struct descriptor *descriptor, void *value, socklen_t *size) {
+    uint8_t keys[TAPIR_FASTOPEN_KEYS_BYTES];
+    int bytes = tapir_sock_get_fastopen_key(sockets_drive_host.stack, descriptor->sock, keys);
+    return bytes < 0 ? bytes : sockets_options_copy(keys, (size_t)bytes, value, size);
+}
+
 /* On other sockets the level does not exist. */
 static int set_tcp_option(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
@@ -361,6 +378,9 @@ static int set_tcp_option(struct descriptor *descriptor, int option, const void 
     }
     if (option == TCP_CONGESTION) {
         return set_congestion(descriptor, value, size);
+    }
+    if (option == TCP_FASTOPEN_KEY) {
+        return set_fastopen_key(descriptor, value, size);
     }
     if (size < sizeof number) {
         return -EINVAL;
@@ -392,6 +412,9 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
     }
     if (option == TCP_CONGESTION) {
         return get_congestion(descriptor, value, size);
+    }
+    if (option == TCP_FASTOPEN_KEY) {
+        return get_fastopen_key(descriptor, value, size);
     }
     if (option == TCP_DEFER_ACCEPT) {
         error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);

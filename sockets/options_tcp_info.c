@@ -70,7 +70,8 @@ static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_backoff = in->backoff;
     out->tcpi_options = (uint8_t)((in->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (in->sack ? TCPI_OPT_SACK : 0) |
                                   (in->wscale_ok ? TCPI_OPT_WSCALE : 0) | (in->ecn ? TCPI_OPT_ECN : 0) |
-                                  (in->ecn_seen ? TCPI_OPT_ECN_SEEN : 0));
+                                  (in->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) | (in->syn_data ? TCPI_OPT_SYN_DATA : 0));
+    out->tcpi_fastopen_client_fail = in->fastopen_fail & 3U;
     out->tcpi_snd_wscale = in->snd_wscale & 0xfU;
     out->tcpi_rcv_wscale = in->rcv_wscale & 0xfU;
     out->tcpi_snd_mss = in->snd_mss_bytes;

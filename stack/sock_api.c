@@ -81,6 +81,14 @@ int tapir_sock_get_congestion(struct tapir_stack *stack, tapir_sock sock, char n
     return sock_get_congestion(&stack->sock, sock, name);
 }
 
+int tapir_sock_set_fastopen_key(struct tapir_stack *stack, tapir_sock sock, const uint8_t *key, size_t len) {
+    return sock_set_fastopen_key(&stack->sock, sock, key, len);
+}
+
+int tapir_sock_get_fastopen_key(struct tapir_stack *stack, tapir_sock sock, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
+    return sock_get_fastopen_key(&stack->sock, sock, key);
+}
+
 uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock) { return sock_ready(&stack->sock, sock); }
 
 bool tapir_sock_news(struct tapir_stack *stack, tapir_sock *sock) { return sock_news(&stack->sock, sock); }

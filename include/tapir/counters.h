@@ -118,6 +118,12 @@
     COUNTER(tcp_cookie_sent, "SYN cookies sent")                                                          \
     COUNTER(tcp_cookie_bad, "drop: ACK that is no valid SYN cookie")                                      \
     COUNTER(tcp_cookie_good, "connections made from a SYN cookie")                                        \
+    COUNTER(tcp_fastopen_asked, "Fast Open: cookies asked of us, and given")                              \
+    COUNTER(tcp_fastopen_bad, "Fast Open: cookies that were not ours, answered with a new one")           \
+    COUNTER(tcp_fastopen_passive, "Fast Open: connections made at the SYN")                               \
+    COUNTER(tcp_fastopen_full, "Fast Open: refused, too many handshakes are not over")                    \
+    COUNTER(tcp_fastopen_active, "Fast Open: data on our SYN was acknowledged")                           \
+    COUNTER(tcp_fastopen_failed, "Fast Open: data or option of our SYN was not heeded")                   \
     COUNTER(tcp_active_open, "connections asked for")                                                     \
     COUNTER(tcp_passive_open, "connections accepted")                                                     \
     COUNTER(tcp_established, "connections that reached ESTABLISHED")                                      \

@@ -37,6 +37,7 @@ enum tapir_sock_type {
 #define TAPIR_MSG_TRUNC 4U     /* recv: return the datagram's true length (stream: discard); result: it was cut */
 #define TAPIR_MSG_MORE 8U      /* stream send: more follows, hold a partial segment */
 #define TAPIR_MSG_ERRQUEUE 16U /* recv: take a report of the error queue */
+#define TAPIR_MSG_FASTOPEN 64U /* stream send: connect to `peer`, with the data on the SYN if there is a cookie */
 #define TAPIR_MSG_CTRUNC 32U   /* result only, for the layer above */
 
 #define TAPIR_SHUT_RD 1U
@@ -105,9 +106,12 @@ enum tapir_sock_opt {
     TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */
     TAPIR_OPT_LINGER2_US,      /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
     TAPIR_OPT_DEFER_ACCEPT,    /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
-    TAPIR_OPT_TTL,             /* IP_TTL; -1: the default */
-    TAPIR_OPT_TOS,             /* IP_TOS */
-    TAPIR_OPT_MTU_DISCOVER,    /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
+    TAPIR_OPT_FASTOPEN, /* TCP_FASTOPEN: of a listener; connections that wait for their final ACK, 0 (default) off */
+    TAPIR_OPT_FASTOPEN_CONNECT,   /* TCP_FASTOPEN_CONNECT: the first send carries connect's SYN, if there is a cookie */
+    TAPIR_OPT_FASTOPEN_NO_COOKIE, /* TCP_FASTOPEN_NO_COOKIE: neither sent nor asked for; within one's own network only */
+    TAPIR_OPT_TTL,                /* IP_TTL; -1: the default */
+    TAPIR_OPT_TOS,                /* IP_TOS */
+    TAPIR_OPT_MTU_DISCOVER,       /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
     TAPIR_OPT_MTU_PROBING,   /* no BSD name: 0 never, 1 (default) after a black hole, 2 always; Linux tcp_mtu_probing */
     TAPIR_OPT_MTU_BASE_MSS,  /* no BSD name: the MSS in a black hole; Linux tcp_base_mss */
     TAPIR_OPT_MTU,           /* IP_MTU: get, connected only */
@@ -129,6 +133,8 @@ struct tapir_tcp_info {
     uint8_t ca_state; /* 0 open, 1 disorder, 3 recovery, 4 loss: as Linux */
     uint8_t retransmits, probes, backoff;
     bool timestamps, sack, wscale_ok, ecn, ecn_seen;
+    bool syn_data;         /* Fast Open: data on the SYN was taken, by either side */
+    uint8_t fastopen_fail; /* 0 no, 1 no cookie yet, 2 the data was not taken, 3 the SYN timed out: as Linux */
     uint8_t snd_wscale, rcv_wscale;
     uint64_t rto_us, ato_us, rtt_us, rttvar_us, rcv_rtt_us, min_rtt_us;
     uint32_t snd_mss_bytes, rcv_mss_bytes, advmss_bytes, pmtu_bytes;
@@ -161,6 +167,7 @@ TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const 
 
 /* Stream: starts the handshake, -EINPROGRESS; again: -EALREADY, -EISCONN. Others: sets the peer, 0.
  * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset).
+ * With TAPIR_OPT_FASTOPEN_CONNECT and a cookie: 0, and the handshake starts with the first send.
  * -ENETUNREACH, -ENETDOWN, -ENODEV, -EADDRNOTAVAIL, -EACCES (broadcast), -EISCONN (listening; with peer NULL -EINVAL),
  * -EAGAIN (datagrams: no port is left), -ENOBUFS, or once why the connect before failed. */
 TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *peer,
@@ -177,7 +184,11 @@ TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapi
 
 /* Sends: copies out of msg->iov. Returns bytes taken (a stream may take some), or -EAGAIN, -EPIPE,
  * -ENOTCONN, -EDESTADDRREQ, -EISCONN, -EMSGSIZE, -EACCES, -EINVAL, -ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
- * -ENODEV, -ENETDOWN, -ECONNRESET, a pending error, -ENOBUFS; -EOPNOTSUPP (OOB, MORE on a datagram socket).
+ * -ENODEV, -ENETDOWN, -ECONNRESET, a pending error, -ENOBUFS; -EOPNOTSUPP (OOB, MORE, FASTOPEN on a datagram socket).
+ * With TAPIR_MSG_FASTOPEN a stream connects to `peer`, or goes on with a connect that TAPIR_OPT_FASTOPEN_CONNECT put off:
+ * the bytes that go with the SYN, or -EINPROGRESS when none may (the SYN asks for a cookie: send again once it is
+ * connected), -EISCONN, -EALREADY, -EINVAL (no peer), or what tapir_sock_connect says. The network may deliver a SYN
+ * twice: only a request that does no harm the second time belongs there (RFC 7413 6.1).
  * A datagram is taken whole or not at all: -EAGAIN while SO_SNDBUF bytes wait at the device, which passes with
  * tapir_stack_output (or, on lo, _tick): such a socket counts as writable all the time. */
 TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, const struct tapir_msg *msg,
@@ -221,6 +232,17 @@ TAPIR_API int tapir_sock_set_congestion(struct tapir_stack *stack, tapir_sock so
 
 /* Fills name with the algorithm's, padded with NULs. -ENOPROTOOPT unless a stream. */
 TAPIR_API int tapir_sock_get_congestion(struct tapir_stack *stack, tapir_sock sock, char name[TAPIR_CONGESTION_BYTES]);
+
+#define TAPIR_FASTOPEN_KEYS_BYTES 32 /* of two keys */
+
+/* TCP_FASTOPEN_KEY: the key of a listener's cookies (16 bytes), or two (32): the first makes cookies, both are accepted.
+ * Listeners with the same key accept each other's. Without it the stack has keys of its own, and changes them every day.
+ * Borrows key. -EINVAL (len), -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_set_fastopen_key(struct tapir_stack *stack, tapir_sock sock, const uint8_t *key, size_t len);
+
+/* Fills key with what was set and returns how many bytes: 0, 16 or 32. -ENOPROTOOPT unless a stream. */
+TAPIR_API int tapir_sock_get_fastopen_key(struct tapir_stack *stack, tapir_sock sock,
+                                          uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 
 /* The readiness bits now; TAPIR_READY_ERR | TAPIR_READY_HUP for a stale handle. */
 TAPIR_API uint32_t tapir_sock_ready(struct tapir_stack *stack, tapir_sock sock);

@@ -108,7 +108,7 @@ TAPIR_API int tapir_close(int fd);
 TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
-/* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE; of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
+/* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE, MSG_FASTOPEN (a stream: connects, as Linux); of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
  * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other,
  * and MSG_OOB and MSG_MORE with datagrams: EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
  * Interface numbers in them, and in options, are 1 for "lo" and 2 for the device. */
@@ -129,7 +129,8 @@ TAPIR_API ssize_t tapir_writev(int fd, const struct iovec *pieces, int count);
  * SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_ERROR, SO_TYPE, SO_PROTOCOL, SO_DOMAIN,
  * SO_ACCEPTCONN, SO_BROADCAST, SO_OOBINLINE, SO_BINDTODEVICE, SO_NO_CHECK. IPPROTO_TCP: TCP_NODELAY, TCP_CORK,
  * TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_INFO, TCP_QUICKACK, TCP_SYNCNT,
- * TCP_LINGER2, TCP_DEFER_ACCEPT. IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER, IP_MTU, IP_PKTINFO, IP_RECVTTL,
+ * TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_KEY,
+ * TCP_FASTOPEN_NO_COOKIE. IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER, IP_MTU, IP_PKTINFO, IP_RECVTTL,
  * IP_RECVTOS, IP_RECVERR, IP_HDRINCL, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_TTL,
  * IP_MULTICAST_LOOP. */
 TAPIR_API int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size);

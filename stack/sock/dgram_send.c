@@ -123,7 +123,7 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
     if (!total_of(msg, &plan->len)) {
         return -EMSGSIZE;
     }
-    if ((flags & (TAPIR_MSG_OOB | TAPIR_MSG_MORE)) != 0) {
+    if ((flags & (TAPIR_MSG_OOB | TAPIR_MSG_MORE | TAPIR_MSG_FASTOPEN)) != 0) {
         return -EOPNOTSUPP;
     }
     if (!msg->has_peer && !d->inbox.connected) {

@@ -219,6 +219,22 @@ int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[T
     return 0;
 }
 
+int sock_set_fastopen_key(struct sock_layer *layer, tapir_sock handle, const uint8_t *key, size_t len) {
+    struct sock *s = find(layer, handle);
+    if (s == NULL) {
+        return -EBADF;
+    }
+    return s->ops->set_fastopen_key == NULL ? -ENOPROTOOPT : s->ops->set_fastopen_key(s, key, len);
+}
+
+int sock_get_fastopen_key(struct sock_layer *layer, tapir_sock handle, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
+    struct sock *s = find(layer, handle);
+    if (s == NULL) {
+        return -EBADF;
+    }
+    return s->ops->get_fastopen_key == NULL ? -ENOPROTOOPT : (int)s->ops->get_fastopen_key(s, key);
+}
+
 /* poll(2) calls a descriptor that is gone ready for everything that ends a wait. */
 uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle) {
     struct sock *s = find(layer, handle);

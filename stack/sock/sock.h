@@ -34,6 +34,8 @@ struct sock_ops {
     int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
     int (*set_congestion)(struct sock *s, const char *name);
     void (*get_congestion)(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
+    int (*set_fastopen_key)(struct sock *s, const uint8_t *key, size_t len);
+    size_t (*get_fastopen_key)(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 };
 
 struct sock {
@@ -86,6 +88,8 @@ int sock_join(struct sock_layer *layer, tapir_sock handle, const struct tapir_ad
 int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_info *info, uint64_t now_us);
 int sock_set_congestion(struct sock_layer *layer, tapir_sock handle, const char *name);
 int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[TAPIR_CONGESTION_BYTES]);
+int sock_set_fastopen_key(struct sock_layer *layer, tapir_sock handle, const uint8_t *key, size_t len);
+int sock_get_fastopen_key(struct sock_layer *layer, tapir_sock handle, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle);
 bool sock_news(struct sock_layer *layer, tapir_sock *handle);
 

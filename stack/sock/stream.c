@@ -73,20 +73,17 @@ static int disconnect(struct sock_stream *stream, uint64_t now_us) {
 }
 
 static int connect_again(struct tcp_conn *c) {
-    if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
+    if (tcp_in(c, SYN_SENT | SYN_RECEIVED) && !tcp_conn_deferred(c)) {
         return -EALREADY;
     }
     return -EISCONN;
 }
 
-static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
-    struct sock_stream *stream = stream_of(s);
-    if (stream->listener != NULL) {
-        return peer == NULL ? -EINVAL : -EISCONN;
-    }
+/* May it connect, and to where? */
+static int ready_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer, struct tapir_endpoint *to) {
     struct tcp_conn *c = stream->conn;
-    if (peer == NULL) {
-        return disconnect(stream, now_us);
+    if (c == NULL) {
+        return -EISCONN;
     }
     if (!tcp_in(c, CLOSED)) {
         return connect_again(c);
@@ -102,12 +99,45 @@ static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uin
         tcp_table_unbind(c->tcp, &c->port);
         c->port.local = (struct tapir_endpoint){0};
     }
-    struct tapir_endpoint to = *peer;
-    if (addr_is_any(&to.addr)) { /* 0.0.0.0 is this host, as on Linux */
-        to.addr = addr_of_ipv4(IPV4_LOOPBACK);
+    *to = *peer;
+    if (addr_is_any(&to->addr)) { /* 0.0.0.0 is this host, as on Linux */
+        to->addr = addr_of_ipv4(IPV4_LOOPBACK);
     }
-    int rc = tcp_user_open(c, &to, now_us);
+    return 0;
+}
+
+static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
+    struct sock_stream *stream = stream_of(s);
+    struct tapir_endpoint to;
+    if (peer == NULL) {
+        return stream->listener != NULL ? -EINVAL : disconnect(stream, now_us);
+    }
+    int rc = ready_to_connect(stream, peer, &to);
+    if (rc != 0) {
+        return rc;
+    }
+    if (stream->conn->set.fastopen_connect) {
+        return tcp_user_fastopen_connect(stream->conn, &to, now_us);
+    }
+    rc = tcp_user_open(stream->conn, &to, now_us);
     return rc == 0 ? -EINPROGRESS : rc;
+}
+
+/* MSG_FASTOPEN: connects, or goes on with a connect() that has left the SYN to this. */
+static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *msg, uint64_t now_us) {
+    struct tcp_conn *c = stream->conn;
+    if (c != NULL && tcp_conn_deferred(c)) {
+        return tcp_user_fastopen_send(c, msg, now_us);
+    }
+    if (c != NULL && tcp_in(c, CLOSED) && !msg->has_peer) {
+        return -EINVAL;
+    }
+    struct tapir_endpoint to;
+    int rc = ready_to_connect(stream, &msg->peer, &to);
+    if (rc == 0) {
+        rc = tcp_user_prepare(c, &to, now_us);
+    }
+    return rc != 0 ? rc : tcp_user_fastopen_send(c, msg, now_us);
 }
 
 static int stream_listen(struct sock *s, unsigned backlog) {
@@ -166,6 +196,9 @@ static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoi
 
 static int64_t stream_send(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
+    if ((flags & TAPIR_MSG_FASTOPEN) != 0) {
+        return send_to_open(stream, msg, now_us);
+    }
     return stream->listener != NULL ? -EPIPE : tcp_user_data_send(stream->conn, msg, flags, now_us);
 }
 
@@ -249,6 +282,8 @@ const struct sock_ops sock_stream_ops = {
     .tcp_info = stream_tcp_info,
     .set_congestion = sock_stream_options_set_congestion,
     .get_congestion = sock_stream_options_get_congestion,
+    .set_fastopen_key = sock_stream_options_set_fastopen_key,
+    .get_fastopen_key = sock_stream_options_get_fastopen_key,
     .ready = stream_ready,
 };
 

@@ -20,6 +20,10 @@ int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *va
 int sock_stream_options_set_congestion(struct sock *s, const char *name);
 void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
 
+/* sock_ops.set_fastopen_key and .get_fastopen_key of streams; errors as tapir_sock_set_fastopen_key. */
+int sock_stream_options_set_fastopen_key(struct sock *s, const uint8_t *key, size_t len);
+size_t sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
+
 /* shutdown() of a listener for reading: it listens no more and is an unconnected socket again, as on Linux.
  * -ENOTCONN (not for reading), -ENOBUFS. */
 int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us);

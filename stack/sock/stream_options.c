@@ -102,6 +102,30 @@ static int set_flag(struct tcp_settings *set, enum tapir_sock_opt opt, bool on) 
     }
 }
 
+/* TCP Fast Open: most is for a socket that has not connected, or for a listener too. */
+static int set_fastopen(struct sock *s, struct tcp_settings *set, enum tapir_sock_opt opt, int64_t value) {
+    const struct sock_stream *stream = s->impl;
+    bool listens = stream->listener != NULL;
+    bool idle = !listens && tcp_in(stream->conn, CLOSED);
+    int rc;
+    switch (opt) {
+    case TAPIR_OPT_FASTOPEN:
+        rc = (idle || listens) && value >= 0 ? 0 : -EINVAL;
+        set->fastopen_queue = rc == 0 ? (uint16_t)min_u64((uint64_t)value, TCP_BACKLOG_MAX) : set->fastopen_queue;
+        return rc;
+    case TAPIR_OPT_FASTOPEN_CONNECT:
+        rc = idle ? in_range(value, 0, 1) : -EINVAL;
+        set->fastopen_connect = rc == 0 ? value != 0 : set->fastopen_connect;
+        return rc;
+    case TAPIR_OPT_FASTOPEN_NO_COOKIE:
+        rc = idle || listens ? in_range(value, 0, 1) : -EINVAL;
+        set->fastopen_no_cookie = rc == 0 ? value != 0 : set->fastopen_no_cookie;
+        return rc;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
 static int set_time(struct tcp_settings *set, enum tapir_sock_opt opt, int64_t value) {
     int rc;
     switch (opt) {
@@ -203,6 +227,9 @@ int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t val
         rc = set_time(set, opt, value);
     }
     if (rc == -ENOPROTOOPT) {
+        rc = set_fastopen(s, set, opt, value);
+    }
+    if (rc == -ENOPROTOOPT) {
         rc = set_number(s, set, opt, value);
     }
     if (rc == 0) {
@@ -238,6 +265,9 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_SYNCNT, set->syncnt},
         {TAPIR_OPT_LINGER2_US, set->linger2_us},
         {TAPIR_OPT_DEFER_ACCEPT, set->defer_accept},
+        {TAPIR_OPT_FASTOPEN, set->fastopen_queue},
+        {TAPIR_OPT_FASTOPEN_CONNECT, set->fastopen_connect},
+        {TAPIR_OPT_FASTOPEN_NO_COOKIE, set->fastopen_no_cookie},
         {TAPIR_OPT_TTL, set->ttl},
         {TAPIR_OPT_TOS, set->tos},
         {TAPIR_OPT_MTU_DISCOVER, set->mtu_discover},
@@ -341,4 +371,12 @@ int sock_stream_options_set_congestion(struct sock *s, const char *name) {
 
 void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]) {
     memcpy(name, settings_of(s)->cc->name, TAPIR_CONGESTION_BYTES);
+}
+
+int sock_stream_options_set_fastopen_key(struct sock *s, const uint8_t *key, size_t len) {
+    return tcp_fastopen_keys_read(&settings_of(s)->fastopen_keys, key, len);
+}
+
+size_t sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
+    return tcp_fastopen_keys_write(&settings_of(s)->fastopen_keys, key);
 }

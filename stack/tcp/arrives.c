@@ -3,10 +3,12 @@
 
 #include "base/addr.h"
 #include "tcp/bare.h"
+#include "tcp/early.h"
 #include "tcp/pmtu.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
+#include "tcp/user.h"
 
 /* TCP speaks to single hosts only (MUST-57, MUST-63, L9). */
 static bool from_one_to_one(const struct ip_rx *rx) {
@@ -124,11 +126,18 @@ void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, 
         tcp_rtt_syn_lost(&c->rtt);
     }
     tcp_ack_rtt(c, seg, now_us);
-    c->snd.una = seg->ack;
-    tcp_ack_window(c, seg);
-    tcp_pmtu_start(c, now_us);
-    tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
-    tcp_loss_start(&c->loss, c->sack_ok);
+    tcp_early_settled(c);
+    if (c->fastopen.early) { /* data is on its way: what else is acknowledged, tcp_ack_process sees to */
+        c->snd.una = seq_add(c->snd.iss, 1);
+        tcp_ack_window(c, seg);
+    } else {
+        c->snd.una = seg->ack;
+        tcp_ack_window(c, seg);
+        tcp_pmtu_start(c, now_us);
+        tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
+        tcp_loss_start(&c->loss, c->sack_ok);
+        tcp_user_fastopen_settle(c);
+    }
     if (c->retransmits > 1) { /* RFC 6928 2, RFC 5681 3.1: a SYN lost twice is a loss like another */
         c->cc.cwnd_bytes = c->snd.mss;
     }

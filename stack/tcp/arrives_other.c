@@ -3,6 +3,7 @@
 
 #include "tcp/arrives.h"
 #include "tcp/bare.h"
+#include "tcp/early.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 
@@ -10,7 +11,7 @@ static struct tcp_judgement go_on(void) { return (struct tcp_judgement){TCP_GO_O
 
 static int reset_error(const struct tcp_conn *c) {
     if (tcp_in(c, SYN_RECEIVED)) {
-        return ECONNREFUSED;
+        return c->fastopen.early ? ECONNRESET : ECONNREFUSED;
     }
     if (tcp_in(c, CLOSING | LAST_ACK)) { /* all was delivered: the reset only ends the waiting */
         return 0;
@@ -29,6 +30,7 @@ static struct tcp_judgement second_check_rst(struct tcp_conn *c, struct tcp_segm
     }
     COUNT(c->tcp->core, tcp_rst_in);
     c->reset_by_peer = true;
+    tcp_early_reset(c, now_us);
     tcp_conn_end(c, TCP_EVENT_RCV_RST, reset_error(c), now_us);
     return (struct tcp_judgement){TCP_GONE, "reset"};
 }
@@ -55,7 +57,8 @@ static struct tcp_judgement ack_of_syn(struct tcp_conn *c, struct tcp_segment *s
     if (c->fin_wanted) { /* CLOSE came in SYN-RECEIVED and was queued (3.10.4) */
         tcp_state_enter(c, FIN_WAIT_1, TCP_EVENT_CLOSE, now_us);
     }
-    return go_on();
+    bool more = c->fastopen.early && seq_gt(seg->ack, c->snd.una);
+    return more ? tcp_ack_process(c, seg, now_us) : go_on();
 }
 
 /* What our FIN's acknowledgement changes. */

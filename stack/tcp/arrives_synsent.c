@@ -5,6 +5,7 @@
 #include "tcp/bare.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
+#include "tcp/user.h"
 
 /* The peer's SYN: its sequence space, its options, its window. */
 static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
@@ -25,6 +26,7 @@ static bool ack_acceptable(const struct tcp_conn *c, const struct tcp_segment *s
 }
 
 static void established(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
+    tcp_user_fastopen_answered(c, seg, now_us);
     take_syn(c, seg, now_us);
     tcp_state_enter(c, ESTABLISHED, TCP_EVENT_RCV_SYN_ACK, now_us);
     tcp_arrives_established(c, seg, now_us);

@@ -1,6 +1,7 @@
 /* Segments without a connection to look after them: resets, SYN-ACKs of half-open records, TIME-WAIT's ACKs. */
 #include "tcp/bare.h"
 #include "base/addr.h"
+#include "tcp/early.h"
 #include "tcp/table.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -113,6 +114,9 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     agreed.tsval = bare.wire.options.tsval;
     agreed.tsecr = bare.wire.options.tsecr;
     bare.wire.options = agreed;
+    if (half->fastopen && half->retransmits == 0) { /* sent again, without: a box on the way may dislike the option */
+        tcp_early_add_cookie(l->tcp, &l->set, &half->remote.addr, &half->local.addr, &bare.wire.options, now_us);
+    }
     send_bare(l->tcp, NULL, &bare, now_us);
     tcp_timers_half_sent(half, now_us);
 }

@@ -5,6 +5,7 @@
 
 #include "base/addr.h"
 #include "tcp/bare.h"
+#include "tcp/early.h"
 #include "tcp/isn.h"
 #include "tcp/pmtu.h"
 #include "tcp/table.h"
@@ -66,6 +67,8 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     memset(&c->ts, 0, sizeof c->ts);
     memset(&c->ecn, 0, sizeof c->ecn);
     memset(&c->plpmtu, 0, sizeof c->plpmtu);
+    CHECK(c->fastopen.waits_at == NULL);
+    memset(&c->fastopen, 0, sizeof c->fastopen);
     memset(&c->stat, 0, sizeof c->stat);
     tcp_sndq_init(&c->snd.queue, &core->mem);
     tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));
@@ -97,6 +100,7 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
 
 static void leave_tables(struct tcp_conn *c) {
     tcp_table_remove_conn(c->tcp, c);
+    tcp_early_settled(c);
     if (list_linked(&c->owed)) {
         list_remove(&c->owed);
     }
@@ -140,6 +144,10 @@ uint64_t tcp_conn_snd_offset(const struct tcp_conn *c, struct seq seq) {
     uint64_t head = c->snd.queue.head;
     struct seq at_head = seq_add(c->snd.iss, 1 + (uint32_t)head);
     return head + (uint64_t)(int64_t)(int32_t)seq_diff(seq, at_head);
+}
+
+uint64_t tcp_conn_una_offset(const struct tcp_conn *c) {
+    return tcp_in(c, SYN_SENT | SYN_RECEIVED) ? 0 : tcp_conn_snd_offset(c, c->snd.una);
 }
 
 struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset) {

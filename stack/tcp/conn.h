@@ -8,6 +8,7 @@
 #include "tcp/cc.h"
 #include "tcp/chrono.h"
 #include "tcp/ecn.h"
+#include "tcp/fastopen.h"
 #include "tcp/limits.h"
 #include "tcp/loss.h"
 #include "tcp/plpmtu.h"
@@ -28,17 +29,20 @@ struct tcp_settings {
     uint32_t notsent_lowat_bytes; /* TCP_NOTSENT_LOWAT; 0: no limit */
     uint32_t maxseg_bytes;        /* TCP_MAXSEG; 0: not set */
     uint64_t keepidle_us, keepintvl_us;
-    uint64_t user_timeout_us;        /* 0: R2 decides */
-    uint64_t max_pacing_bytes_per_s; /* SO_MAX_PACING_RATE; UINT64_MAX, 0: no limit, and no pacing for its sake */
-    int64_t linger2_us;              /* FIN-WAIT-2 life of an orphan; < 0: none */
-    int32_t linger_s;                /* SO_LINGER; -1 off */
-    const struct cc_ops *cc;         /* TCP_CONGESTION */
+    uint64_t user_timeout_us;           /* 0: R2 decides */
+    uint64_t max_pacing_bytes_per_s;    /* SO_MAX_PACING_RATE; UINT64_MAX, 0: no limit, and no pacing for its sake */
+    int64_t linger2_us;                 /* FIN-WAIT-2 life of an orphan; < 0: none */
+    int32_t linger_s;                   /* SO_LINGER; -1 off */
+    const struct cc_ops *cc;            /* TCP_CONGESTION */
+    struct fastopen_keys fastopen_keys; /* TCP_FASTOPEN_KEY */
+    uint16_t fastopen_queue;            /* TCP_FASTOPEN; 0: off */
     uint8_t keepcnt, syncnt, defer_accept, ecn;
     bool rcvbuf_fixed, sndbuf_fixed; /* the application chose: they do not grow by themselves */
     uint32_t base_mss_bytes;         /* Linux tcp_base_mss */
     uint8_t ttl, tos, mtu_discover, mtu_probing;
     uint8_t netif; /* SO_BINDTODEVICE; 0 any */
     bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
+    bool fastopen_connect, fastopen_no_cookie;
 };
 
 /* Who says how large segments may be (TAPIR_OPT_MTU_PROBING); numbers as Linux's tcp_mtu_probing. */
@@ -66,6 +70,9 @@ enum tcp_owed {
     TCP_OWE_CHALLENGE = 32, /* the ACK owed is a challenge */
     TCP_OWE_FORCE = 64,     /* the hold timer fired, or Nagle ended: send a partial segment */
 };
+
+/* Why data did not go with the SYN, or was not taken: as Linux numbers it. */
+enum tcp_syn_data { TCP_SYN_DATA_UNKNOWN, TCP_SYN_DATA_NO_COOKIE, TCP_SYN_DATA_NOT_TAKEN, TCP_SYN_DATA_TIMED_OUT };
 
 struct tcp_conn {
     struct table_node by_tuple; /* in tcp->conns while it has a peer */
@@ -142,6 +149,19 @@ struct tcp_conn {
     bool sack_ok;
     bool cookie; /* made from a SYN cookie */
 
+    struct {                           /* TCP Fast Open */
+        bool early;                    /* made by a listener at the SYN: of use before the handshake's end */
+        bool add_cookie;               /* early: the SYN-ACK carries a new cookie */
+        bool deferred;                 /* connect() has been called, the first write will send the SYN */
+        bool ask;                      /* the SYN to be sent carries data or asks for a cookie */
+        bool asked;                    /* a SYN did */
+        bool took_data;                /* data on a SYN was taken: ours by the peer, or the peer's by us */
+        uint8_t fail;                  /* enum tcp_syn_data */
+        uint16_t syn_bytes;            /* of ours on the SYN that were taken */
+        struct tcp_listener *waits_at; /* early, and the handshake is not over: its listener, if that lives; */
+        struct list waiting;           /* in its early.list */
+    } fastopen;
+
     struct rtt rtt;
     struct cc cc;
     struct loss loss;
@@ -172,6 +192,17 @@ struct tcp_conn {
 
 static inline bool tcp_in(const struct tcp_conn *c, uint32_t states) { return ((uint32_t)c->state & states) != 0; }
 
+/* In SYN-RECEIVED, and the application's already: data goes both ways (RFC 7413 4.2.2). */
+static inline bool tcp_conn_early(const struct tcp_conn *c) { return tcp_in(c, SYN_RECEIVED) && c->fastopen.early; }
+
+/* In SYN-SENT, and no SYN will be sent before there is data for it. */
+static inline bool tcp_conn_deferred(const struct tcp_conn *c) { return tcp_in(c, SYN_SENT) && c->fastopen.deferred; }
+
+/* SEND is legal. */
+static inline bool tcp_conn_may_send(const struct tcp_conn *c) {
+    return tcp_in(c, TCP_SENDING) || (tcp_conn_early(c) && !c->fin_wanted);
+}
+
 /* The defaults of a new socket. */
 void tcp_conn_settings(struct tcp_settings *set);
 
@@ -191,6 +222,7 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
 
 /* Offsets (64-bit, 0 is the byte after the SYN) from sequence numbers near the connection's own. */
 uint64_t tcp_conn_snd_offset(const struct tcp_conn *c, struct seq seq);
+uint64_t tcp_conn_una_offset(const struct tcp_conn *c); /* of snd.una; 0 while the SYN is not acknowledged */
 struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset);
 uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq);
 struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset);

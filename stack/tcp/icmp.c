@@ -5,6 +5,7 @@
 #include "tcp/bare.h"
 #include "tcp/table.h"
 #include "tcp/trace.h"
+#include "tcp/user.h"
 
 /* RFC 5927 4.1: the quoted segment must be one that is in flight. */
 static bool in_flight(const struct tcp_conn *c, struct seq seq) {
@@ -19,8 +20,12 @@ static void path_too_narrow(struct tcp_conn *c, const struct ip_error *error, ui
     }
     uint32_t before = c->snd.mss;
     tcp_conn_update_mss(c, now_us);
-    if (c->snd.mss < before && tcp_in(c, TCP_SYNCHRONIZED)) {
-        tcp_loss_resend_all(&c->loss, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt));
+    bool syn_data = tcp_in(c, SYN_SENT) && seq_gt(c->snd.nxt, seq_add(c->snd.iss, 1));
+    if (c->snd.mss < before && syn_data) { /* at once without, and it proves nothing against Fast Open */
+        c->fastopen.asked = false;
+        tcp_conn_owe(c, TCP_OWE_SYN);
+    } else if (c->snd.mss < before && (tcp_in(c, TCP_SYNCHRONIZED) || tcp_conn_early(c))) {
+        tcp_loss_resend_all(&c->loss, tcp_conn_una_offset(c), tcp_conn_snd_offset(c, c->snd.nxt));
         c->timing = false;
         tcp_conn_owe(c, TCP_OWE_TRY);
     }
@@ -48,8 +53,12 @@ bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     }
     /* Hard errors abort what is not established (SHLD-26); later they are advice like the soft ones
      * (MUST-56, RFC 5461 4.1, C3). Our own link's word that nobody answers is as good as a hard error. */
-    bool opening = tcp_in(c, SYN_SENT | SYN_RECEIVED);
+    bool accepted = tcp_conn_early(c) && c->listener == NULL; /* the application's, as Linux sees it */
+    bool opening = tcp_in(c, SYN_SENT | SYN_RECEIVED) && !accepted;
     if (opening && (error->hard || error->local)) {
+        if (!error->local) {
+            tcp_user_fastopen_refused(c, now_us);
+        }
         tcp_conn_end(c, TCP_EVENT_ICMP, error->error, now_us);
     } else {
         tcp_conn_advise(c, error->error);

@@ -50,6 +50,8 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .ecn = c->ecn.ok,
         .ecn_seen = c->ecn.seen,
         .wscale_ok = c->snd.wscale_ok,
+        .syn_data = c->fastopen.took_data,
+        .fastopen_fail = c->fastopen.fail,
         .snd_wscale = c->snd.wscale,
         .rcv_wscale = c->rcv.wscale,
         .rto_us = tcp_rtt_timeout_us(&c->rtt),

@@ -34,6 +34,11 @@
 #define TCP_MTU_PROBE_SEGMENTS 11          /* cwnd for a probe: its loss must stay a small part; Linux likewise */
 #define TCP_MTU_PROBE_AFTER 4              /* segments to send behind a probe, so that its loss shows; Linux likewise */
 #define TCP_COOKIE_PERIOD_US 64000000ULL   /* a cookie counter step; a cookie lives for two (D2) */
+#define TCP_FASTOPEN_KEY_US (24ULL * 3600 * 1000000) /* a key makes cookies so long, and checks them as long again */
+#define TCP_FASTOPEN_RESET_US 60000000ULL            /* a reset handshake still counts (RFC 7413 5.1); Linux's 60 s */
+#define TCP_FASTOPEN_SERVERS_MAX 1024ULL             /* whose cookies a client keeps; at most an eighth of the cap */
+#define TCP_FASTOPEN_SHUN_US 60000000ULL           /* no Fast Open to a server after the first failure; then doubling */
+#define TCP_FASTOPEN_SHUN_DOUBLINGS 6              /* to about an hour, as Linux begins with */
 #define TCP_PAWS_IDLE_US (24ULL * 86400 * 1000000) /* TS.Recent is too old to judge by (RFC 7323 5.5) */
 #define TCP_PROBE_MAX_US 60000000ULL               /* zero-window probes back off to a minute (D5) */
 #define TCP_SNDQ_TRUE_FACTOR 2                     /* a send queue may cost twice its bytes before it is full */

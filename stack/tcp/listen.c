@@ -4,6 +4,7 @@
 #include "tcp/arrives.h"
 #include "tcp/bare.h"
 #include "tcp/cookie.h"
+#include "tcp/early.h"
 #include "tcp/isn.h"
 #include "tcp/table.h"
 #include "tcp/trace.h"
@@ -20,6 +21,7 @@ struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *
     l->set = *set;
     list_init(&l->halves);
     list_init(&l->accept_queue);
+    list_init(&l->early.list);
     tcp_table_move(port, &l->port);
     tcp_table_listen(tcp, &l->port, true);
     tcp_listen_backlog(l, backlog);
@@ -46,6 +48,7 @@ void tcp_listen_close(struct tcp_listener *l, uint64_t now_us) {
     while (!list_empty(&l->accept_queue)) { /* 3.10.4: nobody will ever accept them */
         tcp_user_abort(LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node), now_us);
     }
+    tcp_early_forget(l);
     tcp_table_unbind(tcp, &l->port);
     news_drop(&l->news);
     list_remove(&l->node);
@@ -98,6 +101,18 @@ static void fill_half(struct tcp_half *half, struct tcp_listener *l, const struc
     timer_init(&half->timer, NULL);
 }
 
+/* Fast Open: the connection is made at once, if there is memory for it. */
+static bool open_early(struct tcp_listener *l, const struct tcp_segment *seg, struct seq iss_after, bool cookie,
+                       uint64_t now_us) {
+    struct tcp_half half;
+    fill_half(&half, l, seg, iss_after, now_us);
+    struct tcp_conn *c = tcp_listen_promote(&half, now_us);
+    if (c != NULL) {
+        tcp_early_begin(c, seg, cookie, now_us);
+    }
+    return c != NULL;
+}
+
 void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struct seq iss_after, uint64_t now_us) {
     struct tcp *tcp = l->tcp;
     COUNT(tcp->core, tcp_syn_in);
@@ -110,6 +125,10 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
         tcp_cookie_reply_to(l, seg, now_us);
         return;
     }
+    struct tcp_early early = tcp_early_judge(l, seg, now_us);
+    if (early.open && open_early(l, seg, iss_after, early.cookie, now_us)) {
+        return;
+    }
     struct mem *mem = &tcp->core->mem;
     struct tcp_half *half = mem_allows(mem, sizeof *half, MEM_GROW) ? mem_alloc(mem, sizeof *half) : NULL;
     if (half == NULL) {
@@ -117,6 +136,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
         return;
     }
     fill_half(half, l, seg, iss_after, now_us);
+    half->fastopen = early.cookie;
     tcp_table_add_half(tcp, half);
     list_push_back(&l->halves, &half->node);
     l->half_count++;
@@ -169,7 +189,6 @@ struct tcp_conn *tcp_listen_promote(const struct tcp_half *half, uint64_t now_us
     struct tcp_listener *l = half->listener;
     struct tcp_conn *c = grow_up(half, now_us);
     if (c == NULL) {
-        COUNT(l->tcp->core, tcp_syn_dropped);
         return NULL;
     }
     COUNT(l->tcp->core, tcp_passive_open);
@@ -195,9 +214,11 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
         return NULL;
     }
     struct tcp_conn *c = tcp_listen_promote(half, now_us);
-    if (c != NULL) {
-        tcp_listen_half_drop(half);
+    if (c == NULL) {
+        COUNT(core, tcp_syn_dropped);
+        return NULL;
     }
+    tcp_listen_half_drop(half);
     return c;
 }
 
@@ -286,9 +307,11 @@ bool tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg
         return true;
     }
     *c = tcp_listen_promote(&half, now_us);
-    if (*c != NULL) {
-        (*c)->cookie = true;
-        COUNT(core, tcp_cookie_good);
+    if (*c == NULL) {
+        COUNT(core, tcp_syn_dropped);
+        return true;
     }
+    (*c)->cookie = true;
+    COUNT(core, tcp_cookie_good);
     return true;
 }

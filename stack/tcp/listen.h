@@ -14,6 +14,11 @@ struct tcp_listener {
     struct list halves;       /* of struct tcp_half, oldest first */
     struct list accept_queue; /* of struct tcp_conn */
     uint32_t half_count, accept_count, backlog;
+    struct {
+        struct list list;         /* of struct tcp_conn: early ones whose handshake is not over, accepted or not */
+        uint32_t waiting, resets; /* how many; and how many were reset a moment ago */
+        uint64_t resets_until_us; /* these count till then */
+    } early;
     int error;
 };
 
@@ -31,6 +36,7 @@ struct tcp_half {
     uint16_t mss, offered_mss; /* the peer's, and ours */
     uint8_t wscale, tos, retransmits;
     bool timestamps, sack, has_wscale, ecn;
+    bool fastopen; /* the SYN-ACK carries a Fast Open cookie */
 };
 
 /* Gives a listener, or NULL: memory is short. Takes over the claim in port. */

@@ -15,6 +15,8 @@ void tcp_loss_clear(struct loss *l) { tcp_scoreboard_clear(&l->board); }
 
 void tcp_loss_start(struct loss *l, bool sack) { l->sack = sack; }
 
+void tcp_loss_skip(struct loss *l, uint64_t next) { l->board.una = l->board.nxt = l->board.delivered_to = next; }
+
 /* What an undo looks at (RFC 3522 3.2 step 1, RFC 3708 3). */
 static void note_resent(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us) {
     if (l->phase == LOSS_OPEN) {

@@ -97,6 +97,9 @@ void tcp_loss_clear(struct loss *l);
 /* The handshake is over: recovery by SACK or without; offset 0 is the next to be sent. */
 void tcp_loss_start(struct loss *l, bool sack);
 
+/* After tcp_loss_start: offset `next` is the next to be sent; what is before was delivered with the SYN. */
+void tcp_loss_skip(struct loss *l, uint64_t next);
+
 /* [start, end) was sent; `again`: not for the first time. */
 void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
 

@@ -1,8 +1,10 @@
 /* A connection's segments: what to send next, and how it is laid out (RFC 9293 3.8.6, 3.10.2). */
 #include "base/addr.h"
+#include "tcp/early.h"
 #include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
+#include "tcp/user.h"
 #include "tcp/window.h"
 
 #define HEADER_AT 128           /* where the TCP header starts in tapir_out.room: IP and Ethernet go before it */
@@ -59,6 +61,9 @@ static struct wire_tcp_options syn_options(struct tcp_conn *c, uint64_t now_us) 
         options.present |= WIRE_TCPOPT_TIMESTAMPS;
         options.tsval = tcp_conn_tsval(c, now_us);
         options.tsecr = reply ? c->ts.recent : 0;
+    }
+    if (reply && c->fastopen.add_cookie && c->retransmits == 0) {
+        tcp_early_add_cookie(c->tcp, &c->set, &c->remote.addr, &c->local.addr, &options, now_us);
     }
     return options;
 }
@@ -140,7 +145,7 @@ static uint32_t segment_room(const struct tcp_conn *c, size_t options_len, uint3
 
 /* Karn's rule and RFC 6298 3: one segment at a time is timed, and none that was sent twice. */
 static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq end, uint64_t now_us) {
-    if (c->loss.sack) { /* the scoreboard knows when each run was sent */
+    if (c->loss.sack && (plan->flags & WIRE_TCP_SYN) == 0) { /* the scoreboard knows when each run was sent */
         return;
     }
     if (plan->again) {
@@ -244,16 +249,31 @@ static uint8_t ecn_flags(const struct tcp_conn *c) {
     return tcp_ecn_asks((enum tcp_ecn_mode)c->set.ecn, c->retransmits) ? WIRE_TCP_ECE | WIRE_TCP_CWR : 0;
 }
 
+/* Fast Open: the first bytes of the send queue go with the SYN (RFC 7413 4.2.1). */
+static void add_syn_data(struct tcp_conn *c, struct plan *plan, struct wire_tcp_options *options, struct tapir_out *out,
+                         uint64_t now_us) {
+    uint32_t covered = 0;
+    plan->len = tcp_user_fastopen_syn(c, options, now_us);
+    out->piece_count = tcp_sndq_pieces(&c->snd.queue, 0, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
+    CHECK(covered == plan->len);
+    c->stat.bytes_sent += plan->len;
+    c->stat.data_segs_out += plan->len > 0 ? 1 : 0;
+}
+
 static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     bool reply = tcp_in(c, SYN_RECEIVED);
+    uint8_t flags = reply ? WIRE_TCP_ACK | (c->ecn.ok ? WIRE_TCP_ECE : 0) : ecn_flags(c);
     struct plan plan = {.seq = c->snd.iss,
-                        .flags = (uint8_t)(WIRE_TCP_SYN | (reply ? WIRE_TCP_ACK : ecn_flags(c))),
+                        .flags = (uint8_t)(WIRE_TCP_SYN | flags),
                         .reason = c->retransmits > 0 ? "SYN again" : "SYN",
                         .again = seq_gt(c->snd.nxt, c->snd.iss)};
     struct wire_tcp_options options = syn_options(c, now_us);
     c->owes &= ~(uint32_t)TCP_OWE_SYN;
-    c->snd.nxt = seq_add(c->snd.iss, 1);
-    time_segment(c, &plan, c->snd.nxt, now_us);
+    if (!reply) {
+        add_syn_data(c, &plan, &options, out, now_us);
+    }
+    c->snd.nxt = seq_max(c->snd.nxt, seq_add(c->snd.iss, 1 + plan.len));
+    time_segment(c, &plan, seq_add(c->snd.iss, 1), now_us);
     if (c->first_unacked_us == 0) {
         c->first_unacked_us = now_us;
     }
@@ -265,7 +285,7 @@ static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
 /* Something known or presumed lost is sent again. -1: there is nothing, or it has to wait for its turn. */
 static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     uint64_t end;
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t una = tcp_conn_una_offset(c);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t from = tcp_loss_next(&c->loss, &c->cc, una, nxt, &end);
     if (from == UINT64_MAX || must_wait(c, now_us)) {
@@ -320,7 +340,7 @@ static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uin
 
 /* What holds the connection back now, for those who ask where its time goes. */
 static void note_limit(struct tcp_conn *c, uint64_t now_us) {
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t una = tcp_conn_una_offset(c);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
     enum chrono_limit limit = una < nxt || nxt < tail ? CHRONO_BUSY : CHRONO_IDLE;
@@ -334,7 +354,7 @@ static void note_limit(struct tcp_conn *c, uint64_t now_us) {
 
 /* New data or the FIN, as the windows, Nagle and SWS avoidance allow; `single`: one segment. -1: nothing now. */
 static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint64_t now_us) {
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
+    uint64_t una = tcp_conn_una_offset(c);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
     if (nxt > tail || (nxt == tail && !c->fin_wanted)) {
@@ -365,7 +385,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
     plan.len = min_u32(tcp_window_may_send(&w),
                        single || c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR: for one alone */
     bool at_end = nxt + plan.len == tail;
-    if (c->fin_wanted && at_end && usable > plan.len) {
+    if (c->fin_wanted && at_end && usable > plan.len && !tcp_conn_early(c)) { /* 3.10.4: queued until ESTABLISHED */
         plan.flags |= WIRE_TCP_FIN;
         plan.reason = "FIN";
     }
@@ -482,7 +502,7 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
     if ((c->owes & TCP_OWE_SYN) != 0) {
         return send_syn(c, out, now_us);
     }
-    if (tcp_in(c, TCP_SYNCHRONIZED)) {
+    if (tcp_in(c, TCP_SYNCHRONIZED) || (tcp_conn_early(c) && c->snd.wnd > 0)) {
         if (now_us - c->snd.mss_checked_us >= MSS_CHECK_US) {
             tcp_conn_update_mss(c, now_us);
         }

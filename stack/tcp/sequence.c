@@ -6,6 +6,12 @@ static bool is_retransmitted_syn_ack(const struct tcp_conn *c, const struct tcp_
            (seg->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) == (WIRE_TCP_SYN | WIRE_TCP_ACK);
 }
 
+/* The client of an early connection has not heard our SYN-ACK, or not yet. */
+static bool is_retransmitted_syn(const struct tcp_conn *c, const struct tcp_segment *seg) {
+    return tcp_conn_early(c) && seq_eq(seg->seq, c->rcv.irs) &&
+           (seg->flags & (WIRE_TCP_SYN | WIRE_TCP_ACK | WIRE_TCP_RST)) == WIRE_TCP_SYN;
+}
+
 /* The four cases of 3.10.7.4. A zero-length segment right at the edge is taken too, if it is no reset: a peer that has
  * filled our window and lost some of it acknowledges from there. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *seg) {
@@ -108,6 +114,10 @@ struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *
     if (is_retransmitted_syn_ack(c, seg)) {
         /* Simultaneous open, figure 8: the peer's SYN-ACK repeats the SYN that came before. */
         tcp_segment_trim_front(seg, 1);
+    } else if (is_retransmitted_syn(c, seg)) {
+        COUNT(c->tcp->core, tcp_duplicate);
+        tcp_conn_owe(c, TCP_OWE_SYN);
+        return (struct tcp_judgement){TCP_DROP, "SYN again"};
     }
     struct tcp_judgement j = check_timestamp(c, seg, now_us);
     if (j.verdict != TCP_GO_ON) {

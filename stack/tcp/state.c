@@ -78,7 +78,7 @@ void tcp_state_check(const struct tcp_conn *c) {
     CHECK(c->snd.queue.head <= c->snd.queue.tail);
     CHECK(tcp_in(c, SYN_SENT) || seq_le(c->rcv.nxt, c->rcv.edge));
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
-        CHECK(seq_le(c->snd.nxt, seq_add(c->snd.iss, 1)));
+        CHECK(seq_le(c->snd.nxt, tcp_conn_snd_seq(c, c->snd.queue.tail)));
     }
     if (tcp_in(c, TCP_SYNCHRONIZED)) {
         CHECK(c->snd.mss > 0);

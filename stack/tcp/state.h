@@ -14,8 +14,9 @@
  *   CLOSED       nothing exchanged. Calls: OPEN. A connection that ended stays here with its error until its
  *                socket is closed; what was received in order may still be read after a normal end.
  *   LISTEN       a listener, or a child just made from a SYN-queue record. iss, irs of a child are known.
- *   SYN_SENT     our SYN may be out: snd.iss holds. Nothing of the peer's is known.
- *   SYN_RECEIVED SYNs went both ways, ours is not acknowledged: irs, windows and options hold.
+ *   SYN_SENT     our SYN may be out, with data if Fast Open is used: snd.iss holds. Nothing of the peer's is known.
+ *   SYN_RECEIVED SYNs went both ways, ours is not acknowledged: irs, windows and options hold. Of an early connection
+ *                (tcp_conn_early, Fast Open) SEND and RECEIVE are legal, and data may be out.
  *   ESTABLISHED  both SYNs acknowledged. All fields hold. SEND and RECEIVE are legal.
  *   FIN_WAIT_1   we closed, our FIN is queued, sent or unacknowledged. RECEIVE is legal, SEND is not.
  *   FIN_WAIT_2   our FIN was acknowledged; the peer may still send. RECEIVE is legal.

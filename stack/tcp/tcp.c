@@ -1,6 +1,8 @@
 /* The TCP of one stack: made and taken apart. */
 #include "tcp/tcp.h"
 
+#include <errno.h>
+
 #include "tcp/listen.h"
 #include "tcp/table.h"
 
@@ -12,6 +14,7 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
     const struct tapir_env *env = core->mem.env;
     env->random(env->ctx, &tcp->isn_key, sizeof tcp->isn_key);
     env->random(env->ctx, &tcp->cookie_key, sizeof tcp->cookie_key);
+    env->random(env->ctx, &tcp->fastopen_key, sizeof tcp->fastopen_key);
     list_init(&tcp->listeners);
     list_init(&tcp->orphans);
     list_init(&tcp->waits_fifo);
@@ -19,6 +22,9 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
         list_init(&tcp->owed[i]);
     }
     timer_init(&tcp->waits_timer, tcp_timewait_expire);
+    if (tcp_fastopen_init(&tcp->fastopen, &core->mem, &core->key) != 0) {
+        return -ENOBUFS;
+    }
     struct table *tables[] = {&tcp->conns, &tcp->halves, &tcp->waits, &tcp->ports};
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
         int rc = table_init(tables[i], &core->mem, TABLE_BUCKETS);
@@ -26,6 +32,7 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
             while (i-- > 0) {
                 table_destroy(tables[i]);
             }
+            tcp_fastopen_destroy(&tcp->fastopen);
             return rc;
         }
     }
@@ -48,4 +55,5 @@ void tcp_destroy(struct tcp *tcp) {
     table_destroy(&tcp->halves);
     table_destroy(&tcp->waits);
     table_destroy(&tcp->ports);
+    tcp_fastopen_destroy(&tcp->fastopen);
 }

@@ -22,7 +22,9 @@ struct tcp {
     uint32_t orphan_count;
     struct list owed[TAPIR_NETIFS_MAX]; /* connections with something to send, by interface */
     struct siphash_key isn_key, cookie_key;
-    uint64_t cookie_flood_us; /* when cookies were last sent; 0 never (D2) */
+    struct siphash_key fastopen_key; /* the keys of Fast Open cookies follow from it */
+    struct fastopen_cache fastopen;  /* other servers' cookies */
+    uint64_t cookie_flood_us;        /* when cookies were last sent; 0 never (D2) */
     uint32_t port_counter;
 };
 

@@ -29,6 +29,7 @@
 #include "tcp/bare.h"
 #include "tcp/pmtu.h"
 #include "tcp/trace.h"
+#include "tcp/user.h"
 
 #define PERSIST_BACKOFF_MAX 12 /* doublings of the shortest RTO that pass TCP_PROBE_MAX_US */
 
@@ -73,6 +74,9 @@ static uint32_t retries_allowed(const struct tcp_conn *c) {
     if (tcp_in(c, SYN_SENT)) {
         return c->set.syncnt;
     }
+    if (tcp_conn_early(c)) { /* D3: as for a record */
+        return TCP_SYNACK_RETRIES;
+    }
     if (tcp_in(c, SYN_RECEIVED)) {
         return max_u32(c->set.syncnt, TCP_SYNACK_RETRIES);
     }
@@ -95,6 +99,7 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
         return;
     }
     c->retransmits++;
+    tcp_user_fastopen_timeout(c, now_us);
     if (c->retransmits == TCP_RETRIES_1 && c->has_path) { /* MUST-20: R1 */
         ip_path_suspect(c->tcp->ip, &c->path, now_us);
         tcp_conn_advise(c, c->soft_error != 0 ? c->soft_error : ETIMEDOUT); /* SHLD-9 */

@@ -44,7 +44,7 @@ static int choose_local(struct tcp_conn *c, const struct tapir_endpoint *remote,
     return 0;
 }
 
-int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
+int tcp_user_prepare(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
     struct tcp *tcp = c->tcp;
     struct tapir_endpoint local;
     struct seq iss_after = seq_of(0);
@@ -70,8 +70,15 @@ int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint6
     tcp_table_add_conn(tcp, c);
     COUNT(tcp->core, tcp_active_open);
     tcp_state_enter(c, SYN_SENT, TCP_EVENT_ACTIVE_OPEN, now_us);
-    tcp_conn_owe(c, TCP_OWE_SYN);
     return 0;
+}
+
+int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
+    int rc = tcp_user_prepare(c, remote, now_us);
+    if (rc == 0) {
+        tcp_conn_owe(c, TCP_OWE_SYN);
+    }
+    return rc;
 }
 
 /* Our FIN follows what is queued. SYN-RECEIVED: queued until ESTABLISHED (3.10.4). */
@@ -175,8 +182,9 @@ uint64_t tcp_user_notsent_room(const struct tcp_conn *c) {
 }
 
 static bool writable(const struct tcp_conn *c) {
-    if (!tcp_in(c, TCP_SENDING)) {
-        return !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
+    if (!tcp_conn_may_send(c)) {
+        return tcp_conn_deferred(c) ||
+               !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
     }
     /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
     uint64_t used = tcp_sndq_bytes(&c->snd.queue);

@@ -10,6 +10,33 @@
  * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (remote is no single host), -ENOBUFS. */
 int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
 
+/* The same without the SYN: the connection is in SYN-SENT, and waits for tcp_user_fastopen_send. */
+int tcp_user_prepare(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
+
+/* OPEN for TCP_FASTOPEN_CONNECT: 0 when there is a cookie, and the SYN waits for the first data; else as tcp_user_open,
+ * but -EINPROGRESS for 0, and the SYN asks for one. */
+int tcp_user_fastopen_connect(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
+
+/* The SYN of a connection that tcp_user_prepare made, with as much of the message as may go with it: bytes taken, or
+ * -EINPROGRESS when none may. */
+int64_t tcp_user_fastopen_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us);
+
+/* What the first SYN carries: how many bytes of the send queue, and the option; later ones carry neither. */
+uint32_t tcp_user_fastopen_syn(struct tcp_conn *c, struct wire_tcp_options *options, uint64_t now_us);
+
+/* What the SYN-ACK says to that is remembered, for connections to come (RFC 7413 4.1.3). */
+void tcp_user_fastopen_answered(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* The handshake is over, snd.una is where the peer's ACK says: data of the SYN before that was delivered. */
+void tcp_user_fastopen_settle(struct tcp_conn *c);
+
+/* The retransmission timer fired, and c->retransmits counts it; or the SYN met an ICMP error: was it Fast Open's fault? */
+void tcp_user_fastopen_timeout(struct tcp_conn *c, uint64_t now_us);
+void tcp_user_fastopen_refused(struct tcp_conn *c, uint64_t now_us);
+
+/* Copies up to `room` bytes of the message into the send queue; returns how many. */
+size_t tcp_user_data_take(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t room);
+
 /* SEND: copies out of msg; bytes taken, -EAGAIN, -EPIPE, a pending error, -ENOBUFS. */
 int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 

@@ -5,8 +5,7 @@
 #include "tcp/user.h"
 #include "tcp/window.h"
 
-/* Copies what fits of the message into the send queue. */
-static size_t take_message(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t room) {
+size_t tcp_user_data_take(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t room) {
     size_t taken = 0;
     for (size_t i = 0; i < msg->iov_count && room > 0; i++) {
         size_t want = min_size(msg->iov[i].len, (size_t)room);
@@ -40,8 +39,8 @@ static int not_sending(struct tcp_conn *c) {
 }
 
 int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
-    if (!tcp_in(c, TCP_SENDING)) {
-        return not_sending(c);
+    if (!tcp_conn_may_send(c)) {
+        return tcp_conn_deferred(c) ? tcp_user_fastopen_send(c, msg, now_us) : not_sending(c);
     }
     size_t wanted = message_bytes(msg);
     if (wanted == 0) {
@@ -54,7 +53,7 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
     if (used >= cap || queue->true_bytes >= cap * TCP_SNDQ_TRUE_FACTOR + SNDQ_CHUNK_BYTES) {
         return -EAGAIN;
     }
-    size_t taken = take_message(c, msg, cap - used);
+    size_t taken = tcp_user_data_take(c, msg, cap - used);
     if (taken == 0) { /* the bulk's share of memory is used up: what is acknowledged makes room, or nothing will */
         return used > 0 && !tcp_sndq_may_grow(queue) ? -EAGAIN : -ENOBUFS;
     }

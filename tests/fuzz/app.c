@@ -155,7 +155,8 @@ static void call_send(struct host *host, tapir_sock *slot, struct reader *input)
 static void call_sendto(struct host *host, tapir_sock *slot, struct reader *input) {
     uint8_t code = reader_u8(input);
     struct tapir_endpoint peer = peer_endpoint(reader_u8(input));
-    (void)transmit(host, *slot, &peer, code < 128 ? code : (code - 127U) * 511U, 0);
+    bool opens = (code & 1) != 0 && type_of(host, *slot) == TAPIR_SOCK_STREAM;
+    (void)transmit(host, *slot, &peer, code < 128 ? code : (code - 127U) * 511U, opens ? TAPIR_MSG_FASTOPEN : 0);
 }
 
 static void call_recv(struct host *host, tapir_sock *slot, struct reader *input) {

@@ -41,6 +41,10 @@ static void note_tcp(struct peer *peer, const uint8_t *segment, size_t len) {
     if ((tcp.options.present & WIRE_TCPOPT_TIMESTAMPS) != 0) {
         flow->tsval = tcp.options.tsval;
     }
+    if ((tcp.options.present & WIRE_TCPOPT_FASTOPEN) != 0 && tcp.options.fastopen_len > 0) {
+        peer->cookie_len = tcp.options.fastopen_len;
+        memcpy(peer->cookie, tcp.options.fastopen, peer->cookie_len);
+    }
 }
 
 void peer_note(struct peer *peer, const uint8_t *frame, size_t len) {
@@ -84,7 +88,7 @@ static uint16_t pick_window(uint8_t code) {
     return windows[code % ARRAY_LEN(windows)];
 }
 
-/* The options of a segment: none, of a SYN, timestamps, SACK blocks above what was acknowledged. */
+/* The options of a segment: none, of a SYN, timestamps, SACK blocks above what was acknowledged, a Fast Open cookie. */
 static void pick_options(struct peer *peer, const struct peer_flow *flow, struct reader *input, uint8_t code,
                          struct wire_tcp_options *options) {
     static const uint16_t presents[] = {0,
@@ -105,6 +109,10 @@ static void pick_options(struct peer *peer, const struct peer_flow *flow, struct
     if ((options->present & WIRE_TCPOPT_TIMESTAMPS) != 0) {
         options->tsval = pick_near(input, reader_u8(input), ++peer->ts_clock);
         options->tsecr = flow->tsval;
+    }
+    if ((options->present & WIRE_TCPOPT_FASTOPEN) != 0 && (code & 0x80) != 0) {
+        options->fastopen_len = peer->cookie_len;
+        memcpy(options->fastopen, peer->cookie, peer->cookie_len);
     }
     if ((options->present & WIRE_TCPOPT_SACK) != 0) {
         options->sack_count = (uint8_t)(1 + reader_u8(input) % 3);

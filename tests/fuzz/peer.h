@@ -21,6 +21,8 @@ struct peer {
     struct peer_flow flows[PEER_FLOWS];
     unsigned next_slot; /* the flow to forget when a new one comes */
     uint32_t ts_clock;
+    uint8_t cookie_len; /* of the last Fast Open cookie that the stack sent */
+    uint8_t cookie[WIRE_TCP_FASTOPEN_MAX];
     uint32_t arp_wanted; /* the address that the stack asked for, 0 none */
     bool answered;       /* the stack sent an echo reply with PEER_PING_ID since this was cleared */
     size_t sent_len;     /* of the start of the last IPv4 datagram that the stack sent */

@@ -65,6 +65,21 @@ int64_t calls_setup_getpeername(struct call *call);
 int64_t calls_setup_fcntl(struct call *call);
 int64_t calls_setup_ioctl(struct call *call);
 
+/* The numbers of a new connection have nothing to do with those of an older one. calls_setup.c */
+void calls_setup_restart_flow(struct run *run, struct descriptor *d, uint16_t remote_port);
+
+/* What the handshake came to, told once; as Linux, a socket whose handshake failed may try again. calls_setup.c */
+int64_t calls_setup_connect_ended(struct run *run, struct descriptor *d);
+
+/* A send that connects (MSG_FASTOPEN, or the first one with TCP_FASTOPEN_CONNECT): its result, or 0 when the connection
+ * is there and the rest of the data is to be sent. calls_fastopen.c */
+bool calls_fastopen_due(const struct call *call, const struct descriptor *d, int64_t flags);
+int64_t calls_fastopen_send(struct call *call, struct descriptor *d, struct tapir_msg *msg, uint64_t bytes,
+                            int64_t flags);
+
+/* TCP_FASTOPEN_KEY: [word, word, word, word] as net.ipv4.tcp_fastopen_key has them, or twice as many. calls_fastopen.c */
+int64_t calls_fastopen_set_key(struct call *call, struct descriptor *d);
+
 /* calls_data.c */
 int64_t calls_data_read(struct call *call);
 int64_t calls_data_readv(struct call *call);

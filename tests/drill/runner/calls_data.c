@@ -3,6 +3,7 @@
  * Byte n of either side's stream is flow_byte(n): written by the calls here and by injected segments alike. So what
  * the stack sends is checked by its sequence numbers, the first time and the third, and what it delivers by how much
  * was read before. Only urgent bytes leave gaps, where they are read apart. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 
@@ -66,6 +67,12 @@ static int64_t send_bytes(struct call *call, struct descriptor *d, struct tapir_
     struct run *run = call->run;
     if (call->buffer == NULL) {
         fill(call, d, bytes);
+    }
+    if (calls_fastopen_due(call, d, flags)) {
+        int64_t rc = calls_fastopen_send(call, d, msg, bytes, flags);
+        if (rc != 0 || call->done >= bytes) {
+            return rc != 0 ? rc : (int64_t)call->done;
+        }
     }
     do {
         struct tapir_iovec iov = {.base = call->buffer + call->done, .len = bytes - call->done};
@@ -142,7 +149,7 @@ static int64_t recv_bytes(struct call *call, struct descriptor *d, struct tapir_
 
 int64_t calls_data_transfer(struct call *call, struct descriptor *d, struct tapir_msg *msg, uint64_t bytes,
                             int64_t flags, bool sends) {
-    int64_t known = sends ? MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE
+    int64_t known = sends ? MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN
                           : MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE;
     if ((flags & ~known) != 0 || ((flags & MSG_OOB) != 0 && d->type != SOCK_STREAM)) {
         return -EOPNOTSUPP;
@@ -223,8 +230,8 @@ int64_t calls_data_sendto(struct call *call) {
     if (d == NULL) {
         return error;
     }
-    struct tapir_msg msg = {.has_peer =
-                                d->type != SOCK_STREAM && !(address->kind == VALUE_NUMBER && address->number == 0)};
+    bool named = d->type != SOCK_STREAM || (flags & MSG_FASTOPEN) != 0;
+    struct tapir_msg msg = {.has_peer = named && !(address->kind == VALUE_NUMBER && address->number == 0)};
     if (msg.has_peer) { /* NULL: to whom it is connected */
         msg.peer = calls_endpoint(call, address, usual_peer(call->run, d));
     }

@@ -1,4 +1,5 @@
 /* recvmsg and sendmsg: addresses, pieces, flags and control messages of {msg_name(...)=..., msg_iov(1)=[...], ...}. */
+#define _GNU_SOURCE
 #include <errno.h>
 
 #include <netinet/in.h>
@@ -152,7 +153,7 @@ int64_t calls_message_sendmsg(struct call *call) {
     const struct value *name = calls_field(message, "msg_name", 0);
     const struct value *control = calls_field(message, "msg_control", UINT32_MAX);
     (void)calls_field(message, "msg_flags", UINT32_MAX); /* sendmsg ignores it */
-    if (name != NULL && name->kind == VALUE_STRUCT && d->type != SOCK_STREAM) {
+    if (name != NULL && name->kind == VALUE_STRUCT && (d->type != SOCK_STREAM || (flags & MSG_FASTOPEN) != 0)) {
         msg.has_peer = true;
         msg.peer = calls_endpoint(call, name, msg.peer);
     }

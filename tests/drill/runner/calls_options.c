@@ -42,6 +42,9 @@ static const struct row {
     {IPPROTO_TCP, TCP_SYNCNT, TAPIR_OPT_SYNCNT, UNIT_ONE},
     {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_OPT_KEEPIDLE_US, UNIT_SECOND},
     {IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_OPT_KEEPINTVL_US, UNIT_SECOND},
+    {IPPROTO_TCP, TCP_FASTOPEN, TAPIR_OPT_FASTOPEN, UNIT_ONE},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_OPT_FASTOPEN_CONNECT, UNIT_ONE},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, TAPIR_OPT_FASTOPEN_NO_COOKIE, UNIT_ONE},
     {IPPROTO_TCP, TCP_LINGER2, TAPIR_OPT_LINGER2_US, UNIT_SECOND},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_OPT_USER_TIMEOUT_US, UNIT_MILLISECOND},
     {IPPROTO_IP, IP_TTL, TAPIR_OPT_TTL, UNIT_ONE},
@@ -172,6 +175,9 @@ int64_t calls_options_set(struct call *call) {
     }
     if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
         return set_congestion(call, d, value);
+    }
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY) {
+        return calls_fastopen_set_key(call, d);
     }
     int64_t *timeout_us = timeout_of(d, level, name);
     bool linger = level == SOL_SOCKET && name == SO_LINGER;

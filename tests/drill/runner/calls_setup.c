@@ -131,8 +131,7 @@ int64_t calls_setup_accept(struct call *call) {
     return fd;
 }
 
-/* The numbers of a new connection have nothing to do with those of an older one. */
-static void restart_flow(struct run *run, struct descriptor *d, uint16_t remote_port) {
+void calls_setup_restart_flow(struct run *run, struct descriptor *d, uint16_t remote_port) {
     d->flow = flow_select(&run->flows, protocol_of(d), name_of(run, d).port, remote_port);
     if (d->type == SOCK_STREAM) {
         flow_restart(d->flow);
@@ -140,8 +139,7 @@ static void restart_flow(struct run *run, struct descriptor *d, uint16_t remote_
     }
 }
 
-/* What the handshake came to, told once; as Linux, a socket whose handshake failed may try again. */
-static int64_t connect_ended(struct run *run, struct descriptor *d) {
+int64_t calls_setup_connect_ended(struct run *run, struct descriptor *d) {
     int64_t failure = 0;
     (void)tapir_sock_get(run->world.stack, d->sock, TAPIR_OPT_ERROR, &failure);
     d->connecting = false;
@@ -165,13 +163,14 @@ static int64_t connect_begin(struct call *call, struct descriptor *d) {
     bool begun = d->connecting;
     int rc = tapir_sock_connect(run->world.stack, d->sock, to, run->world.now_us);
     if ((rc == 0 || rc == -EINPROGRESS) && to != NULL) {
-        restart_flow(run, d, peer.port);
+        calls_setup_restart_flow(run, d, peer.port);
     }
     if (begun && rc != -EALREADY) { /* the first call after the end tells how it ended */
-        int64_t ended = connect_ended(run, d);
+        int64_t ended = calls_setup_connect_ended(run, d);
         return rc == -EISCONN ? 0 : ended != 0 ? ended : rc;
     }
     d->connecting = rc == -EINPROGRESS || rc == -EALREADY;
+    d->deferred = rc == 0 && to != NULL && d->type == SOCK_STREAM;
     return rc;
 }
 
@@ -189,7 +188,7 @@ int64_t calls_setup_connect(struct call *call) {
     }
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     if (call->begun && (tapir_sock_ready(run->world.stack, d->sock) & ended) != 0) {
-        return connect_ended(run, d);
+        return calls_setup_connect_ended(run, d);
     }
     return calls_may_wait(call, d->send_timeout_us) ? CALL_BLOCKED : -EINPROGRESS;
 }

@@ -28,6 +28,7 @@ static const struct {
     {"options", 0, 1, OPTIONS},
     {"snd_wscale", U8(snd_wscale)},
     {"rcv_wscale", U8(rcv_wscale)},
+    {"fastopen_client_fail", U8(fastopen_fail)},
     {"rto", U64(rto_us)},
     {"ato", U64(ato_us)},
     {"snd_mss", U32(snd_mss_bytes)},
@@ -94,10 +95,10 @@ static uint64_t read_field(const struct tapir_tcp_info *info, size_t at, size_t 
     }
 }
 
-/* TCPI_OPT_TIMESTAMPS 1, _SACK 2, _WSCALE 4, _ECN 8, _ECN_SEEN 16. */
+/* TCPI_OPT_TIMESTAMPS 1, _SACK 2, _WSCALE 4, _ECN 8, _ECN_SEEN 16, _SYN_DATA 32. */
 static int64_t options_of(const struct tapir_tcp_info *info) {
     return (info->timestamps ? 1 : 0) | (info->sack ? 2 : 0) | (info->wscale_ok ? 4 : 0) | (info->ecn ? 8 : 0) |
-           (info->ecn_seen ? 16 : 0);
+           (info->ecn_seen ? 16 : 0) | (info->syn_data ? 32 : 0);
 }
 
 static int64_t in_unit(const struct tapir_tcp_info *info, enum unit unit, uint64_t value, uint64_t now_us) {

@@ -155,7 +155,8 @@ static bool tcp_matches(struct packet_context *context, const struct packet_spec
         !options_match(context, flow, spec, seen, &tcp, why)) {
         return false;
     }
-    uint32_t offset = tcp.seq - flow->iss_wire - 1; /* the SYN takes one number */
+    /* The SYN takes one number, and data with it (RFC 7413) is behind. */
+    uint32_t offset = tcp.seq + ((tcp.flags & WIRE_TCP_SYN) != 0 ? 1U : 0U) - flow->iss_wire - 1;
     return !flow->iss_known || payload_matches(seen->body + tcp.header_len, len, offset, why);
 }
 

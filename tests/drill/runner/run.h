@@ -15,7 +15,7 @@ struct descriptor {
     enum descriptor_kind kind;
     int type; /* SOCK_STREAM, ... */
     tapir_sock sock;
-    bool nonblocking, connecting;
+    bool nonblocking, connecting, deferred;   /* deferred: connect() has left the SYN to the first write */
     int64_t recv_timeout_us, send_timeout_us; /* INT64_MAX: none */
     uint32_t recv_low_bytes;
     bool want_ttl, want_tos, want_pktinfo; /* control messages asked for */
@@ -33,6 +33,7 @@ struct call {
     int64_t due_us;      /* when it is expected to return */
     int64_t deadline_us; /* when its own timeout ends; INT64_MAX: none */
     bool begun;          /* it has had to wait */
+    bool opens;          /* a send that also connects, and has not done so yet */
     uint64_t done;       /* bytes moved so far */
     uint8_t *buffer;
 };

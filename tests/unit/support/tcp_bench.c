@@ -316,7 +316,7 @@ static void follow(struct tcp_bench *b, const struct tcp_bench_heard *h) {
 }
 
 static void compare_payload(const struct tcp_bench *b, const struct tcp_bench_heard *h, const uint8_t *payload) {
-    uint32_t at = h->seq - (b->iss + 1);
+    uint32_t at = h->seq + ((h->flags & WIRE_TCP_SYN) != 0 ? 1 : 0) - (b->iss + 1);
     for (uint32_t i = 0; i < h->len && !b->silent_pattern; i++) {
         cr_assert_eq(payload[i], tcp_bench_pattern(at + i), "byte %u of the stream", at + i);
     }
