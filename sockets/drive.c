@@ -25,6 +25,7 @@
 
 #define OUTPUT_FRAMES 256     /* written before timers are looked at again */
 #define BIG_FRAME_BYTES 16384 /* of a super-segment: more of the same flow is probably behind it */
+#define SMALL_FRAME_BYTES 128 /* an ACK with all its options, and other frames without data */
 
 struct host sockets_drive_host = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -147,26 +148,6 @@ static uint32_t take_frame(uint64_t now_us) {
     return len;
 }
 
-/* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants. True: there may be
- * more. `waiter` may be NULL. */
-static bool take_frames(const struct waiter *waiter) {
-    HOST->read_us = sockets_drive_now();
-    for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
-        /* The time anew for each: whoever was given way to may have told the stack a later one. */
-        uint32_t len = take_frame(sockets_drive_now());
-        if (len == 0) {
-            return false;
-        }
-        tell_news();
-        bool enough = len < BIG_FRAME_BYTES || i + 1 >= TAPIR_DRIVE_PROMPT_FRAMES;
-        if (waiter != NULL && waiter->prompt && waiter->woken && enough) {
-            return true;
-        }
-        give_way();
-    }
-    return HOST->device != NULL;
-}
-
 /* True: there is more. What the device does not take is lost, as on any wire; TCP sends it again (V4). */
 static bool write_frames(uint64_t now_us) {
     for (unsigned written = 0; HOST->device != NULL && written < OUTPUT_FRAMES; written++) {
@@ -176,6 +157,32 @@ static bool write_frames(uint64_t now_us) {
         if (!HOST->device_lost) {
             (void)HOST->device->ops->write(HOST->device, &HOST->out);
         }
+    }
+    return HOST->device != NULL;
+}
+
+/* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants. True: there may be
+ * more. `waiter` may be NULL. */
+static bool take_frames(const struct waiter *waiter) {
+    unsigned small = 0;
+    HOST->read_us = sockets_drive_now();
+    for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
+        /* The time anew for each: whoever was given way to may have told the stack a later one. */
+        uint32_t len = take_frame(sockets_drive_now());
+        if (len == 0) {
+            return false;
+        }
+        tell_news();
+        small += len < SMALL_FRAME_BYTES;
+        if (small == TAPIR_DRIVE_ACK_FRAMES) { /* a batch of ACKs would be followed by one long burst */
+            small = 0;
+            (void)write_frames(sockets_drive_now());
+        }
+        bool enough = len < BIG_FRAME_BYTES || i + 1 >= TAPIR_DRIVE_PROMPT_FRAMES;
+        if (waiter != NULL && waiter->prompt && waiter->woken && enough) {
+            return true;
+        }
+        give_way();
     }
     return HOST->device != NULL;
 }

@@ -70,6 +70,7 @@
 
 /* --- sockets: the driving loop --- */
 #define TAPIR_DRIVE_FRAMES 64            /* frames taken from the device before timers and other callers (D14) */
+#define TAPIR_DRIVE_ACK_FRAMES 4         /* small frames before what they let go is sent: ACKs clock the sender */
 #define TAPIR_DRIVE_PROMPT_FRAMES 8      /* of super-segments, once a call has what it waits for: one ACK for all */
 #define TAPIR_DRIVE_ROUNDS 64            /* of output and timers a call makes before it returns: bounds a local loop */
 #define TAPIR_DRIVE_REFRESH_US 50U       /* a call that never blocks looks at the device at most this often */

@@ -37,6 +37,10 @@ static void time_round_trip(struct tcp_conn *c, const struct tcp_segment *seg, u
 
 static void acknowledge_now(struct tcp_conn *c) { tcp_conn_owe(c, TCP_OWE_ACK); }
 
+/* The sender has lost its clock, by a timeout it seems: it shall not wait for delayed ACKs while its window is small
+ * (RFC 5681 4.2 lets a receiver acknowledge each segment; Linux does after the same signs). */
+static void acknowledge_quickly(struct tcp_conn *c) { c->rcv.quickacks = TCP_QUICKACKS; }
+
 /* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
 static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     uint32_t segment_bytes = seg->gso_bytes != 0 ? seg->gso_bytes : seg->len;
@@ -104,6 +108,9 @@ static void report(struct tcp_conn *c, const struct reasm_result *result) {
 static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool filled_gap, uint64_t now_us) {
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
     c->rcv.dup_acks = 0;
+    if (now_us - c->stat.last_data_recv_us > tcp_rtt_timeout_us(&c->rtt)) {
+        acknowledge_quickly(c);
+    }
     c->stat.last_data_recv_us = now_us;
     time_round_trip(c, seg, now_us);
     news_mark(c->tcp->core, &c->news);
@@ -149,6 +156,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         return (struct tcp_judgement){TCP_GO_ON, "out of order"};
     case REASM_DUPLICATE:
         COUNT(c->tcp->core, tcp_duplicate);
+        acknowledge_quickly(c);
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
     case REASM_NO_MEMORY:
