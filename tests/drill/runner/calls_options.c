@@ -117,6 +117,12 @@ static int64_t retransmissions_in(int64_t seconds) {
     return count;
 }
 
+/* "bbr" */
+static int64_t set_congestion(struct call *call, const struct descriptor *d, const struct value *value) {
+    const char *name = value->kind == VALUE_TEXT ? value->text : "";
+    return tapir_sock_set_congestion(call->run->world.stack, d->sock, name);
+}
+
 int64_t calls_options_set(struct call *call) {
     int64_t error;
     struct descriptor *d = calls_socket(call, &error);
@@ -129,6 +135,9 @@ int64_t calls_options_set(struct call *call) {
     bool *wanted = wanted_message(d, level, name);
     if (level == SOL_SOCKET && name == SO_LINGER) {
         return set_linger(call, d, value);
+    }
+    if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+        return set_congestion(call, d, value);
     }
     if (timeout_us != NULL) {
         return set_timeout(timeout_us, value);

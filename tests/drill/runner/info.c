@@ -62,6 +62,8 @@ static const struct {
     {"notsent_bytes", U32(notsent_bytes)},
     {"rcv_ooopack", U32(rcv_ooopack)},
     {"delivered", U32(delivered_segs)},
+    {"pacing_rate", U64(pacing_bytes_per_s)},
+    {"delivery_rate", U64(delivery_bytes_per_s)},
     {"busy_time", U64(busy_us)},
     {"last_data_sent", AGE(last_data_sent_us)},
     {"last_data_recv", AGE(last_data_recv_us)},

@@ -93,6 +93,7 @@ static const struct name names[] = {
     NAME(TCP_LINGER2),
     NAME(TCP_DEFER_ACCEPT),
     NAME(TCP_INFO),
+    NAME(TCP_CONGESTION),
     /* IPPROTO_IP */
     NAME(IP_TTL),
     NAME(IP_TOS),

@@ -31,10 +31,15 @@ static int64_t parse_word(struct scan *scan) {
     return number;
 }
 
-/* `...`, or numbers and constants joined by |. */
+/* `...`, "text", or numbers and constants joined by |. */
 static void parse_scalar(struct scan *scan, struct value *value) {
     if (scan_accept(scan, "...")) {
         value->kind = VALUE_ANY;
+        return;
+    }
+    if (scan_accept(scan, "\"")) {
+        value->kind = VALUE_TEXT;
+        value->text = scan_until(scan, "\"");
         return;
     }
     value->kind = VALUE_NUMBER;

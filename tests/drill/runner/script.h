@@ -120,11 +120,12 @@ struct packet_spec {
 };
 
 /* An argument of a call: a tree of literals. */
-enum value_kind { VALUE_NUMBER, VALUE_ANY, VALUE_LIST, VALUE_STRUCT };
+enum value_kind { VALUE_NUMBER, VALUE_ANY, VALUE_TEXT, VALUE_LIST, VALUE_STRUCT };
 
 struct value {
     enum value_kind kind;
     int64_t number;
+    const char *text; /* without its quotes */
     const char *name; /* of a struct's field; NULL: none */
     struct value *first, *next;
 };

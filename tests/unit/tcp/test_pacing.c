@@ -127,16 +127,17 @@ Test(tcp_pacing, the_retransmission_timer_waits_for_nobody) { /* with nothing in
 Test(tcp_pacing, the_hold_timer_is_not_forgotten_over_it) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     struct tcp_conn *c = tcp_bench_conn(b);
-    c->set.max_pacing_bytes_per_s = MSS * 4; /* 250 ms a segment; a cork holds for 200 ms */
     c->set.cork = true;
-    cr_assert_eq(tcp_bench_write(b, MSS / 2), MSS / 2);
+    cr_assert_eq(tcp_bench_write(b, MSS + MSS / 2), MSS + MSS / 2); /* half a segment is held for 200 ms */
+    expect(b, SEG_SEQ(0), SEG_LEN(MSS));
     expect_none(b);
-    tcp_bench_wait(b, 100 * MS);
-    cr_assert_eq(tcp_bench_write(b, MSS), MSS); /* a whole segment goes; half of one is held, and not before its turn */
-    expect(b, SEG_LEN(MSS));
+    c->set.max_pacing_bytes_per_s = MSS * 4; /* 250 ms a segment */
+    tcp_bench_wait(b, 205 * MS);
+    expect(b, SEG_SEQ(0), SEG_LEN(MSS)); /* sent again; the held one's time is over, but not its turn */
+    expect_none(b);
     send_seg(b, .len = 0);
-    tcp_bench_wait(b, 600 * MS);
-    expect(b, SEG_LEN(MSS / 2));
+    tcp_bench_wait(b, 350 * MS); /* its turn comes at 450 ms, a time of its own only at 650 ms */
+    expect(b, SEG_SEQ(MSS), SEG_LEN(MSS / 2));
     send_seg(b, .len = 0);
     tcp_bench_free(b);
 }
