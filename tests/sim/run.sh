@@ -17,26 +17,26 @@ cases() {
             local run="--congestion $congestion --flows $flows --"
             for loss in 0 0.1 1 3 10; do
                 for delay in 0 10 50; do
-                    sound "$run" $bottleneck --delay ${delay}ms --loss $loss%
+                    sound "$run" "$bottleneck" --delay ${delay}ms --loss $loss%
                 done
             done
-            sound "$run" $bottleneck --delay 10ms --reorder 5%,5ms
-            sound "$run" $bottleneck --delay 10ms --jitter 8ms,overtake
-            sound "$run" $bottleneck --delay 10ms --burst 1%,50%
-            sound "$run" $bottleneck --delay 10ms --duplicate 5%
-            sound "$run" $bottleneck --delay 10ms --corrupt 3%
-            sound "$run" $bottleneck --delay 10ms --flap 7s:3s
+            sound "$run" "$bottleneck" --delay 10ms --reorder 5%,5ms
+            sound "$run" "$bottleneck" --delay 10ms --jitter 8ms,overtake
+            sound "$run" "$bottleneck" --delay 10ms --burst 1%,50%
+            sound "$run" "$bottleneck" --delay 10ms --duplicate 5%
+            sound "$run" "$bottleneck" --delay 10ms --corrupt 3%
+            sound "$run" "$bottleneck" --delay 10ms --flap 7s:3s
             sound "$run" --rate 3M --queue 100ms --delay 10ms --back --loss 20%
             sound "$run" --rate 3M --queue 200ms --delay 10ms --back --rate 64k
         done
-        sound "--no-offload --congestion $congestion --flows 8 --" $bottleneck --delay 10ms --loss 1%
+        sound "--no-offload --congestion $congestion --flows 8 --" "$bottleneck" --delay 10ms --loss 1%
         sound "--congestion $congestion --" --rate 100k --queue 500ms --delay 200ms --loss 1%
     done
     # One product of rate and round trip, and ten of them, before the bottleneck.
     for congestion in cubic bbr; do
         for wire in "--delay 10ms --queue 20ms" "--delay 10ms --queue 200ms" "--delay 25ms --queue 50ms"; do
-            full 18 0 --seconds 30 --skip 5 --congestion $congestion -- --rate 20M $wire
-            full 18 0.9 --seconds 60 --skip 10 --congestion $congestion --flows 8 -- --rate 20M $wire
+            full 18 0 --seconds 30 --skip 5 --congestion $congestion -- --rate 20M "$wire"
+            full 18 0.9 --seconds 60 --skip 10 --congestion $congestion --flows 8 -- --rate 20M "$wire"
         done
     done
     # Losses that are none of congestion: BBR keeps its rate (docs/decisions/0008).

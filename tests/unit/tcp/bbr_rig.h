@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "tcp/cc.h"
 
-#define MSS 1000U
+#define MSS 1000ULL
 #define MS 1000ULL
 #define SECOND 1000000ULL
 #define RTT_US (100 * MS)

@@ -46,7 +46,7 @@ Test(tcp_bbr_model, products_of_the_largest_numbers_fit) {
 }
 
 Test(tcp_bbr_model, the_product_is_the_initial_window_at_first) { /* 5.6.4.2 */
-    cr_assert_eq(tcp_bbr_model_bdp_bytes(&rig.cc, 0, 200), 2 * tcp_cc_initial_window(MSS));
+    cr_assert_eq(tcp_bbr_model_bdp_bytes(&rig.cc, 0, 200), 2ULL * tcp_cc_initial_window(MSS));
     ack(.rate = 100000);
     cr_assert_eq(tcp_bbr_model_bdp_bytes(&rig.cc, 100000, 200), 20000);
 }

@@ -24,7 +24,7 @@ Test(tcp_loss_rate, a_recovery_is_noted_before_its_losses) { /* else undo would 
     cr_assert(cc.bbr.undo.saved && cc.bbr.undo.state == BBR_UP);
     cr_assert_eq(cc.bbr.undo.inflight_hi_bytes, BBR_INFINITE);
     cr_assert_lt(cc.bbr.inflight_hi_bytes, BBR_INFINITE);
-    cr_assert_eq(l.rate.lost_bytes, 10 * MSS);
+    cr_assert_eq(l.rate.lost_bytes, 10ULL * MSS);
     finish_flight();
 }
 
@@ -33,11 +33,11 @@ Test(tcp_loss_rate, a_timeout_loses_all_that_is_in_flight) {
     now_us += 100 * MS;
     take_ack(.una = 2);
     timeout();
-    cr_assert_eq(l.rate.lost_bytes, 8 * MSS);
-    cr_assert(cc.bbr.loss_in_round && cc.bbr.lost_in_round_bytes == 8 * MSS);
+    cr_assert_eq(l.rate.lost_bytes, 8ULL * MSS);
+    cr_assert(cc.bbr.loss_in_round && cc.bbr.lost_in_round_bytes == 8ULL * MSS);
     cr_assert_eq(send_lost()[0], 'c');
     timeout(); /* what waits to be sent again is lost already */
-    cr_assert_eq(l.rate.lost_bytes, 9 * MSS);
+    cr_assert_eq(l.rate.lost_bytes, 9ULL * MSS);
     finish_flight();
 }
 
@@ -69,9 +69,9 @@ Test(tcp_loss_rate, one_stretch_a_flight_without_sack) {
     take_ack(.una = 1);
     cr_assert_eq(cc.bbr.min_rtt_us, 100 * MS);
     cr_assert_eq(l.rate.delivered_bytes, MSS);
-    cr_assert_eq(tcp_bbr_model_max_bw(&cc.bbr), 10 * MSS);
+    cr_assert_eq(tcp_bbr_model_max_bw(&cc.bbr), 10ULL * MSS);
     finish_flight();
-    cr_assert_eq(l.rate.delivered_bytes, 4 * MSS);
+    cr_assert_eq(l.rate.delivered_bytes, 4ULL * MSS);
 }
 
 Test(tcp_loss_rate, a_filled_hole_is_no_rate_without_sack) { /* what it acknowledges came long before */

@@ -4,7 +4,7 @@
 #include "support/tcp_bench.h"
 #include "tcp/pacing.h"
 
-#define MSS 1460U
+#define MSS 1460ULL
 
 Test(tcp_pacing, a_burst_is_a_millisecond) { /* draft-ietf-ccwg-bbr 5.6.3 */
     cr_assert_eq(tcp_pacing_quantum(20000000, MSS), 13 * MSS);
