@@ -132,13 +132,13 @@ Test(tcp_bbr_probe, startup_ends_by_many_losses) { /* 5.3.1.3 */
     for (int i = 0; i < 3; i++) {
         ack(.rate = 100000U << i, .rtt_us = 200 * MS, .in_flight = 20 * MSS);
     }
-    for (int i = 0; i < 5; i++) {
-        bbr_rig_lose(MSS, (uint64_t)(i + 1) * MSS, 20 * MSS);
+    for (uint64_t i = 1; i <= 5; i++) {
+        bbr_rig_lose(MSS, i * MSS, 20 * MSS);
     }
     ack(.rate = 800000, .rtt_us = 200 * MS, .lost = 5 * MSS, .in_flight = 90 * MSS);
     cr_assert_eq(bbr->state, BBR_STARTUP); /* six stretches it takes */
-    for (int i = 0; i < 6; i++) {
-        bbr_rig_lose(MSS, (uint64_t)(i + 1) * MSS, 20 * MSS);
+    for (uint64_t i = 1; i <= 6; i++) {
+        bbr_rig_lose(MSS, i * MSS, 20 * MSS);
     }
     ack(.rate = 1600000, .rtt_us = 200 * MS, .lost = 6 * MSS, .in_flight = 900 * MSS);
     cr_assert_eq(bbr->state, BBR_DRAIN);
