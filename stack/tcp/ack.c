@@ -48,13 +48,14 @@ static void account_probe(struct tcp_conn *c, struct seq ack, uint64_t now_us) {
         uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
         c->fin_sent = c->fin_sent || nxt == c->snd.queue.tail;
         c->snd.nxt = ack;
-        tcp_loss_sent(&c->loss, nxt, nxt + 1, false, now_us);
+        tcp_loss_accepted(&c->loss, nxt, nxt + 1, now_us);
     }
 }
 
 /* RFC 7661 4.1 in spirit: a window that was not in use says nothing about the path. */
 static bool cwnd_in_use(const struct tcp_conn *c, uint32_t flight_bytes) {
-    return c->snd.cwnd_limited || (tcp_cc_in_slow_start(&c->cc) && flight_bytes >= c->cc.cwnd_bytes / 2);
+    bool slow_start = c->cc.ops->model == NULL && tcp_cc_in_slow_start(&c->cc);
+    return c->snd.cwnd_limited || (slow_start && flight_bytes >= c->cc.cwnd_bytes / 2);
 }
 
 /* Our clock, in milliseconds, when the segment that this one echoes was sent; 0: not known. */

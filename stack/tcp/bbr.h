@@ -39,9 +39,12 @@ enum bbr_acks {
     BBR_ACKS_PROBE_STOPPING
 };
 
-/* The bounds that losses set, as they were before a recovery. */
+/* The bounds that losses set and the phase that they end, as they were before a recovery. */
 struct bbr_undo {
     uint64_t bw_lo, inflight_lo_bytes, inflight_hi_bytes;
+    enum bbr_state state;
+    bool full_bw_reached;
+    bool saved;
 };
 
 struct bbr {
@@ -64,6 +67,7 @@ struct bbr {
     uint64_t lost_in_round_bytes;
     uint32_t loss_events_in_round; /* STARTUP: stretches lost */
     uint32_t rounds_since_probe;
+    uint64_t limited_to_bytes; /* the window was in use within a round trip before so much is delivered */
     /* STARTUP and UP: has the rate stopped to grow? */
     uint64_t full_bw;
     uint32_t full_bw_count;
@@ -114,12 +118,16 @@ uint64_t tcp_bbr_model_quantized(const struct cc *cc, uint64_t inflight_bytes);
 uint64_t tcp_bbr_model_headroom_bytes(const struct cc *cc);
 uint64_t tcp_bbr_model_min_window(const struct cc *cc);
 
+/* The window, as it was before a timeout as long as that one's holds. */
+uint64_t tcp_bbr_model_window_bytes(const struct cc *cc);
+
 /* bbr_probe.c: the phases. */
 void tcp_bbr_probe_enter_startup(struct bbr *bbr);
 void tcp_bbr_probe_update(struct cc *cc, const struct cc_model *m);
 void tcp_bbr_probe_lost(struct cc *cc, const struct cc_lost *lost);
 void tcp_bbr_probe_too_high(struct cc *cc, uint64_t inflight_bytes, bool app_limited, uint64_t delivered_bytes,
                             uint64_t now_us);
+void tcp_bbr_probe_return(struct cc *cc, const struct bbr_undo *undo);
 void tcp_bbr_probe_resume(struct cc *cc, uint64_t now_us);
 
 /* The window in PROBE_RTT. */

@@ -19,6 +19,10 @@ uint64_t tcp_bbr_model_max_bw(const struct bbr *bbr) { return max_u64(bbr->max_b
 
 uint64_t tcp_bbr_model_min_window(const struct cc *cc) { return (uint64_t)MIN_WINDOW_SEGMENTS * cc->mss_bytes; }
 
+uint64_t tcp_bbr_model_window_bytes(const struct cc *cc) {
+    return cc->bbr.after_timeout ? max_u64(cc->cwnd_bytes, cc->bbr.prior_cwnd_bytes) : cc->cwnd_bytes;
+}
+
 uint64_t tcp_bbr_model_bdp_bytes(const struct cc *cc, uint64_t bw, uint32_t gain_percent) {
     const struct bbr *bbr = &cc->bbr;
     if (bbr->min_rtt_us == 0 || bw == 0) {
@@ -137,7 +141,8 @@ static void adapt_lower_bounds(struct cc *cc) {
         return;
     }
     uint64_t bw = bbr->bw_lo == BBR_INFINITE ? tcp_bbr_model_max_bw(bbr) : bbr->bw_lo;
-    uint64_t inflight = bbr->inflight_lo_bytes == BBR_INFINITE ? cc->cwnd_bytes : bbr->inflight_lo_bytes;
+    bool unbound = bbr->inflight_lo_bytes == BBR_INFINITE;
+    uint64_t inflight = unbound ? tcp_bbr_model_window_bytes(cc) : bbr->inflight_lo_bytes;
     bbr->bw_lo = max_u64(bbr->bw_latest, bw * BETA_PERCENT / 100);
     bbr->inflight_lo_bytes = max_u64(bbr->inflight_latest_bytes, inflight * BETA_PERCENT / 100);
 }
@@ -192,6 +197,9 @@ static void update_min_rtt(struct bbr *bbr, uint64_t rtt_us, uint64_t now_us) {
 
 void tcp_bbr_model_update(struct cc *cc, const struct cc_model *m) {
     struct bbr *bbr = &cc->bbr;
+    if (m->cwnd_limited) {
+        bbr->limited_to_bytes = m->delivered_bytes + m->in_flight_bytes;
+    }
     update_latest(bbr, m);
     update_round(bbr, m);
     update_max_bw(bbr, m->sample);

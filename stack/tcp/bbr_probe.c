@@ -33,7 +33,7 @@ void tcp_bbr_probe_enter_startup(struct bbr *bbr) { enter(bbr, BBR_STARTUP); }
 
 /* The window that the model wants, as far as it is in use: what other flows are compared with. */
 static uint64_t target_inflight(const struct cc *cc) {
-    return min_u64(tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(&cc->bbr), 100), cc->cwnd_bytes);
+    return min_u64(tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(&cc->bbr), 100), tcp_bbr_model_window_bytes(cc));
 }
 
 static void start_down(struct cc *cc, uint64_t delivered_bytes, uint64_t now_us) {
@@ -63,24 +63,27 @@ static void raise_slope(struct cc *cc) {
     struct bbr *bbr = &cc->bbr;
     uint64_t growth_segments = 1ULL << bbr->probe_up_rounds;
     bbr->probe_up_rounds = min_u32(bbr->probe_up_rounds + 1, PROBE_UP_ROUNDS_MAX);
-    bbr->probe_up_count_bytes = max_u64(cc->cwnd_bytes / growth_segments, 1);
+    bbr->probe_up_count_bytes = max_u64(cc->cwnd_bytes / growth_segments, cc->mss_bytes); /* doubles at most */
 }
 
-static void start_up(struct cc *cc, const struct cc_model *m) {
+static void start_up(struct cc *cc, uint64_t delivered_bytes, uint64_t bytes_per_s) {
     struct bbr *bbr = &cc->bbr;
+    bbr->probe_samples = true;
     bbr->ack_phase = BBR_ACKS_PROBE_STARTING;
-    tcp_bbr_model_start_round(bbr, m->delivered_bytes);
+    tcp_bbr_model_start_round(bbr, delivered_bytes);
     tcp_bbr_model_reset_full_bw(bbr);
-    bbr->full_bw = m->sample->bytes_per_s;
+    bbr->full_bw = bytes_per_s;
     enter(bbr, BBR_UP);
     raise_slope(cc);
 }
 
+/* Was the window in use within the last round trip? Pacing alone keeps it from being so at each ACK. */
+static bool uses_upper_bound(const struct cc *cc, const struct cc_model *m) {
+    return m->delivered_bytes <= cc->bbr.limited_to_bytes && cc->cwnd_bytes >= cc->bbr.inflight_hi_bytes;
+}
+
 static void probe_upward(struct cc *cc, const struct cc_model *m) {
     struct bbr *bbr = &cc->bbr;
-    if (!m->cwnd_limited || cc->cwnd_bytes < bbr->inflight_hi_bytes) {
-        return; /* the bound is not in use */
-    }
     bbr->probe_up_acked_bytes += m->newly_acked_bytes;
     uint64_t segments = bbr->probe_up_acked_bytes / bbr->probe_up_count_bytes;
     bbr->probe_up_acked_bytes -= segments * bbr->probe_up_count_bytes;
@@ -103,7 +106,7 @@ void tcp_bbr_probe_too_high(struct cc *cc, uint64_t inflight_bytes, bool app_lim
 }
 
 /* What the ACKs of a probe say of the long-term bound. */
-static void adapt_upper_bound(struct cc *cc, const struct cc_model *m) {
+static void adapt_upper_bound(struct cc *cc, const struct cc_model *m, bool in_use) {
     struct bbr *bbr = &cc->bbr;
     const struct rate_sample *s = m->sample;
     if (bbr->ack_phase == BBR_ACKS_PROBE_STARTING && bbr->round_start) {
@@ -127,7 +130,7 @@ static void adapt_upper_bound(struct cc *cc, const struct cc_model *m) {
     }
     /* So much got through with little loss, whatever the phase: it is safe. */
     bbr->inflight_hi_bytes = max_u64(bbr->inflight_hi_bytes, s->in_flight_bytes);
-    if (bbr->state == BBR_UP) {
+    if (bbr->state == BBR_UP && in_use) {
         probe_upward(cc, m);
     }
 }
@@ -148,9 +151,9 @@ static bool time_to_cruise(const struct cc *cc, const struct cc_model *m) {
     return m->in_flight_bytes <= min_u64(tcp_bbr_model_headroom_bytes(cc), fits);
 }
 
-static bool time_to_go_down(struct cc *cc, const struct cc_model *m) {
+static bool time_to_go_down(struct cc *cc, const struct cc_model *m, bool in_use) {
     struct bbr *bbr = &cc->bbr;
-    if (m->cwnd_limited && cc->cwnd_bytes >= bbr->inflight_hi_bytes) {
+    if (in_use) {
         tcp_bbr_model_reset_full_bw(bbr); /* the bound, not the path, keeps the rate from growing */
         bbr->full_bw = m->sample->bytes_per_s;
         return false;
@@ -160,7 +163,8 @@ static bool time_to_go_down(struct cc *cc, const struct cc_model *m) {
 
 static void update_cycle(struct cc *cc, const struct cc_model *m) {
     struct bbr *bbr = &cc->bbr;
-    adapt_upper_bound(cc, m);
+    bool in_use = uses_upper_bound(cc, m); /* before it grows */
+    adapt_upper_bound(cc, m, in_use);
     switch (bbr->state) {
     case BBR_DOWN:
         if (!time_to_probe(cc, m) && time_to_cruise(cc, m)) {
@@ -172,12 +176,11 @@ static void update_cycle(struct cc *cc, const struct cc_model *m) {
         break;
     case BBR_REFILL:
         if (bbr->round_start) {
-            bbr->probe_samples = true;
-            start_up(cc, m);
+            start_up(cc, m->delivered_bytes, m->sample->bytes_per_s);
         }
         break;
     case BBR_UP:
-        if (time_to_go_down(cc, m)) {
+        if (time_to_go_down(cc, m, in_use)) {
             start_down(cc, m->delivered_bytes, m->now_us);
         }
         break;
@@ -293,14 +296,28 @@ void tcp_bbr_probe_lost(struct cc *cc, const struct cc_lost *lost) {
     }
 }
 
+/* What seemed lost was not (5.5.11): a phase that losses ended goes on. */
+void tcp_bbr_probe_return(struct cc *cc, const struct bbr_undo *undo) {
+    struct bbr *bbr = &cc->bbr;
+    if (bbr->state == BBR_PROBE_RTT || bbr->state == undo->state) {
+        return;
+    }
+    if (undo->state == BBR_STARTUP) {
+        bbr->full_bw_reached = undo->full_bw_reached;
+        tcp_bbr_probe_enter_startup(bbr);
+    } else if (undo->state == BBR_UP) {
+        start_up(cc, bbr->next_round_bytes, 0);
+    }
+}
+
 /* Something is sent after a silence: not faster than the path, and without looking for a round trip that was idle. */
 void tcp_bbr_probe_resume(struct cc *cc, uint64_t now_us) {
     struct bbr *bbr = &cc->bbr;
     bbr->idle_restart = true;
     bbr->extra_since_us = now_us;
     bbr->extra_delivered_bytes = 0;
-    if (tcp_bbr_cycling(bbr)) {
-        cc->pacing_bytes_per_s = max_u64(bbr->bw * 99 / 100, 1);
+    if (tcp_bbr_cycling(bbr) && bbr->bw >= 100) {
+        cc->pacing_bytes_per_s = bbr->bw * 99 / 100;
     } else if (bbr->state == BBR_PROBE_RTT && bbr->probe_rtt_done_us != 0 && now_us > bbr->probe_rtt_done_us) {
         leave_probe_rtt(cc, bbr->next_round_bytes, now_us);
     }

@@ -27,8 +27,9 @@ void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes) {
 }
 
 void tcp_cc_switch(struct cc *cc, const struct cc_ops *ops) {
-    if (cc->ops->model != NULL) { /* it had no threshold: what it used is the start for another */
-        cc->ssthresh_bytes = min_u32(cc->ssthresh_bytes, cc->cwnd_bytes);
+    if (cc->ops->model != NULL) { /* it had no threshold: what it used is the start for another, */
+        uint32_t used = max_u32(cc->cwnd_bytes, tcp_cc_initial_window(cc->mss_bytes)); /* unless a timeout took it */
+        cc->ssthresh_bytes = min_u32(cc->ssthresh_bytes, used);
         cc->pacing_bytes_per_s = 0;
     }
     cc->ops = ops;

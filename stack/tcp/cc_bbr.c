@@ -93,7 +93,12 @@ static void bbr_loss(struct cc *cc, uint32_t flight_bytes, uint64_t now_us) {
     (void)flight_bytes;
     (void)now_us;
     cc->ssthresh_bytes = cc->cwnd_bytes;
-    bbr->undo = (struct bbr_undo){bbr->bw_lo, bbr->inflight_lo_bytes, bbr->inflight_hi_bytes};
+    bbr->undo = (struct bbr_undo){.bw_lo = bbr->bw_lo,
+                                  .inflight_lo_bytes = bbr->inflight_lo_bytes,
+                                  .inflight_hi_bytes = bbr->inflight_hi_bytes,
+                                  .state = bbr->state,
+                                  .full_bw_reached = bbr->full_bw_reached,
+                                  .saved = true};
 }
 
 static void bbr_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint64_t now_us) {
@@ -129,6 +134,10 @@ static void bbr_undo(struct cc *cc) {
     bbr->bw_lo = max_u64(bbr->bw_lo, bbr->undo.bw_lo);
     bbr->inflight_lo_bytes = max_u64(bbr->inflight_lo_bytes, bbr->undo.inflight_lo_bytes);
     bbr->inflight_hi_bytes = max_u64(bbr->inflight_hi_bytes, bbr->undo.inflight_hi_bytes);
+    if (bbr->undo.saved) {
+        tcp_bbr_probe_return(cc, &bbr->undo);
+    }
+    bbr->undo.saved = false;
 }
 
 const struct cc_ops tcp_cc_bbr = {.name = "bbr",

@@ -62,6 +62,13 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
     }
 }
 
+void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us) {
+    if (l->sack) {
+        tcp_loss_sent(l, start, end, false, now_us);
+        tcp_scoreboard_resent(&l->board, start, end, now_us);
+    }
+}
+
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again) {
     l->probe = (struct loss_probe){.out = true, .spent = true, .again = again, .start = start, .end = end};
 }
@@ -76,11 +83,16 @@ static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
                                  .resent_bytes = p->out && p->again ? p->end - p->start : 0};
 }
 
-/* `flight` as RFC 5681 2 has it; `undelivered` is what of it was not sacked before the ACK at hand (RecoverFS). */
-static void enter_recovery(struct loss *l, struct cc *cc, uint64_t flight, uint64_t undelivered, uint64_t now_us) {
+/* Where a recovery starts: the flight as RFC 5681 2 has it, and what of it was not sacked before the ACK at hand
+ * (RecoverFS). */
+struct loss_start {
+    uint64_t flight_bytes, undelivered_bytes, now_us;
+};
+
+static void enter_recovery(struct loss *l, struct cc *cc, const struct loss_start *start) {
     remember(l, cc, l->board.una);
-    cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
-    tcp_prr_start(&l->prr, undelivered);
+    cc->ops->loss(cc, (uint32_t)min_u64(start->flight_bytes, UINT32_MAX), start->now_us);
+    tcp_prr_start(&l->prr, start->undelivered_bytes);
     l->phase = LOSS_RECOVERY;
     l->recover = l->board.nxt;
     l->probe.owed = l->probe.out = false;
@@ -244,37 +256,39 @@ static uint64_t without_mtu_probe(struct loss *l, uint64_t lost_bytes) {
     return alone ? 0 : lost_bytes;
 }
 
-/* The runs that were found lost, from `node` on, for the rate and for congestion control. */
-static void tell_losses(struct loss *l, struct cc *cc, const struct list *node, uint64_t now_us) {
-    for (; node != &l->board.to_resend; node = node->next) {
-        const struct scoreboard_run *run = LIST_ENTRY(node, struct scoreboard_run, lost_node);
-        uint64_t bytes = run->end - run->node.key;
-        tcp_rate_lost(&l->rate, bytes);
-        if (cc->ops->lost != NULL) {
-            struct cc_lost lost = {.now_us = now_us,
-                                   .bytes = bytes,
-                                   .in_flight_bytes = run->stamp.in_flight_bytes,
-                                   .lost_bytes = l->rate.lost_bytes - run->stamp.lost_bytes,
-                                   .delivered_bytes = l->rate.delivered_bytes,
-                                   .app_limited = run->stamp.app_limited};
-            cc->ops->lost(cc, &lost);
-        }
+/* A run is taken for lost: for the rate and for congestion control. */
+static void tell_loss(struct loss *l, struct cc *cc, const struct scoreboard_run *run, uint64_t now_us) {
+    uint64_t bytes = run->end - run->node.key;
+    tcp_rate_lost(&l->rate, bytes);
+    if (cc->ops->lost != NULL) {
+        struct cc_lost lost = {.now_us = now_us,
+                               .bytes = bytes,
+                               .in_flight_bytes = run->stamp.in_flight_bytes,
+                               .lost_bytes = l->rate.lost_bytes - run->stamp.lost_bytes,
+                               .delivered_bytes = l->rate.delivered_bytes,
+                               .app_limited = run->stamp.app_limited};
+        cc->ops->lost(cc, &lost);
     }
 }
 
-/* RACK's search; returns the bytes found lost. */
-static uint64_t detect(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
+/* RACK's search; true: a recovery began. Congestion control hears of a new recovery first, so that it can take back
+ * what the losses change. */
+static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_start *start, bool *lost) {
     uint64_t wait_us;
     const struct list *known = l->board.to_resend.prev;
     uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
     uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
-    uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, now_us, &wait_us);
-    l->reorder_us = wait_us == 0 ? 0 : now_us + wait_us;
-    uint64_t telling_bytes = without_mtu_probe(l, lost_bytes);
-    if (telling_bytes > 0) {
-        tell_losses(l, cc, known->next, now_us);
+    uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, start->now_us, &wait_us);
+    l->reorder_us = wait_us == 0 ? 0 : start->now_us + wait_us;
+    *lost = without_mtu_probe(l, lost_bytes) > 0;
+    bool entered = *lost && l->phase == LOSS_OPEN;
+    if (entered) {
+        enter_recovery(l, cc, start);
     }
-    return telling_bytes;
+    for (const struct list *node = known->next; *lost && node != &l->board.to_resend; node = node->next) {
+        tell_loss(l, cc, LIST_ENTRY(node, struct scoreboard_run, lost_node), start->now_us);
+    }
+    return entered;
 }
 
 static enum loss_event leave_if_done(struct loss *l, struct cc *cc, const struct loss_ack *ack) {
@@ -337,7 +351,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
         .l = l,
         .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
     uint64_t flight = ack->nxt - ack->una + ack->acked_bytes;
-    uint64_t undelivered = flight - l->board.sacked_bytes;
+    const struct loss_start start = {flight_size(cc, ack), flight - l->board.sacked_bytes, ack->now_us};
     if (has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
         tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
@@ -349,9 +363,8 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
         return result;
     }
     result.event = leave_if_done(l, cc, ack);
-    bool lost = detect(l, cc, rtt, ack->now_us) > 0;
-    if (lost && l->phase == LOSS_OPEN) {
-        enter_recovery(l, cc, flight_size(cc, ack), undelivered, ack->now_us);
+    bool lost;
+    if (detect(l, cc, rtt, &start, &lost)) {
         result.event = LOSS_ENTERED;
     }
     set_window(l, cc, ack, &result, lost);
@@ -363,6 +376,8 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
 static void reno_measure(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_ack *ack) {
     static const struct rate_stamp none = {0};
     struct rate_sample sample = {0};
+    /* In a recovery a filled hole acknowledges what arrived long before. */
+    l->timed.stamp.valid = l->timed.stamp.valid && !tcp_loss_recovering(l);
     bool timed = l->timed.stamp.valid && ack->una >= l->timed.end;
     l->acked_to = ack->una;
     if (ack->acked_bytes > 0) {
@@ -421,7 +436,9 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
         remember(l, cc, una);
     }
     cc->ops->timeout(cc, (uint32_t)min_u64(nxt - una, UINT32_MAX), first, now_us);
-    tcp_rate_lost(&l->rate, tcp_scoreboard_pipe(&l->board));
+    LIST_FOR_EACH(node, &l->board.by_time) {
+        tell_loss(l, cc, tcp_scoreboard_by_time(node), now_us);
+    }
     tcp_scoreboard_lose_all(&l->board, renege);
     l->phase = LOSS_TIMEOUT;
     l->recover = nxt;
@@ -430,12 +447,12 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
 }
 
 bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
-    bool lost = detect(l, cc, rtt, now_us) > 0;
-    if (!lost || l->phase != LOSS_OPEN) {
+    bool lost;
+    uint64_t flight = l->board.nxt - l->board.una;
+    const struct loss_start start = {flight, flight - l->board.sacked_bytes, now_us};
+    if (!detect(l, cc, rtt, &start, &lost)) {
         return false;
     }
-    uint64_t flight = l->board.nxt - l->board.una;
-    enter_recovery(l, cc, flight, flight - l->board.sacked_bytes, now_us);
     if (cc->ops->model != NULL) {
         return true;
     }
@@ -450,6 +467,7 @@ void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack) 
         struct cc_lost mark = {
             .now_us = ack->now_us, .in_flight_bytes = ack->nxt - ack->una, .delivered_bytes = l->rate.delivered_bytes};
         cc->ops->marked(cc, &mark);
+        l->undo.possible = false;
     } else if (!tcp_loss_recovering(l)) {
         reduce_once(l, cc, flight_size(cc, ack), ack->now_us);
     }

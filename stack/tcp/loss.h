@@ -103,6 +103,9 @@ void tcp_loss_skip(struct loss *l, uint64_t next);
 /* [start, end) was sent; `again`: not for the first time. */
 void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
 
+/* [start, end) was sent beyond a shut window, nobody noted when, and is about to be acknowledged. */
+void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);
+
 /* [start, end) was sent as a tail loss probe; after tcp_loss_sent. */
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 

@@ -167,10 +167,12 @@ static uint64_t pacing_rate(const struct tcp_conn *c) {
 
 /* It is not this connection's turn yet: the timer looks again. */
 static bool must_wait(struct tcp_conn *c, uint64_t now_us) {
-    uint64_t due_us = tcp_pacing_due_us(&c->pacing);
-    if (pacing_rate(c) == 0 || due_us <= now_us) {
+    uint64_t rate = pacing_rate(c);
+    uint64_t due_us = rate == 0 ? 0 : tcp_pacing_due_us(&c->pacing, rate);
+    if (due_us <= now_us) {
         return false;
     }
+    c->pacing.waited = true;
     tcp_timers_paced(c, due_us, now_us);
     return true;
 }
@@ -288,7 +290,11 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     uint64_t una = tcp_conn_una_offset(c);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t from = tcp_loss_next(&c->loss, &c->cc, una, nxt, &end);
-    if (from == UINT64_MAX || must_wait(c, now_us)) {
+    if (from == UINT64_MAX) {
+        return -1;
+    }
+    /* With nothing in flight the timer has waited long enough: how often it does decides whether the peer is there. */
+    if (tcp_loss_flight(&c->loss, una, nxt) > 0 && must_wait(c, now_us)) {
         return -1;
     }
     struct wire_tcp_options options = data_options(c, now_us);
@@ -333,7 +339,9 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
 
 /* All there is to send has been sent, and more might have been. */
 static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uint64_t now_us) {
-    if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && tcp_pacing_due_us(&c->pacing) <= now_us) {
+    uint64_t rate = pacing_rate(c);
+    bool paced = rate != 0 && tcp_pacing_due_us(&c->pacing, rate) > now_us;
+    if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && !paced) {
         tcp_loss_app_limited(&c->loss, una, nxt);
     }
 }
@@ -370,6 +378,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
     bool blocked = una + c->snd.wnd <= nxt && una == nxt;
     tcp_timers_blocked(c, blocked, now_us);
     if (usable > 0 && must_wait(c, now_us)) {
+        c->snd.cwnd_limited = c->snd.cwnd_limited && usable < mss; /* else it is time that limits */
         return -1;
     }
     struct window_send w = {.unsent_bytes = tail - nxt,
@@ -525,11 +534,12 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
         }
         note_limit(c, now_us);
     }
-    c->owes &= ~(uint32_t)(TCP_OWE_TRY | TCP_OWE_FORCE | TCP_OWE_PROBE);
+    uint32_t later = timer_armed(&c->timers.pace) ? TCP_OWE_FORCE : 0; /* its turn comes with that timer */
+    c->owes &= ~(uint32_t)(TCP_OWE_TRY | TCP_OWE_FORCE | TCP_OWE_PROBE) | later;
     if ((c->owes & (TCP_OWE_ACK | TCP_OWE_KEEPALIVE)) != 0 && !tcp_in(c, SYN_SENT)) {
         return send_ack(c, out, now_us);
     }
-    c->owes = 0;
+    c->owes &= later;
     return -1;
 }
 

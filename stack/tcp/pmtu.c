@@ -39,7 +39,7 @@ struct tcp_pmtu_turn tcp_pmtu_turn(struct tcp_conn *c, uint32_t options_len, uin
         needed += c->snd.mss;
     }
     if (nxt + needed > tail || nxt + needed > una + c->snd.wnd ||
-        c->cc.cwnd_bytes < max_u64(needed, TCP_MTU_PROBE_SEGMENTS * c->snd.mss)) {
+        c->cc.cwnd_bytes < max_u64(needed, (uint64_t)TCP_MTU_PROBE_SEGMENTS * c->snd.mss)) {
         return (struct tcp_pmtu_turn){0};
     }
     if (una == nxt) {

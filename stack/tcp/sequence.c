@@ -72,7 +72,7 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
     if (duplicate) {
         COUNT(c->tcp->core, tcp_duplicate);
         c->rcv.quickacks = TCP_QUICKACKS; /* as in recv.c: what is sent for nothing was sent by a timer */
-        if (c->sack_ok) { /* RFC 2883 4.1 */
+        if (c->sack_ok) {                 /* RFC 2883 4.1 */
             tcp_sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq),
                                tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
         }

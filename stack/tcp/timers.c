@@ -176,7 +176,7 @@ static void pace_fired(struct timer *timer, uint64_t now_us) {
 }
 
 void tcp_timers_paced(struct tcp_conn *c, uint64_t due_us, uint64_t now_us) {
-    if (!timer_armed(&c->timers.pace)) {
+    if (!timer_armed(&c->timers.pace) || due_us < c->timers.pace.deadline_us) { /* the rate may have grown */
         arm(c, &c->timers.pace, "pace", due_us, now_us);
     }
 }

@@ -194,6 +194,7 @@ break_conformance
 
 # The clean tree is built where its broken copies will stand, so that only what is broken is compiled again.
 make_clean_tree
+rm -rf "$tree"
 mv "$clean" "$tree"
 # There are no pages in the copy: scripts/check-docs has nothing to read there.
 if ! output=$(cd "$tree" && scripts/check format text layers size gcc clang names core tidy 2>&1); then

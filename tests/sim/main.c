@@ -13,6 +13,7 @@ static const char help[] =
     "usage: tapir-sim [OPTION...] [-- IMPAIRMENT...]\n"
     "Two stacks in virtual time, with the impairments of tapir-wire between them (see tapir-wire --help).\n"
     "  --seconds N         virtual time (10)\n"
+    "  --skip N            so many of them do not count as goodput: the flows' start (0)\n"
     "  --flows N           1 to 64 (1)\n"
     "  --congestion LIST   cubic, reno, bbr; several with commas: the flows take turns (cubic)\n"
     "  --seed N            another run with the same impairments (1)\n"
@@ -25,7 +26,7 @@ static const char help[] =
 
 struct run {
     struct sim_config config;
-    uint64_t seconds, interval_ms;
+    uint64_t seconds, skip_seconds, interval_ms;
 };
 
 static void fail(const char *text, const char *what) {
@@ -89,6 +90,8 @@ static void parse(struct run *run, int argc, char **argv) {
             config->offload = false;
         } else if (strcmp(argv[i], "--seconds") == 0 && has_value) {
             run->seconds = number(argv[++i], 100000);
+        } else if (strcmp(argv[i], "--skip") == 0 && has_value) {
+            run->skip_seconds = number(argv[++i], 100000);
         } else if (strcmp(argv[i], "--interval") == 0 && has_value) {
             run->interval_ms = number(argv[++i], 1000000);
         } else if (strcmp(argv[i], "--flows") == 0 && has_value) {
@@ -102,6 +105,9 @@ static void parse(struct run *run, int argc, char **argv) {
         } else {
             fail(argv[i], " is unknown or wants a value; see --help");
         }
+    }
+    if (run->skip_seconds >= run->seconds) {
+        fail("--skip leaves nothing of --seconds", "");
     }
     take_impairments(config, argc - i - 1, argv + i + 1);
 }
@@ -121,8 +127,12 @@ static void print_interval(const struct sim *sim, uint64_t *received_before, uin
 static void simulate(struct sim *sim, const struct run *run) {
     uint64_t began_us = sim->now_us;
     uint64_t end_us = began_us + run->seconds * SIM_SECOND_US;
+    sim_net_run(sim, began_us + run->skip_seconds * SIM_SECOND_US);
+    for (unsigned i = 0; i < run->config.flows; i++) {
+        sim->flows[i].skipped_bytes = sim->flows[i].received_bytes;
+    }
     uint64_t step_us = run->interval_ms != 0 ? run->interval_ms * 1000 : end_us - began_us;
-    uint64_t received = 0;
+    uint64_t received = sim->flows[0].received_bytes;
     while (sim->now_us < end_us) {
         uint64_t to_us = sim->now_us + step_us < end_us ? sim->now_us + step_us : end_us;
         sim_net_run(sim, to_us);
@@ -142,7 +152,8 @@ static bool report(const struct sim *sim, const struct run *run) {
         (void)tapir_sock_tcp_info(sim->hosts[SIM_SENDER].stack, flow->from, &info, sim->now_us);
         uint64_t gap_us = sim->now_us - flow->progress_us;
         bool stuck = gap_us > STUCK_US || flow->longest_gap_us > STUCK_US;
-        double goodput = (double)flow->received_bytes * 8 / 1e6 / (double)run->seconds;
+        double goodput =
+            (double)(flow->received_bytes - flow->skipped_bytes) * 8 / 1e6 / (double)(run->seconds - run->skip_seconds);
         sum += goodput;
         squares += goodput * goodput;
         good = good && !stuck && !flow->corrupt && flow->error == 0;

@@ -51,5 +51,6 @@ void tsan_fail(const char *file, int line, bool go_on);
 #define cr_skip_test(...) exit(0)
 
 #define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
+#define cr_assert_geq(a, b, ...) cr_assert((a) >= (b))
 
 #endif
