@@ -101,6 +101,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_KEEPINTVL_US,    /* TCP_KEEPINTVL */
     TAPIR_OPT_KEEPCNT,         /* TCP_KEEPCNT */
     TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
+    TAPIR_OPT_RTO_MIN_US,      /* no BSD name: the least retransmission timeout, 1 ms to 60 s; Linux TCP_RTO_MIN_US */
     TAPIR_OPT_QUICKACK,        /* TCP_QUICKACK */
     TAPIR_OPT_ECN,             /* no BSD name: 0 never, 1 ask for ECN on connect, 2 (default) agree when asked */
     TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */

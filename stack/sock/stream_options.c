@@ -60,6 +60,12 @@ static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
     case TAPIR_OPT_RCVBUF:
         tcp_conn_owe(c, TCP_OWE_ACK);
         break;
+    case TAPIR_OPT_RTO_MIN_US: /* from the next sample on */
+        c->rtt.rto_min_us = c->set.rto_min_us;
+        break;
+    case TAPIR_OPT_MAX_PACING: /* a higher rate counts at once */
+        tcp_conn_owe(c, TCP_OWE_TRY);
+        break;
     case TAPIR_OPT_NOTSENT_LOWAT:
         news_mark(c->tcp->core, &c->news);
         break;
@@ -136,6 +142,10 @@ static int set_time(struct tcp_settings *set, enum tapir_sock_opt opt, int64_t v
     case TAPIR_OPT_KEEPINTVL_US:
         rc = in_range(value, SECOND_US, KEEP_MAX_US);
         set->keepintvl_us = rc == 0 ? (uint64_t)value : set->keepintvl_us;
+        return rc;
+    case TAPIR_OPT_RTO_MIN_US:
+        rc = in_range(value, TCP_RTO_MIN_LEAST_US, TCP_RTO_MIN_MOST_US);
+        set->rto_min_us = rc == 0 ? (uint64_t)value : set->rto_min_us;
         return rc;
     case TAPIR_OPT_USER_TIMEOUT_US:
         rc = in_range(value, 0, INT64_MAX);
@@ -260,6 +270,7 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_KEEPIDLE_US, (int64_t)set->keepidle_us},
         {TAPIR_OPT_KEEPINTVL_US, (int64_t)set->keepintvl_us},
         {TAPIR_OPT_KEEPCNT, set->keepcnt},
+        {TAPIR_OPT_RTO_MIN_US, (int64_t)set->rto_min_us},
         {TAPIR_OPT_USER_TIMEOUT_US, (int64_t)set->user_timeout_us},
         {TAPIR_OPT_ECN, set->ecn},
         {TAPIR_OPT_SYNCNT, set->syncnt},

@@ -21,6 +21,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
         .rcvlowat_bytes = 1,
         .keepidle_us = TCP_KEEPIDLE_US,
         .keepintvl_us = TCP_KEEPINTVL_US,
+        .rto_min_us = TCP_RTO_MIN_US,
         .keepcnt = TCP_KEEPCNT,
         .max_pacing_bytes_per_s = UINT64_MAX,
         .syncnt = TCP_SYN_RETRIES,
@@ -73,6 +74,7 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     tcp_sndq_init(&c->snd.queue, &core->mem);
     tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));
     tcp_rtt_init(&c->rtt);
+    c->rtt.rto_min_us = c->set.rto_min_us;
     tcp_loss_clear(&c->loss);
     tcp_loss_init(&c->loss, &core->mem, core_random(core));
     c->ts.offset = tcp_isn_timestamp_offset(&core->key, local, remote);

@@ -29,6 +29,7 @@ struct tcp_settings {
     uint32_t notsent_lowat_bytes; /* TCP_NOTSENT_LOWAT; 0: no limit */
     uint32_t maxseg_bytes;        /* TCP_MAXSEG; 0: not set */
     uint64_t keepidle_us, keepintvl_us;
+    uint64_t rto_min_us;                /* TAPIR_TCP_RTO_MIN_US */
     uint64_t user_timeout_us;           /* 0: R2 decides */
     uint64_t max_pacing_bytes_per_s;    /* SO_MAX_PACING_RATE; UINT64_MAX, 0: no limit, and no pacing for its sake */
     int64_t linger2_us;                 /* FIN-WAIT-2 life of an orphan; < 0: none */

@@ -16,6 +16,8 @@
 #define TCP_BACKLOG_MAX 4096               /* Linux somaxconn */
 #define TCP_DELACK_US 40000ULL             /* Linux TCP_DELACK_MIN; far below MUST-40's 0.5 s */
 #define TCP_QUICKACKS 16                   /* segments acknowledged at once at the start; Linux TCP_MAX_QUICKACKS */
+#define TCP_RTO_MIN_LEAST_US 1000ULL       /* what the least timeout may be set to: the grain of G (RFC 6298 2.3), */
+#define TCP_RTO_MIN_MOST_US 60000000ULL    /* and to 2.5's least maximum */
 #define TCP_HOLD_US 200000ULL              /* a corked or silly segment is sent after this (RFC 9293 3.8.6.2.1 (4)) */
 #define TCP_CHALLENGE_US 500000ULL         /* one challenge ACK a connection in this time (S5) */
 #define TCP_KEEPIDLE_US 7200000000ULL      /* MUST-28: no less than two hours by default */

@@ -3,7 +3,9 @@
 
 #include "base/check.h"
 
-void tcp_rtt_init(struct rtt *rtt) { *rtt = (struct rtt){.rto_us = TCP_RTO_INITIAL_US, .min_us = UINT64_MAX}; }
+void tcp_rtt_init(struct rtt *rtt) {
+    *rtt = (struct rtt){.rto_us = TCP_RTO_INITIAL_US, .rto_min_us = TCP_RTO_MIN_US, .min_us = UINT64_MAX};
+}
 
 void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us) {
     rtt->latest_us = sample_us;
@@ -18,7 +20,7 @@ void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us) {
         rtt->srtt_us = rtt->srtt_us - rtt->srtt_us / 8 + sample_us / 8;
     }
     uint64_t rto_us = rtt->srtt_us + max_u64(TCP_RTT_GRANULARITY_US, 4 * rtt->rttvar_us);
-    rtt->rto_us = min_u64(max_u64(rto_us, TCP_RTO_MIN_US), TCP_RTO_MAX_US);
+    rtt->rto_us = min_u64(max_u64(rto_us, rtt->rto_min_us), TCP_RTO_MAX_US);
     rtt->backoff = 0;
 }
 

@@ -14,8 +14,9 @@
 struct rtt {
     bool measured;
     uint64_t srtt_us, rttvar_us;
-    uint64_t rto_us; /* without backoff */
-    uint64_t min_us; /* smallest sample */
+    uint64_t rto_us;     /* without backoff */
+    uint64_t rto_min_us; /* never below this: TCP_RTO_MIN_US unless it is set */
+    uint64_t min_us;     /* smallest sample */
     uint64_t latest_us;
     uint8_t backoff; /* the timeout is rto_us << backoff, capped */
 };

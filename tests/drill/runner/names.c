@@ -102,6 +102,7 @@ static const struct name names[] = {
     NAME(TCP_LINGER2),
     NAME(TCP_DEFER_ACCEPT),
     NAME(TCP_INFO),
+    NAME(SO_MAX_PACING_RATE),
     NAME(TCP_CONGESTION),
     NAME(TCP_WINDOW_CLAMP),
     NAME(TCP_MD5SIG),

@@ -27,6 +27,7 @@ static const struct {
     {"net.ipv4.tcp_keepalive_probes", TAPIR_SOCK_STREAM, TAPIR_OPT_KEEPCNT, MEANING_PLAIN},
     {"net.ipv4.tcp_fin_timeout", TAPIR_SOCK_STREAM, TAPIR_OPT_LINGER2_US, MEANING_SECONDS},
     {"net.ipv4.tcp_ecn", TAPIR_SOCK_STREAM, TAPIR_OPT_ECN, MEANING_PLAIN},
+    {"net.ipv4.tcp_rto_min_us", TAPIR_SOCK_STREAM, TAPIR_OPT_RTO_MIN_US, MEANING_PLAIN},
     {"net.ipv4.tcp_mtu_probing", TAPIR_SOCK_STREAM, TAPIR_OPT_MTU_PROBING, MEANING_PLAIN},
     {"net.ipv4.tcp_base_mss", TAPIR_SOCK_STREAM, TAPIR_OPT_MTU_BASE_MSS, MEANING_PLAIN},
     {"net.ipv4.tcp_rmem", TAPIR_SOCK_STREAM, TAPIR_OPT_RCVBUF, MEANING_MIDDLE_OF_THREE},
