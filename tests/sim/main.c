@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tapir/socket.h>
+
 #include "sim.h"
 #include "wire/app.h"
 
@@ -19,6 +21,7 @@ static const char help[] =
     "  --seed N            another run with the same impairments (1)\n"
     "  --no-offload        hosts that send plain frames\n"
     "  --sndbuf BYTES      of each flow\n"
+    "  --trace             each event of both hosts, a line each, as the sample programs' --trace\n"
     "  --interval MS       a line each so often: time, goodput, window, pacing rate, round trip of the first flow\n"
     "Prints goodput in Mbit/s of each flow and together, Jain's index, and what was sent again. Ends with 1 if a flow "
     "is\n"
@@ -32,6 +35,13 @@ struct run {
 static void fail(const char *text, const char *what) {
     fprintf(stderr, "tapir-sim: %s%s\n", text, what);
     exit(2);
+}
+
+static void print_event(void *ctx, const struct tapir_event *event) {
+    char line[1024];
+    (void)ctx;
+    (void)tapir_trace_format(event, line, sizeof line);
+    puts(line);
 }
 
 static uint64_t number(const char *text, uint64_t most) {
@@ -88,6 +98,8 @@ static void parse(struct run *run, int argc, char **argv) {
             exit(0);
         } else if (strcmp(argv[i], "--no-offload") == 0) {
             config->offload = false;
+        } else if (strcmp(argv[i], "--trace") == 0) {
+            config->trace = print_event;
         } else if (strcmp(argv[i], "--seconds") == 0 && has_value) {
             run->seconds = number(argv[++i], 100000);
         } else if (strcmp(argv[i], "--skip") == 0 && has_value) {

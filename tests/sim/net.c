@@ -16,6 +16,7 @@ static bool open_host(struct sim *sim, int which) {
                                        .caps = sim->config.offload ? TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 : 0};
     struct tapir_addr own = address_of(which);
     test_env_init(&host->env);
+    host->env.env.trace = sim->config.trace;
     host->env.seed += sim->config.seed * SIM_HOSTS + (uint64_t)which;
     host->stack = tapir_stack_create(&host->env.env, 0, sim->now_us);
     return host->stack != NULL && tapir_netif_add(host->stack, &netif) == 1 &&

@@ -17,13 +17,14 @@ struct sim_config {
     struct impair_config ways[2]; /* from the sender, and back; seeds and filters included */
     uint64_t seed;
     unsigned flows;
-    const char *congestion[SIM_FLOWS_MAX]; /* of each flow */
-    bool offload;                          /* the hosts send super-segments */
-    int64_t rcvbuf_bytes, sndbuf_bytes;    /* 0: the defaults */
+    const char *congestion[SIM_FLOWS_MAX];                     /* of each flow */
+    bool offload;                                              /* the hosts send super-segments */
+    void (*trace)(void *ctx, const struct tapir_event *event); /* ctx: a struct sim_host; NULL: none */
+    int64_t rcvbuf_bytes, sndbuf_bytes;                        /* 0: the defaults */
 };
 
 struct sim_host {
-    struct test_env env;
+    struct test_env env; /* first, so that a trace finds the host */
     struct tapir_stack *stack;
 };
 
