@@ -425,8 +425,8 @@ int sockets_config_ensure(void) {
 /* --- down, and the lock for others --- */
 
 /* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
-static bool all_finished(void) {
-    return HOST->device == NULL || HOST->device_lost || tapir_stack_unfinished(HOST->stack) == 0;
+static uint64_t unfinished(void) {
+    return HOST->device == NULL || HOST->device_lost ? 0 : tapir_stack_unfinished(HOST->stack);
 }
 
 static void close_all(void) {
@@ -446,7 +446,7 @@ static void take_down(void) {
         pthread_cond_wait(&HOST->all_out, &HOST->lock);
     }
     sockets_background_stop();
-    sockets_drive_drain(all_finished, TAPIR_DRIVE_DRAIN_US);
+    sockets_drive_drain(unfinished);
     struct tapir_device *device = HOST->device;
     undo();
     if (device != NULL) {

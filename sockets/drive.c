@@ -367,14 +367,19 @@ int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
     return waiter->woken ? 0 : result;
 }
 
-/* The peer's ACKs are no news to anybody, so it is asked now and then whether they have come. */
-void sockets_drive_drain(bool (*done)(void), uint64_t limit_us) {
+/* The peer's ACKs are no news to anybody, so it is asked now and then how far they have come. */
+void sockets_drive_drain(uint64_t (*left)(void)) {
     struct pollfd fds[WAIT_RESERVED_FDS];
-    uint64_t end_us = sockets_wait_deadline(limit_us);
-    while (!done() && sockets_drive_now() < end_us) {
+    uint64_t end_us = sockets_wait_deadline(TAPIR_DRIVE_DRAIN_MAX_US);
+    uint64_t quiet_us = sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US);
+    uint64_t before = left();
+    while (before > 0 && sockets_drive_now() < quiet_us && sockets_drive_now() < end_us) {
         struct waiter waiter;
         sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS);
         (void)sockets_drive_lead(&waiter, sockets_wait_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
+        uint64_t now_left = left();
+        quiet_us = now_left < before ? sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;
+        before = now_left;
     }
 }
 

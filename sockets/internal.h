@@ -234,8 +234,8 @@ int sockets_drive_init(void);
 /* Gets the frame that the device is read into. false: the stack's memory does not do for one. */
 bool sockets_drive_add_frame(void);
 
-/* Drives until `done` says so or limit_us from now. */
-void sockets_drive_drain(bool (*done)(void), uint64_t limit_us);
+/* Drives until nothing is `left`, or that has not become less for TAPIR_DRIVE_DRAIN_US, or for _DRAIN_MAX_US in all. */
+void sockets_drive_drain(uint64_t (*left)(void));
 
 /* Closes and frees what sockets_drive_init made. */
 void sockets_drive_destroy(void);

@@ -3,11 +3,11 @@
 
 /* What closed sockets leave behind: once the peer has acknowledged the FIN (FIN-WAIT-2, TIME-WAIT) nothing is owed;
  * and datagrams that wait for their neighbour's address, which ARP ends one way or the other. */
-size_t tapir_stack_unfinished(const struct tapir_stack *stack) {
-    size_t count = stack->link.pending_bytes > 0 ? 1 : 0;
+uint64_t tapir_stack_unfinished(const struct tapir_stack *stack) {
+    uint64_t left = stack->link.pending_bytes > 0 ? 1 : 0;
     LIST_FOR_EACH(node, &stack->tcp.orphans) {
         const struct tcp_conn *c = LIST_ENTRY(node, struct tcp_conn, orphans);
-        count += c->state != FIN_WAIT_2;
+        left += c->state != FIN_WAIT_2 ? tcp_sndq_bytes(&c->snd.queue) + 1 : 0;
     }
-    return count;
+    return left;
 }

@@ -49,13 +49,18 @@ static struct pollfd flow_wanted(const struct flow *flow) {
 
 static int flow_move(struct flow *flow) { return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow); }
 
+/* The peer's end is the end, unless our input is to be brought over to its own end. */
+static bool goes_on(const struct nc_options *options, const struct flow *in, const struct flow *out) {
+    return flow_open(in) || (options->half_close && !options->udp && flow_open(out));
+}
+
 /* tapir_poll takes descriptors of the kernel and of the stack together, so one loop serves both sides. */
 int nc_relay(const struct nc_options *options, int fd) {
     static struct flow out, in;
     bool shut = false;
     out = (struct flow){.from = STDIN_FILENO, .to = fd};
     in = (struct flow){.from = fd, .to = STDOUT_FILENO};
-    while (flow_open(&in) && !common_stopped()) {
+    while (goes_on(options, &in, &out) && !common_stopped()) {
         if (!flow_open(&out) && options->half_close && !shut) {
             shut = true;
             if (options->udp) {

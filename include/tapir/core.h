@@ -187,9 +187,10 @@ TAPIR_API const struct tapir_counters *tapir_stack_counters(const struct tapir_s
 /* The name of counter number i (declaration order), NULL past the end. */
 TAPIR_API const char *tapir_counter_name(size_t i);
 
-/* What a polite end before tapir_stack_destroy has to wait for: connections whose socket is closed and that still have
- * data or a FIN to bring over, and datagrams that wait for a neighbour (counted as one). Walks the connections. */
-TAPIR_API size_t tapir_stack_unfinished(const struct tapir_stack *stack);
+/* What a polite end before tapir_stack_destroy has to wait for, 0: nothing. Bytes that connections whose socket is closed
+ * have still to bring over, one more for the end of each, and one for datagrams that wait for a neighbour: as long as it
+ * shrinks, waiting helps. Walks the connections. */
+TAPIR_API uint64_t tapir_stack_unfinished(const struct tapir_stack *stack);
 
 /* Bytes allocated now, for tests of leaks and caps. */
 TAPIR_API size_t tapir_stack_memory_used(const struct tapir_stack *stack);

@@ -69,14 +69,16 @@
 #define TAPIR_PORT_LAST 60999
 
 /* --- sockets: the driving loop --- */
-#define TAPIR_DRIVE_FRAMES 64            /* frames taken from the device before timers and other callers (D14) */
-#define TAPIR_DRIVE_ACK_FRAMES 4         /* small frames before what they let go is sent: ACKs clock the sender */
-#define TAPIR_DRIVE_PROMPT_FRAMES 8      /* of super-segments, once a call has what it waits for: one ACK for all */
-#define TAPIR_DRIVE_ROUNDS 64            /* of output and timers a call makes before it returns: bounds a local loop */
-#define TAPIR_DRIVE_REFRESH_US 50U       /* a call that never blocks looks at the device at most this often */
-#define TAPIR_DRIVE_NAP_US 1000U         /* without a driver for so long, the background thread drives */
-#define TAPIR_DRIVE_RELAYS_MAX 3         /* wake-ups running of one thread by the driver before that thread drives */
-#define TAPIR_DRIVE_DRAIN_US 2000000U    /* last data and FINs get so long when the stack is taken down */
+#define TAPIR_DRIVE_FRAMES 64         /* frames taken from the device before timers and other callers (D14) */
+#define TAPIR_DRIVE_ACK_FRAMES 4      /* small frames before what they let go is sent: ACKs clock the sender */
+#define TAPIR_DRIVE_PROMPT_FRAMES 8   /* of super-segments, once a call has what it waits for: one ACK for all */
+#define TAPIR_DRIVE_ROUNDS 64         /* of output and timers a call makes before it returns: bounds a local loop */
+#define TAPIR_DRIVE_REFRESH_US 50U    /* a call that never blocks looks at the device at most this often */
+#define TAPIR_DRIVE_NAP_US 1000U      /* without a driver for so long, the background thread drives */
+#define TAPIR_DRIVE_RELAYS_MAX 3      /* wake-ups running of one thread by the driver before that thread drives */
+#define TAPIR_DRIVE_DRAIN_US 2000000U /* taken down, the stack waits so long for an ACK of its last data and FINs, */
+#define TAPIR_DRIVE_DRAIN_MAX_US \
+    10000000U /* and no longer than this, however they go on: who stops a program waits too */
 #define TAPIR_DRIVE_DRAIN_STEP_US 20000U /* and are looked at so often */
 #define TAPIR_LINGER_LOOK_US 5000U       /* so often does a lingering close look whether the FIN is acknowledged */
 

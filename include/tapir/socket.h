@@ -86,8 +86,8 @@ TAPIR_API int tapir_up(const struct tapir_config *config, char *error, size_t si
 TAPIR_API int tapir_up_device(struct tapir_device *device, const struct tapir_config *config, char *error, size_t size);
 
 /* Takes the stack down: blocked calls end with EBADF, open connections are closed as by close(), their last data
- * and FINs are given up to two seconds to leave, the background thread ends and all memory is freed. Does
- * nothing if the stack is not up. Not to be called in a signal handler. */
+ * and FINs may leave until two seconds have passed without an ACK, or ten in all, the background thread ends and all memory
+ * is freed. Does nothing if the stack is not up. Not to be called in a signal handler. */
 TAPIR_API void tapir_down(void);
 
 /* Locks the stack and gives it, for counters and tests, until tapir_unlock; NULL (and not locked) if it is down.
