@@ -337,7 +337,7 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
-/* All there is to send has been sent, and more might have been. */
+/* All there is to send, or that the peer takes, has been sent, and more might have been. */
 static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uint64_t now_us) {
     uint64_t rate = pacing_rate(c);
     bool paced = rate != 0 && tcp_pacing_due_us(&c->pacing, rate) > now_us;
@@ -377,6 +377,9 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
     uint32_t usable = usable_window(c, una, nxt);
     bool blocked = una + c->snd.wnd <= nxt && una == nxt;
     tcp_timers_blocked(c, blocked, now_us);
+    if (una + c->snd.wnd < nxt + mss) { /* the peer's window is full, not the path: as good as nothing to send */
+        note_app_limited(c, una, nxt, now_us);
+    }
     if (usable > 0 && must_wait(c, now_us)) {
         c->snd.cwnd_limited = c->snd.cwnd_limited && usable < mss; /* else it is time that limits */
         return -1;
