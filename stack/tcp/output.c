@@ -165,10 +165,15 @@ static uint64_t pacing_rate(const struct tcp_conn *c) {
     return rate == UINT64_MAX ? 0 : rate;
 }
 
+/* When it is this connection's turn to send; 0: at any time. */
+static uint64_t turn_us(const struct tcp_conn *c) {
+    uint64_t rate = pacing_rate(c);
+    return rate == 0 ? 0 : tcp_pacing_due_us(&c->pacing, rate);
+}
+
 /* It is not this connection's turn yet: the timer looks again. */
 static bool must_wait(struct tcp_conn *c, uint64_t now_us) {
-    uint64_t rate = pacing_rate(c);
-    uint64_t due_us = rate == 0 ? 0 : tcp_pacing_due_us(&c->pacing, rate);
+    uint64_t due_us = turn_us(c);
     if (due_us <= now_us) {
         return false;
     }
@@ -339,9 +344,7 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
 
 /* All there is to send, or that the peer takes, has been sent, and more might have been. */
 static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uint64_t now_us) {
-    uint64_t rate = pacing_rate(c);
-    bool paced = rate != 0 && tcp_pacing_due_us(&c->pacing, rate) > now_us;
-    if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && !paced) {
+    if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && turn_us(c) <= now_us) {
         tcp_loss_app_limited(&c->loss, una, nxt);
     }
 }
