@@ -187,9 +187,11 @@ static bool take_frames(const struct waiter *waiter) {
     return HOST->device != NULL;
 }
 
-/* Timers, and the frames that sockets of this process send each other. */
+/* Timers, and the frames that sockets of this process send each other. What the frames just read let go leaves before
+ * them: a recovery that a timer begins finds the window in use. */
 static void run_due(uint64_t now_us) {
     if (tapir_stack_deadline(HOST->stack) <= now_us) {
+        (void)write_frames(now_us);
         tapir_stack_tick(HOST->stack, now_us);
     }
     tell_news();

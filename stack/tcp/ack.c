@@ -85,20 +85,21 @@ static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
 }
 
 /* What loss recovery made of the ACK: counted and traced. */
-static void report(struct tcp_conn *c, enum loss_event event, uint32_t cwnd_before, uint64_t now_us) {
+static void report(struct tcp_conn *c, const struct loss_result *result, uint32_t cwnd_before, uint64_t now_us) {
     static const char reasons[][20] = {[LOSS_NOTHING] = "ack",
                                        [LOSS_ENTERED] = "fast retransmit",
                                        [LOSS_PARTIAL] = "partial ack",
-                                       [LOSS_LEFT] = "recovered",
-                                       [LOSS_UNDONE] = "undone"};
-    if (event == LOSS_ENTERED) {
-        COUNT(c->tcp->core, tcp_fast_retransmit);
-        c->timing = false;
-    } else if (event == LOSS_UNDONE) {
+                                       [LOSS_LEFT] = "recovered"};
+    if (result->undone) {
         COUNT(c->tcp->core, tcp_undone);
     }
+    if (result->event == LOSS_ENTERED) {
+        COUNT(c->tcp->core, tcp_fast_retransmit);
+        c->timing = false;
+    }
     if (c->cc.cwnd_bytes != cwnd_before) {
-        tcp_trace_cwnd(c, reasons[event], now_us);
+        bool only_undone = result->undone && result->event == LOSS_NOTHING;
+        tcp_trace_cwnd(c, only_undone ? "undone" : reasons[result->event], now_us);
     }
 }
 
@@ -117,7 +118,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
         tcp_rtt_sample(&c->rtt, result.rtt_us);
         tcp_trace_rtt(c, result.rtt_us, "acknowledged run", now_us);
     }
-    report(c, result.event, cwnd_before, now_us);
+    report(c, &result, cwnd_before, now_us);
     if (tcp_loss_limited_bytes(&c->loss) > limited_before) {
         COUNT(c->tcp->core, tcp_limited_transmit);
     }
@@ -147,20 +148,23 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     if (advances) {
         ip_path_confirm(c->tcp->ip, &c->path, now_us); /* RFC 1122 3.3.1.4: forward progress */
         c->snd.probed = false;
-        tcp_ack_rtt(c, seg, now_us);
         release(c, seg);
     }
     ack.una = tcp_conn_snd_offset(c, c->snd.una);
     ack.nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     tcp_blocks_take(c, seg, &ack);
-    c->stat.dsack_dups += ack.dsack.left < ack.dsack.right ? 1 : 0;
+    bool came_twice = ack.dsack.left < ack.dsack.right;
+    if (advances && !came_twice) { /* else the ACK of the first was lost: the echo may be as old as that */
+        tcp_ack_rtt(c, seg, now_us);
+    }
+    c->stat.dsack_dups += came_twice ? 1 : 0;
     if (tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
         COUNT(c->tcp->core, tcp_ecn_reductions);
         tcp_loss_marked(&c->loss, &c->cc, &ack);
         tcp_trace_cwnd(c, "congestion marked", now_us);
     }
     bool judges = ack.repeats && c->loss.probe.out;
-    bool news = advances || ack.duplicate || judges || ack.block_count > 0 || ack.dsack.left < ack.dsack.right;
+    bool news = advances || ack.duplicate || judges || ack.block_count > 0 || came_twice;
     if (news) {
         tell_recovery(c, &ack, now_us);
     }

@@ -83,16 +83,16 @@ static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
                                  .resent_bytes = p->out && p->again ? p->end - p->start : 0};
 }
 
-/* Where a recovery starts: the flight as RFC 5681 2 has it, and what of it was not sacked before the ACK at hand
- * (RecoverFS). */
+/* Where a recovery starts: the flight as RFC 5681 2 has it, what of it was not sacked before the ACK at hand
+ * (RecoverFS), and what earlier ACKs let go and was not sent yet. */
 struct loss_start {
-    uint64_t flight_bytes, undelivered_bytes, now_us;
+    uint64_t flight_bytes, undelivered_bytes, unused_bytes, now_us;
 };
 
 static void enter_recovery(struct loss *l, struct cc *cc, const struct loss_start *start) {
     remember(l, cc, l->board.una);
     cc->ops->loss(cc, (uint32_t)min_u64(start->flight_bytes, UINT32_MAX), start->now_us);
-    tcp_prr_start(&l->prr, start->undelivered_bytes);
+    tcp_prr_start(&l->prr, start->undelivered_bytes, start->unused_bytes);
     l->phase = LOSS_RECOVERY;
     l->recover = l->board.nxt;
     l->probe.owed = l->probe.out = false;
@@ -141,6 +141,14 @@ static void delivered(void *ctx, const struct scoreboard_run *run) {
     }
 }
 
+static bool has_dsack(const struct loss_ack *ack) { return ack->dsack.left < ack->dsack.right; }
+
+/* What was sent again had arrived before, and the ACK that said so was lost: how long ago it arrived, and what else with
+ * it, is not known. */
+static bool came_late(const struct loss *l, const struct loss_ack *ack) {
+    return has_dsack(ack) && (l->phase != LOSS_OPEN || l->probe.out);
+}
+
 static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harvest *h, struct loss_result *result) {
     h->delivered_to = l->board.delivered_to;
     result->delivered_bytes = tcp_scoreboard_acked(&l->board, ack->una, delivered, h);
@@ -151,9 +159,9 @@ static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harve
         result->delivered_bytes +=
             tcp_scoreboard_sacked(&l->board, ack->blocks[i].left, ack->blocks[i].right, delivered, h);
     }
-    result->has_rtt = h->has_rtt;
+    result->has_rtt = h->has_rtt && !came_late(l, ack);
     result->rtt_us = h->rtt_us;
-    l->probe.spent = l->probe.spent && !h->has_rtt;
+    l->probe.spent = l->probe.spent && !result->has_rtt;
 }
 
 /* FlightSize (RFC 5681 2) as the ACK found it. ACKs that come in a batch are followed up after the last of them: while the
@@ -163,14 +171,21 @@ static uint64_t flight_size(const struct cc *cc, const struct loss_ack *ack) {
     return ack->held_back ? max_u64(flight, cc->cwnd_bytes) : flight;
 }
 
+/* Before the scoreboard hears of the ACK. */
+static struct loss_start start_of(const struct loss *l, const struct cc *cc, const struct loss_ack *ack) {
+    uint64_t pipe = tcp_scoreboard_pipe(&l->board);
+    return (struct loss_start){.flight_bytes = flight_size(cc, ack),
+                               .undelivered_bytes = ack->nxt - ack->una + ack->acked_bytes - l->board.sacked_bytes,
+                               .unused_bytes = ack->held_back && cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0,
+                               .now_us = ack->now_us};
+}
+
 /* A window less without a recovery; and no recovery before may be undone any more: there is congestion. */
 static void reduce_once(struct loss *l, struct cc *cc, uint64_t flight, uint64_t now_us) {
     cc->ops->loss(cc, (uint32_t)min_u64(flight, UINT32_MAX), now_us);
     cc->cwnd_bytes = min_u32(cc->cwnd_bytes, cc->ssthresh_bytes);
     l->undo.possible = false;
 }
-
-static bool has_dsack(const struct loss_ack *ack) { return ack->dsack.left < ack->dsack.right; }
 
 static bool probe_came_twice(const struct loss_probe *p, const struct loss_ack *ack) {
     return p->out && p->again && has_dsack(ack) && ack->dsack.right == p->end;
@@ -350,25 +365,25 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
     struct harvest h = {
         .l = l,
         .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
-    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes;
-    const struct loss_start start = {flight_size(cc, ack), flight - l->board.sacked_bytes, ack->now_us};
+    const struct loss_start start = start_of(l, cc, ack);
     if (has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
         tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
     take_blocks(l, ack, &h, &result);
-    if (was_for_nothing(l, ack, &h)) {
+    result.undone = was_for_nothing(l, ack, &h);
+    if (result.undone) {
         undo(l, cc);
-        result.event = LOSS_UNDONE;
-        measure(l, cc, ack, &h.rate, result.delivered_bytes, h.rack.min_rtt_us);
-        return result;
+    } else {
+        result.event = leave_if_done(l, cc, ack);
     }
-    result.event = leave_if_done(l, cc, ack);
     bool lost;
-    if (detect(l, cc, rtt, &start, &lost)) {
+    if (detect(l, cc, rtt, &start, &lost)) { /* after an undo as well: something else may be lost for good */
         result.event = LOSS_ENTERED;
     }
-    set_window(l, cc, ack, &result, lost);
-    judge_probe(l, cc, ack);
+    if (!result.undone || result.event == LOSS_ENTERED) {
+        set_window(l, cc, ack, &result, lost);
+        judge_probe(l, cc, ack);
+    }
     measure(l, cc, ack, &h.rate, result.delivered_bytes, h.rack.min_rtt_us);
     return result;
 }
@@ -446,10 +461,10 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
     l->probe.owed = l->probe.out = false;
 }
 
-bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us) {
+bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, bool held_back, uint64_t now_us) {
     bool lost;
-    uint64_t flight = l->board.nxt - l->board.una;
-    const struct loss_start start = {flight, flight - l->board.sacked_bytes, now_us};
+    const struct loss_ack none = {.now_us = now_us, .una = l->board.una, .nxt = l->board.nxt, .held_back = held_back};
+    const struct loss_start start = start_of(l, cc, &none);
     if (!detect(l, cc, rtt, &start, &lost)) {
         return false;
     }

@@ -82,10 +82,11 @@ struct loss_ack {
     struct sack_block dsack; /* empty: none */
 };
 
-enum loss_event { LOSS_NOTHING, LOSS_ENTERED, LOSS_PARTIAL, LOSS_LEFT, LOSS_UNDONE };
+enum loss_event { LOSS_NOTHING, LOSS_ENTERED, LOSS_PARTIAL, LOSS_LEFT };
 
 struct loss_result {
     enum loss_event event;
+    bool undone; /* the recovery was for nothing; `event` may be that another one began */
     bool has_rtt;
     uint64_t rtt_us; /* of a run that was sent once, and of an ACK for nothing else (Karn) */
     uint64_t delivered_bytes;
@@ -127,8 +128,8 @@ struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt 
 /* The retransmission timer fired. */
 void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
-/* The reordering timer fired: what waited is lost now. True: a recovery began. */
-bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, uint64_t now_us);
+/* The reordering timer fired: what waited is lost now; held_back as in struct loss_ack. True: a recovery began. */
+bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, bool held_back, uint64_t now_us);
 
 /* The network marked congestion (RFC 3168 6.1.2): a window less, as for a loss, but nothing is sent again. */
 void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack);

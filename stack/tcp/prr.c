@@ -3,8 +3,8 @@
 
 #include "base/check.h"
 
-void tcp_prr_start(struct prr *prr, uint64_t flight_bytes) {
-    *prr = (struct prr){.recover_fs_bytes = max_u64(flight_bytes, 1)};
+void tcp_prr_start(struct prr *prr, uint64_t flight_bytes, uint64_t unused_bytes) {
+    *prr = (struct prr){.delivered_bytes = unused_bytes, .recover_fs_bytes = max_u64(flight_bytes + unused_bytes, 1)};
 }
 
 void tcp_prr_sent(struct prr *prr, uint32_t bytes) { prr->out_bytes += bytes; }

@@ -10,7 +10,9 @@ struct prr {
     uint64_t recover_fs_bytes;           /* RecoverFS: in flight when the recovery began */
 };
 
-void tcp_prr_start(struct prr *prr, uint64_t flight_bytes);
+/* A recovery begins with this much in flight. `unused_bytes`: what was delivered before and not followed up by new data
+ * yet, because ACKs come in batches; it counts as delivered in the recovery, else it would be lost to it. */
+void tcp_prr_start(struct prr *prr, uint64_t flight_bytes, uint64_t unused_bytes);
 
 /* Bytes were sent during the recovery, new or again. */
 void tcp_prr_sent(struct prr *prr, uint32_t bytes);

@@ -149,7 +149,7 @@ void tcp_timers_resent(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, now_us)
 static void reorder_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
     tcp_trace_timer(c, "reorder", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (tcp_loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, now_us)) {
+    if (tcp_loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, c->snd.cwnd_limited, now_us)) {
         COUNT(c->tcp->core, tcp_fast_retransmit);
         tcp_trace_cwnd(c, "reordering timeout", now_us);
     }

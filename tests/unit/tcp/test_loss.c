@@ -69,7 +69,7 @@ Test(tcp_loss, ssthresh_counts_what_was_sacked_before) { /* RFC 5681 2: FlightSi
         cr_assert_eq(take_ack(.una = 0, .blocks = {{1, i}}).event, LOSS_NOTHING);
     }
     now_us = 1126 * MS; /* a round trip of 101 ms, and a quarter of the least */
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, now_us));
+    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
     cr_assert_eq(cc.ssthresh_bytes, 14 * MSS);
     cr_assert_str_eq(send_lost(), "a");
 }
@@ -117,10 +117,22 @@ Test(tcp_loss, reordering_beyond_the_window_ends_in_a_recovery) {
     now_us = 1101 * MS;
     take_ack(.una = 0, .blocks = {{1, 2}});
     now_us = l.reorder_us - 1;
-    cr_assert(!tcp_loss_reorder_timeout(&l, &cc, &rtt, now_us));
+    cr_assert(!tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
     now_us++;
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, now_us));
+    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
     cr_assert_str_eq(send_lost(), "a");
+}
+
+Test(tcp_loss, a_recovery_by_timer_does_not_throw_away_the_window) {
+    /* The window is 20 segments, of which ACKs of the same batch let go all but three. */
+    send_new(3);
+    now_us = 1101 * MS;
+    take_ack(.una = 0, .blocks = {{1, 2}});
+    now_us = l.reorder_us;
+    uint32_t before = cc.cwnd_bytes;
+    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, true, now_us));
+    cr_assert_eq(cc.ssthresh_bytes, before / 10 * 7);
+    cr_assert_eq(cc.cwnd_bytes, cc.ssthresh_bytes);
 }
 
 /* ---- timeouts ---- */
@@ -295,7 +307,7 @@ Test(tcp_loss, random_walk) {
         } else if (what < 28) {
             random_ack();
         } else if (what < 30) {
-            (void)tcp_loss_reorder_timeout(&l, &cc, &rtt, now_us);
+            (void)tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us);
         } else if (what < 31 && tcp_loss_may_probe_tail(&l)) {
             tcp_loss_sent(&l, (nxt - 1) * MSS, nxt * MSS, true, now_us);
             tcp_loss_probed(&l, (nxt - 1) * MSS, nxt * MSS, true);
