@@ -187,14 +187,24 @@ static bool take_frames(const struct waiter *waiter) {
     return HOST->device != NULL;
 }
 
-/* Timers, and the frames that sockets of this process send each other. What the frames just read let go leaves before
- * them: a recovery that a timer begins finds the window in use. */
+/* Timers, and the frames that sockets of this process send each other. */
 static void run_due(uint64_t now_us) {
     if (tapir_stack_deadline(HOST->stack) <= now_us) {
-        (void)write_frames(now_us);
         tapir_stack_tick(HOST->stack, now_us);
     }
     tell_news();
+}
+
+/* What came, and then what is due. What those frames let go leaves before a timer fires: a recovery that one begins finds
+ * the window in use. As take_frames. */
+static bool take_and_run_due(const struct waiter *waiter) {
+    bool more = take_frames(waiter);
+    uint64_t now_us = sockets_drive_now();
+    if (tapir_stack_deadline(HOST->stack) <= now_us) {
+        (void)write_frames(now_us);
+    }
+    run_due(now_us);
+    return more;
 }
 
 /* Ends the leader's sleep so that it looks at its deadlines again. Once is enough: the mark says that it is awake. */
@@ -227,8 +237,7 @@ bool sockets_drive_refresh(void) {
     if (HOST->device == NULL || now_us - HOST->read_us < TAPIR_DRIVE_REFRESH_US) {
         return false;
     }
-    (void)take_frames(NULL);
-    run_due(sockets_drive_now());
+    (void)take_and_run_due(NULL);
     return true;
 }
 
@@ -321,8 +330,7 @@ static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, const si
 /* One look around: takes what came, runs what is due, sends what is owed. 0, or -EAGAIN: the deadline has passed.
  * *more: it is too early to sleep. */
 static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
-    *more = take_frames(waiter);
-    run_due(sockets_drive_now());
+    *more = take_and_run_due(waiter);
     if (waiter->woken || waiter->evicted) { /* the call's end sends what is owed, with what the call adds to it */
         return 0;
     }

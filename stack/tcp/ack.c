@@ -153,7 +153,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     ack.una = tcp_conn_snd_offset(c, c->snd.una);
     ack.nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     tcp_blocks_take(c, seg, &ack);
-    bool came_twice = ack.dsack.left < ack.dsack.right;
+    bool came_twice = tcp_loss_has_dsack(&ack);
     if (advances && !came_twice) { /* else the ACK of the first was lost: the echo may be as old as that */
         tcp_ack_rtt(c, seg, now_us);
     }

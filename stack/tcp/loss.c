@@ -141,12 +141,10 @@ static void delivered(void *ctx, const struct scoreboard_run *run) {
     }
 }
 
-static bool has_dsack(const struct loss_ack *ack) { return ack->dsack.left < ack->dsack.right; }
-
 /* What was sent again had arrived before, and the ACK that said so was lost: how long ago it arrived, and what else with
  * it, is not known. */
 static bool came_late(const struct loss *l, const struct loss_ack *ack) {
-    return has_dsack(ack) && (l->phase != LOSS_OPEN || l->probe.out);
+    return tcp_loss_has_dsack(ack) && (l->phase != LOSS_OPEN || l->probe.out);
 }
 
 static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harvest *h, struct loss_result *result) {
@@ -164,10 +162,13 @@ static void take_blocks(struct loss *l, const struct loss_ack *ack, struct harve
     l->probe.spent = l->probe.spent && !result->has_rtt;
 }
 
+/* What was not acknowledged before the ACK. */
+static uint64_t flight_before(const struct loss_ack *ack) { return ack->nxt - ack->una + ack->acked_bytes; }
+
 /* FlightSize (RFC 5681 2) as the ACK found it. ACKs that come in a batch are followed up after the last of them: while the
  * window alone holds back what is to be sent, it is what the path was asked to bear (RFC 9438 4.6). */
 static uint64_t flight_size(const struct cc *cc, const struct loss_ack *ack) {
-    uint64_t flight = ack->nxt - ack->una + ack->acked_bytes;
+    uint64_t flight = flight_before(ack);
     return ack->held_back ? max_u64(flight, cc->cwnd_bytes) : flight;
 }
 
@@ -175,7 +176,7 @@ static uint64_t flight_size(const struct cc *cc, const struct loss_ack *ack) {
 static struct loss_start start_of(const struct loss *l, const struct cc *cc, const struct loss_ack *ack) {
     uint64_t pipe = tcp_scoreboard_pipe(&l->board);
     return (struct loss_start){.flight_bytes = flight_size(cc, ack),
-                               .undelivered_bytes = ack->nxt - ack->una + ack->acked_bytes - l->board.sacked_bytes,
+                               .undelivered_bytes = flight_before(ack) - l->board.sacked_bytes,
                                .unused_bytes = ack->held_back && cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0,
                                .now_us = ack->now_us};
 }
@@ -188,7 +189,7 @@ static void reduce_once(struct loss *l, struct cc *cc, uint64_t flight, uint64_t
 }
 
 static bool probe_came_twice(const struct loss_probe *p, const struct loss_ack *ack) {
-    return p->out && p->again && has_dsack(ack) && ack->dsack.right == p->end;
+    return p->out && p->again && tcp_loss_has_dsack(ack) && ack->dsack.right == p->end;
 }
 
 /* RFC 8985 7.4: what became of the tail loss probe. If a retransmission as a probe was not needed, the peer says so:
@@ -214,7 +215,7 @@ static void judge_probe(struct loss *l, struct cc *cc, const struct loss_ack *ac
 
 /* RFC 3708 3: every retransmission was reported as a duplicate. The last report may come after the recovery. */
 static bool all_were_duplicates(struct loss_undo *u, const struct loss_ack *ack) {
-    if (!has_dsack(ack) || ack->dsack.right <= u->una || u->resent_bytes == 0) {
+    if (!tcp_loss_has_dsack(ack) || ack->dsack.right <= u->una || u->resent_bytes == 0) {
         return false;
     }
     u->resent_bytes -= min_u64(u->resent_bytes, ack->dsack.right - ack->dsack.left);
@@ -351,7 +352,7 @@ static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack
         /* What left the network by this ACK: a hole that is filled acknowledges much that left it long ago. */
         struct cc_ack grown = {.now_us = ack->now_us,
                                .acked_bytes = (uint32_t)min_u64(result->delivered_bytes, UINT32_MAX),
-                               .flight_bytes = (uint32_t)(ack->nxt - ack->una + ack->acked_bytes),
+                               .flight_bytes = (uint32_t)flight_before(ack),
                                .rtt_us = result->has_rtt ? result->rtt_us : 0,
                                .una = ack->una,
                                .nxt = ack->nxt,
@@ -366,7 +367,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
         .l = l,
         .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
     const struct loss_start start = start_of(l, cc, ack);
-    if (has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
+    if (tcp_loss_has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
         tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
     take_blocks(l, ack, &h, &result);
@@ -418,7 +419,7 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct r
     if (ack->acked_bytes > 0) {
         struct cc_ack grown = {.now_us = ack->now_us,
                                .acked_bytes = (uint32_t)ack->acked_bytes,
-                               .flight_bytes = (uint32_t)(ack->nxt - ack->una + ack->acked_bytes),
+                               .flight_bytes = (uint32_t)flight_before(ack),
                                .una = ack->una,
                                .nxt = ack->nxt,
                                .cwnd_limited = ack->cwnd_limited};
@@ -468,12 +469,8 @@ bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *r
     if (!detect(l, cc, rtt, &start, &lost)) {
         return false;
     }
-    if (cc->ops->model != NULL) {
-        return true;
-    }
-    struct prr_ack prr = {
-        .pipe_bytes = tcp_scoreboard_pipe(&l->board), .ssthresh_bytes = cc->ssthresh_bytes, .mss_bytes = cc->mss_bytes};
-    cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
+    const struct loss_result nothing = {0};
+    set_window(l, cc, &none, &nothing, lost);
     return true;
 }
 

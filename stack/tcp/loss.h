@@ -82,6 +82,8 @@ struct loss_ack {
     struct sack_block dsack; /* empty: none */
 };
 
+static inline bool tcp_loss_has_dsack(const struct loss_ack *ack) { return ack->dsack.left < ack->dsack.right; }
+
 enum loss_event { LOSS_NOTHING, LOSS_ENTERED, LOSS_PARTIAL, LOSS_LEFT };
 
 struct loss_result {

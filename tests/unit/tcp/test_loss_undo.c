@@ -162,6 +162,6 @@ Test(tcp_loss_undo, an_ack_of_a_duplicate_times_nothing) {
     timeout();
     cr_assert_str_eq(send_lost(), "a");
     now_us += 100 * MS;
-    cr_assert_not(
-        take_ack(.una = 1, .blocks = {{1, 8}}, .dsack = {0, 1}).has_rtt); /* who knows since when they are there */
+    /* Who knows since when the rest is there. */
+    cr_assert_not(take_ack(.una = 1, .blocks = {{1, 8}}, .dsack = {0, 1}).has_rtt);
 }
