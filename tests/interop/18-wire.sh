@@ -50,7 +50,8 @@ answered() { sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' must.out; }
 # within WHAT LEAST VALUE MOST
 within() { (($2 <= $3 && $3 <= $4)) || fail "$1: $3 is not between $2 and $4"; }
 
-# transfer FILE: by TCP from here to there. $took are its milliseconds.
+# transfer FILE: by TCP from here to there. $took are its milliseconds. After it no connection has anything left to send
+# (a FIN whose acknowledgment was lost), or the next wire would spend its luck on that.
 transfer() {
     start sink "${far[@]}" nc -l -N -p 5000
     wait_until 10 "a listener" far_listens
@@ -59,8 +60,13 @@ transfer() {
     finish sink
     took=$(((${EPOCHREALTIME/./} - began) / 1000))
     same "$1" sink.out
+    wait_until 10 "the end of the connections" all_closed
 }
 
+all_closed() {
+    local open
+    open=$(ss -Htn "sport = 5000 or dport = 5000" && "${far[@]}" ss -Htn "sport = 5000 or dport = 5000") && [[ -z $open ]]
+}
 far_listens() { [[ -n $("${far[@]}" ss -Hltn "sport = 5000") ]]; }
 
 data big 20000000
