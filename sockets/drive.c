@@ -126,8 +126,9 @@ static struct tapir_frame *empty_frame(void) {
     return HOST->frame;
 }
 
-/* Reads one frame and gives it to the stack. Its length; 0: the device is empty, or gone. */
-static uint32_t take_frame(uint64_t now_us) {
+/* Reads one frame and gives it to the stack. Its length; 0: the device is empty, or gone. *output_first: as
+ * tapir_stack_input. */
+static uint32_t take_frame(uint64_t now_us, bool *output_first) {
     struct tapir_frame *frame = HOST->device_lost ? NULL : empty_frame();
     if (frame == NULL) {
         return 0;
@@ -140,7 +141,7 @@ static uint32_t take_frame(uint64_t now_us) {
         return 0;
     }
     uint32_t len = frame->len;
-    tapir_stack_input(HOST->stack, HOST->netif, frame, now_us);
+    *output_first = tapir_stack_input(HOST->stack, HOST->netif, frame, now_us);
     if (frame->refs > 1) { /* some of it is kept: it goes with the last reference */
         tapir_frame_release(frame);
         HOST->frame = NULL;
@@ -168,13 +169,14 @@ static bool take_frames(const struct waiter *waiter) {
     HOST->read_us = sockets_drive_now();
     for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
         /* The time anew for each: whoever was given way to may have told the stack a later one. */
-        uint32_t len = take_frame(sockets_drive_now());
+        bool output_first;
+        uint32_t len = take_frame(sockets_drive_now(), &output_first);
         if (len == 0) {
             return false;
         }
         tell_news();
         small += len < SMALL_FRAME_BYTES;
-        if (small == TAPIR_DRIVE_ACK_FRAMES) { /* a batch of ACKs would be followed by one long burst */
+        if (output_first || small == TAPIR_DRIVE_ACK_FRAMES) { /* a batch of ACKs would be followed by one long burst */
             small = 0;
             (void)write_frames(sockets_drive_now());
         }

@@ -148,11 +148,13 @@ struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t capaci
     return frame_alloc(&stack->core.mem, TAPIR_FRAME_HEADROOM_BYTES, capacity);
 }
 
-void tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us) {
+bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us) {
     forget_sent(stack);
     struct link_netif *n = link_netif_get(&stack->link, netif);
     CHECK(n != NULL && netif != LINK_LOOPBACK);
+    stack->core.output_first = false;
     link_eth_input(n, frame, now_us);
+    return stack->core.output_first;
 }
 
 /* A frame that was queued whole: it is the one piece, kept until the next call. */

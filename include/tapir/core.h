@@ -167,8 +167,10 @@ TAPIR_API struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint3
 TAPIR_API void tapir_frame_release(struct tapir_frame *frame);
 
 /* A frame came in on netif. Borrows the frame: a reference is added if some of it is kept, so the driver
- * may use it again while refs is 1. Sends nothing: it marks what is owed, so call tapir_stack_output next. */
-TAPIR_API void tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us);
+ * may use it again while refs is 1. Sends nothing: it marks what is owed, so call tapir_stack_output next; of several
+ * frames that are there already, after the last. True: better at once, since a TCP connection has more to say of what it
+ * received than an ACK has room for (RFC 2018 3); passed over, it costs the peer needless retransmissions. */
+TAPIR_API bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us);
 
 /* Fills *out with the next frame to send on netif and returns 1; 0 when there is none now.
  * What out points at is borrowed until the next call on the stack. */

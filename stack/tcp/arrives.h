@@ -46,6 +46,13 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
 void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg);
 struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
 
+/* [left, right) of the stream had been received before: a D-SACK, if SACK was agreed on (RFC 2883 4). recv.c */
+void tcp_recv_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right);
+
+/* After the sign of a timeout at the sender: it shall not wait for delayed ACKs while its window is small (RFC 5681 4.2
+ * lets a receiver acknowledge each segment; Linux does after the same signs). */
+void tcp_recv_acknowledge_quickly(struct tcp_conn *c);
+
 /* The eighth step: the FIN bit, which may have come early. fin.c */
 struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 

@@ -123,6 +123,7 @@ static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_t
     c->stat.segs_out += super ? (plan->len + mss - 1) / mss : 1;
     c->rcv.wup = c->rcv.nxt;
     c->owes &= ~(uint32_t)(TCP_OWE_ACK | TCP_OWE_CHALLENGE);
+    tcp_sack_reported(&c->rcv.sack);
     tcp_timers_ack_sent(c);
     struct ip_send send = {.protocol = WIRE_PROTO_TCP,
                            .ttl = c->set.ttl,

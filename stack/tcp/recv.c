@@ -37,9 +37,10 @@ static void time_round_trip(struct tcp_conn *c, const struct tcp_segment *seg, u
 
 static void acknowledge_now(struct tcp_conn *c) { tcp_conn_owe(c, TCP_OWE_ACK); }
 
-/* The sender has lost its clock, by a timeout it seems: it shall not wait for delayed ACKs while its window is small
- * (RFC 5681 4.2 lets a receiver acknowledge each segment; Linux does after the same signs). */
-static void acknowledge_quickly(struct tcp_conn *c) { c->rcv.quickacks = TCP_QUICKACKS; }
+void tcp_recv_acknowledge_quickly(struct tcp_conn *c) {
+    c->rcv.quickacks = TCP_QUICKACKS;
+    c->rcv.pingpong = false;
+}
 
 /* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
 static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
@@ -47,10 +48,8 @@ static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint6
     c->rcv.seen_mss = max_u32(c->rcv.seen_mss, min_u32(segment_bytes, c->rcv.mss));
     c->rcv.unacked_segs += tcp_segment_count(seg);
     c->rcv.unacked_bytes += seg->len;
+    c->rcv.pushed |= tcp_segment_has(seg, WIRE_TCP_PSH);
     bool quick = c->rcv.quickacks > 0 && !c->rcv.pingpong;
-    if (quick) {
-        c->rcv.quickacks--;
-    }
     if (quick || c->rcv.unacked_bytes >= 2ULL * c->rcv.seen_mss) {
         acknowledge_now(c);
     } else {
@@ -93,15 +92,26 @@ static struct reasm_result insert(struct tcp_conn *c, const struct tcp_segment *
     return result;
 }
 
+void tcp_recv_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right) {
+    if (c->sack_ok) {
+        tcp_sack_duplicate(&c->rcv.sack, left, right);
+        c->tcp->core->output_first = true;
+    }
+}
+
 static void report(struct tcp_conn *c, const struct reasm_result *result) {
+    if (!c->sack_ok) {
+        return;
+    }
     struct sack *sack = &c->rcv.sack;
     if (result->dup_left < result->dup_right) {
-        tcp_sack_duplicate(sack, result->dup_left, result->dup_right);
+        tcp_recv_duplicate(c, result->dup_left, result->dup_right);
     }
     if (result->left < result->right && result->left > c->rcv.queue.next) {
         tcp_sack_received(sack, result->left, result->right);
     }
     tcp_sack_advance(sack, c->rcv.queue.next);
+    c->tcp->core->output_first |= tcp_sack_urgent(sack);
 }
 
 /* In-order text was added: what follows for acknowledging, and for the application. */
@@ -109,7 +119,7 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
     c->rcv.dup_acks = 0;
     if (now_us - c->stat.last_data_recv_us > tcp_rtt_timeout_us(&c->rtt)) {
-        acknowledge_quickly(c);
+        c->rcv.quickacks = TCP_QUICKACKS; /* a sender that starts anew has a small window */
     }
     c->stat.last_data_recv_us = now_us;
     time_round_trip(c, seg, now_us);
@@ -156,7 +166,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         return (struct tcp_judgement){TCP_GO_ON, "out of order"};
     case REASM_DUPLICATE:
         COUNT(c->tcp->core, tcp_duplicate);
-        acknowledge_quickly(c);
+        tcp_recv_acknowledge_quickly(c);
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
     case REASM_NO_MEMORY:

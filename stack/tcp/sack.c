@@ -1,13 +1,12 @@
 /* SACK blocks to report. */
 #include "tcp/sack.h"
 
-#include <stdbool.h>
-
 static void remove_block(struct sack *sack, uint8_t i) {
     for (uint8_t k = i; k + 1 < sack->count; k++) {
         sack->blocks[k] = sack->blocks[k + 1];
     }
     sack->count--;
+    sack->fresh = (uint8_t)(sack->fresh - (i < sack->fresh ? 1 : 0));
 }
 
 void tcp_sack_received(struct sack *sack, uint64_t left, uint64_t right) {
@@ -16,13 +15,15 @@ void tcp_sack_received(struct sack *sack, uint64_t left, uint64_t right) {
             remove_block(sack, i);
         }
     }
-    if (sack->count < SACK_BLOCKS) {
-        sack->count++;
+    if (sack->count == SACK_BLOCKS) {
+        remove_block(sack, SACK_BLOCKS - 1);
     }
-    for (uint8_t k = sack->count; k-- > 1;) {
+    for (uint8_t k = sack->count; k > 0; k--) {
         sack->blocks[k] = sack->blocks[k - 1];
     }
     sack->blocks[0] = (struct sack_block){left, right};
+    sack->count++;
+    sack->fresh++;
 }
 
 void tcp_sack_duplicate(struct sack *sack, uint64_t left, uint64_t right) {
@@ -37,20 +38,24 @@ void tcp_sack_advance(struct sack *sack, uint64_t next) {
     }
 }
 
-void tcp_sack_forget(struct sack *sack) { sack->count = 0; }
+void tcp_sack_forget(struct sack *sack) { sack->count = sack->fresh = 0; }
 
 static bool has_duplicate(const struct sack *sack) { return sack->duplicate.left < sack->duplicate.right; }
 
-uint8_t tcp_sack_pending(const struct sack *sack) { return (uint8_t)(sack->count + (has_duplicate(sack) ? 1 : 0)); }
-
-uint8_t tcp_sack_report(struct sack *sack, struct sack_block *blocks, uint8_t max) {
+uint8_t tcp_sack_report(const struct sack *sack, struct sack_block *blocks, uint8_t max) {
     uint8_t count = 0;
     if (has_duplicate(sack) && count < max) {
         blocks[count++] = sack->duplicate;
-        sack->duplicate = (struct sack_block){0, 0};
     }
     for (uint8_t i = 0; i < sack->count && count < max; i++) {
         blocks[count++] = sack->blocks[i];
     }
     return count;
 }
+
+void tcp_sack_reported(struct sack *sack) {
+    sack->duplicate = (struct sack_block){0, 0};
+    sack->fresh = 0;
+}
+
+bool tcp_sack_urgent(const struct sack *sack) { return sack->fresh >= 2; }

@@ -71,11 +71,8 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
     bool duplicate = seg->len > 0 && seq_le(seq_add(seg->seq, seg->len), c->rcv.nxt);
     if (duplicate) {
         COUNT(c->tcp->core, tcp_duplicate);
-        c->rcv.quickacks = TCP_QUICKACKS; /* as in recv.c: what is sent for nothing was sent by a timer */
-        if (c->sack_ok) {                 /* RFC 2883 4.1 */
-            tcp_sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq),
-                               tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
-        }
+        tcp_recv_acknowledge_quickly(c); /* what is sent for nothing was sent by a timer */
+        tcp_recv_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
         return (struct tcp_judgement){TCP_DROP_ACK, "duplicate"};
     }
     COUNT(c->tcp->core, tcp_out_of_window);
@@ -89,8 +86,8 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
 static void trim(struct tcp_conn *c, struct tcp_segment *seg) {
     if (seq_lt(seg->seq, c->rcv.nxt)) {
         uint32_t before = seq_diff(c->rcv.nxt, seg->seq);
-        if (c->sack_ok && seg->len > 0 && !tcp_segment_has(seg, WIRE_TCP_SYN)) {
-            tcp_sack_duplicate(&c->rcv.sack, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
+        if (seg->len > 0 && !tcp_segment_has(seg, WIRE_TCP_SYN)) {
+            tcp_recv_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
         }
         tcp_segment_trim_front(seg, before);
     }

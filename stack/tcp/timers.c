@@ -204,6 +204,7 @@ static void persist_fired(struct timer *timer, uint64_t now_us) {
 static void delack_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.delack);
     tcp_trace_timer(c, "delack", TAPIR_TIMER_FIRED, now_us, now_us);
+    c->rcv.pingpong = false; /* no answer came that the ACK could ride on */
     tcp_conn_owe(c, TCP_OWE_ACK);
 }
 
@@ -325,8 +326,12 @@ void tcp_timers_ack_delayed(struct tcp_conn *c, uint64_t now_us) {
 
 void tcp_timers_ack_sent(struct tcp_conn *c) {
     timer_cancel(wheel_of(c), &c->timers.delack);
+    if (c->rcv.unacked_segs > 0 && c->rcv.quickacks > 0) {
+        c->rcv.quickacks--;
+    }
     c->rcv.unacked_segs = 0;
     c->rcv.unacked_bytes = 0;
+    c->rcv.pushed = false;
 }
 
 void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us) {

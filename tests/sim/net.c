@@ -83,8 +83,11 @@ static void deliver(struct sim *sim, int from) {
         if (frame != NULL) {
             memcpy(frame->data, bytes, len);
             frame->len = (uint32_t)len;
-            tapir_stack_input(to, 1, frame, sim->now_us);
+            bool output_first = tapir_stack_input(to, 1, frame, sim->now_us);
             tapir_frame_release(frame);
+            if (output_first) {
+                transmit(sim, 1 - from);
+            }
         }
     }
 }

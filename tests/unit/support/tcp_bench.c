@@ -126,7 +126,7 @@ static void give_frame(struct tcp_bench *b, const uint8_t *bytes, size_t len, st
     writer_copy(&w, bytes, len);
     frame->len = (uint32_t)(WIRE_ETH_LEN + len);
     frame->offload = offload;
-    tapir_stack_input(b->stack, 1, frame, b->now_us);
+    b->output_first = tapir_stack_input(b->stack, 1, frame, b->now_us);
     tapir_frame_release(frame);
 }
 

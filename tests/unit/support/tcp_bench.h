@@ -102,6 +102,7 @@ struct tcp_bench {
     uint32_t peer_nxt, peer_heard; /* the peer's next number; the end of what it heard in order or not */
     uint32_t last_tsval;
     bool timestamps_on;
+    bool output_first;      /* what tapir_stack_input said of the last segment */
     bool silent_pattern;    /* payload is not compared (other streams run) */
     bool deaf_arp;          /* the peer answers no ARP request */
     uint64_t written, read; /* bytes of the two patterns so far */

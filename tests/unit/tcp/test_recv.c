@@ -121,6 +121,43 @@ Test(tcp_recv, T11_sack_blocks_and_duplicates) {
     tcp_bench_free(b);
 }
 
+/* Of a batch that opens more blocks than an ACK can name, the driver is told to let ACKs go in between: what none of
+ * them names would be sent again. */
+Test(tcp_recv, T11_news_that_one_ack_must_name_is_to_be_sent_first) {
+    struct tcp_bench *b = slow_acks(&with_sack);
+    send_seg(b, .seq = 100, .len = 10);
+    send_seg(b, .seq = 110, .len = 10);
+    cr_assert_not(b->output_first);
+    send_seg(b, .seq = 200, .len = 10);
+    cr_assert(b->output_first);
+    expect_sack(b, 0, 2, EDGES(200, 210, 100, 120));
+    send_seg(b, .seq = 210, .len = 10);
+    cr_assert_not(b->output_first);
+    send_seg(b, .seq = 300, .len = 10);
+    cr_assert(b->output_first);
+    expect_sack(b, 0, 3, EDGES(300, 310, 200, 220, 100, 120));
+    expect_none(b);
+    send_seg(b, .seq = 100, .len = 10); /* each duplicate has an ACK of its own (RFC 2883 4) */
+    cr_assert(b->output_first);
+    send_seg(b, .seq = -10, .len = 10);
+    cr_assert(b->output_first);
+    tcp_bench_free(b);
+}
+
+/* A D-SACK waits for the ACK that names it; what is not sent because the window is closed does not count. */
+Test(tcp_recv, T11_a_duplicate_is_reported_though_data_waits) {
+    struct tcp_bench_config config = with_sack;
+    config.window = 100;
+    struct tcp_bench *b = slow_acks(&config);
+    cr_assert_eq(tcp_bench_write(b, 1000), 1000);
+    expect(b, SEG_LEN(100));
+    send_seg(b, .seq = 300, .len = 50, .wnd = BENCH_SHUT);
+    expect_sack(b, 0, 1, EDGES(300, 350));
+    send_seg(b, .seq = 310, .len = 20, .wnd = BENCH_SHUT);
+    expect_sack(b, 0, 2, EDGES(310, 330, 300, 350));
+    tcp_bench_free(b);
+}
+
 Test(tcp_recv, timestamps_leave_room_for_three_blocks) {
     struct tcp_bench_config config = {.active = true, .sack = true, .timestamps = true};
     struct tcp_bench *b = tcp_bench_established(&config);

@@ -11,11 +11,15 @@ static void expect_blocks(struct sack *sack, uint8_t max, const struct sack_bloc
         cr_assert_eq(blocks[i].left, wanted[i].left, "block %u", i);
         cr_assert_eq(blocks[i].right, wanted[i].right, "block %u", i);
     }
+    tcp_sack_reported(sack);
+    cr_assert_not(tcp_sack_urgent(sack));
 }
 
 #define EXPECT(sack, max, ...)                                         \
     expect_blocks(sack, max, (const struct sack_block[]){__VA_ARGS__}, \
                   sizeof((const struct sack_block[]){__VA_ARGS__}) / sizeof(struct sack_block))
+
+#define EXPECT_NONE(sack) expect_blocks(sack, SACK_BLOCKS, NULL, 0)
 
 Test(tcp_sack, the_most_recent_comes_first) {
     struct sack sack = {0};
@@ -54,20 +58,41 @@ Test(tcp_sack, what_is_acknowledged_is_not_reported) {
     tcp_sack_advance(&sack, 39);
     EXPECT(&sack, 4, {30, 40});
     tcp_sack_advance(&sack, 40);
-    cr_assert_eq(tcp_sack_pending(&sack), 0);
+    EXPECT_NONE(&sack);
 }
 
 Test(tcp_sack, a_duplicate_goes_first_and_once) {
     struct sack sack = {0};
     tcp_sack_received(&sack, 30, 40);
     tcp_sack_duplicate(&sack, 5, 8);
-    cr_assert_eq(tcp_sack_pending(&sack), 2);
+    struct sack_block blocks[SACK_BLOCKS];
+    cr_assert_eq(tcp_sack_report(&sack, blocks, 3), 2); /* not sent: it uses nothing up */
     EXPECT(&sack, 3, {5, 8}, {30, 40});
     EXPECT(&sack, 3, {30, 40});
     tcp_sack_duplicate(&sack, 5, 8);
     tcp_sack_forget(&sack);
     EXPECT(&sack, 3, {5, 8});
-    cr_assert_eq(tcp_sack_pending(&sack), 0);
+    EXPECT_NONE(&sack);
+}
+
+Test(tcp_sack, two_blocks_of_news_are_urgent) {
+    struct sack sack = {0};
+    tcp_sack_received(&sack, 10, 20);
+    tcp_sack_received(&sack, 10, 25); /* the same one, longer */
+    cr_assert_not(tcp_sack_urgent(&sack));
+    tcp_sack_received(&sack, 30, 40);
+    cr_assert(tcp_sack_urgent(&sack));
+    EXPECT(&sack, 3, {30, 40}, {10, 25});
+    tcp_sack_received(&sack, 50, 60);
+    cr_assert_not(tcp_sack_urgent(&sack));
+    tcp_sack_received(&sack, 10, 40); /* two become one, which is news again */
+    cr_assert(tcp_sack_urgent(&sack));
+    tcp_sack_advance(&sack, 40);
+    cr_assert_not(tcp_sack_urgent(&sack));
+    tcp_sack_received(&sack, 70, 80);
+    cr_assert(tcp_sack_urgent(&sack));
+    tcp_sack_forget(&sack);
+    cr_assert_not(tcp_sack_urgent(&sack));
 }
 
 /* Against a bitmap: blocks are always within what was received, disjoint, and the first holds the newest byte. */
