@@ -63,8 +63,11 @@ struct bbr {
     /* Rounds: a round ends when something is delivered that was sent after its start. */
     uint64_t next_round_bytes, loss_round_bytes; /* of everything delivered */
     bool round_start, loss_round_start;
-    bool loss_in_round;
+    bool loss_in_round, marked_in_round; /* a mark is a loss too */
     uint64_t lost_in_round_bytes;
+    uint64_t span_lost_bytes, span_delivered_bytes; /* of the last few rounds, whatever they showed */
+    uint32_t span_rounds;
+    bool loses_much;               /* the span before was one of many losses */
     uint32_t loss_events_in_round; /* STARTUP: stretches lost */
     uint32_t rounds_since_probe;
     uint64_t limited_to_bytes; /* the window was in use within a round trip before so much is delivered */
@@ -104,8 +107,9 @@ void tcp_bbr_model_reset_full_bw(struct bbr *bbr);
 /* A probe cycle is over: samples of the one before the last are forgotten. */
 void tcp_bbr_model_end_cycle(struct bbr *bbr);
 
-/* So much was lost in this round; marked congestion counts as a loss of everything. */
+/* So much was lost in this round; congestion was marked in it. */
 void tcp_bbr_model_note_loss(struct bbr *bbr, uint64_t lost_bytes, uint64_t delivered_bytes);
+void tcp_bbr_model_note_mark(struct bbr *bbr, uint64_t delivered_bytes);
 
 /* Are losses of lost_bytes, of so many in flight, more than a path without congestion would have? */
 bool tcp_bbr_model_too_high(const struct bbr *bbr, uint64_t lost_bytes, uint64_t inflight_bytes);

@@ -11,7 +11,9 @@
 #define FULL_BW_GROWTH_PERCENT 125
 #define FULL_BW_ROUNDS 3
 #define LOSS_THRESH_PERCENT 2    /* BBRLossThresh */
-#define LOSS_NO_QUEUE_PERCENT 20 /* without a queue: what BBR version 1 takes for a policer */
+#define LOSS_NO_QUEUE_PERCENT 20 /* without a queue: what BBR version 1 takes for a policer, */
+#define LOSS_SPAN_ROUNDS 4       /* and over how long; */
+#define LOSS_SPAN_SEGMENTS 64    /* a share of fewer segments says nothing: a tenth lost at random is often a fifth */
 #define QUEUE_SHARE 16           /* a queue: each round trip longer than the best by this share of it, */
 #define QUEUE_LEAST_US 500ULL    /* and by more than hosts add of themselves */
 
@@ -77,9 +79,16 @@ void tcp_bbr_model_note_loss(struct bbr *bbr, uint64_t lost_bytes, uint64_t deli
     if (!bbr->loss_in_round) { /* the bounds are set a round from here */
         bbr->loss_round_bytes = delivered_bytes;
         bbr->lost_in_round_bytes = 0;
+        bbr->marked_in_round = false;
     }
     bbr->loss_in_round = true;
     bbr->lost_in_round_bytes += lost_bytes;
+    bbr->span_lost_bytes += lost_bytes;
+}
+
+void tcp_bbr_model_note_mark(struct bbr *bbr, uint64_t delivered_bytes) {
+    tcp_bbr_model_note_loss(bbr, 0, delivered_bytes);
+    bbr->marked_in_round = true;
 }
 
 /* Every round trip of two rounds took longer than the path needs. */
@@ -89,8 +98,22 @@ static bool shows_queue(const struct bbr *bbr) {
 }
 
 bool tcp_bbr_model_too_high(const struct bbr *bbr, uint64_t lost_bytes, uint64_t inflight_bytes) {
-    uint64_t percent = shows_queue(bbr) ? LOSS_THRESH_PERCENT : LOSS_NO_QUEUE_PERCENT;
-    return lost_bytes > inflight_bytes * percent / 100;
+    if (shows_queue(bbr)) {
+        return lost_bytes > inflight_bytes * LOSS_THRESH_PERCENT / 100;
+    }
+    return bbr->loses_much && lost_bytes > inflight_bytes * LOSS_NO_QUEUE_PERCENT / 100;
+}
+
+/* Rounds on end, and so much in them that chance is no explanation. */
+static void update_loss_span(struct bbr *bbr, const struct cc *cc, const struct cc_model *m) {
+    bbr->span_delivered_bytes += m->newly_acked_bytes;
+    bbr->span_rounds += bbr->round_start ? 1 : 0;
+    uint64_t sent_bytes = bbr->span_delivered_bytes + bbr->span_lost_bytes;
+    if (bbr->span_rounds >= LOSS_SPAN_ROUNDS && sent_bytes >= (uint64_t)LOSS_SPAN_SEGMENTS * cc->mss_bytes) {
+        bbr->loses_much = bbr->span_lost_bytes > sent_bytes * LOSS_NO_QUEUE_PERCENT / 100;
+        bbr->span_rounds = 0;
+        bbr->span_delivered_bytes = bbr->span_lost_bytes = 0;
+    }
 }
 
 static void update_round(struct bbr *bbr, const struct cc_model *m) {
@@ -127,11 +150,11 @@ static void update_max_bw(struct bbr *bbr, const struct rate_sample *s) {
     }
 }
 
-/* Losses of a round that the path alone does not explain: any with a queue, as the draft has it, or very many. */
+/* Losses of a round that the path alone does not explain: any with a queue, as the draft has it, or very many; or a mark. */
 static bool congested(const struct bbr *bbr) {
     uint64_t sent_bytes = bbr->inflight_latest_bytes + bbr->lost_in_round_bytes;
-    return bbr->loss_in_round &&
-           (shows_queue(bbr) || tcp_bbr_model_too_high(bbr, bbr->lost_in_round_bytes, sent_bytes));
+    return bbr->loss_in_round && (bbr->marked_in_round || shows_queue(bbr) ||
+                                  tcp_bbr_model_too_high(bbr, bbr->lost_in_round_bytes, sent_bytes));
 }
 
 /* Congestion while no probe is on: what was delivered last round is safe, and otherwise a cut by beta each such round. */
@@ -202,6 +225,7 @@ void tcp_bbr_model_update(struct cc *cc, const struct cc_model *m) {
     }
     update_latest(bbr, m);
     update_round(bbr, m);
+    update_loss_span(bbr, cc, m);
     update_max_bw(bbr, m->sample);
     if (bbr->loss_round_start) {
         adapt_lower_bounds(cc);

@@ -98,7 +98,8 @@ void tcp_bbr_probe_too_high(struct cc *cc, uint64_t inflight_bytes, bool app_lim
     struct bbr *bbr = &cc->bbr;
     bbr->probe_samples = false; /* one reaction a probe */
     if (!app_limited) {
-        bbr->inflight_hi_bytes = max_u64(inflight_bytes, target_inflight(cc) * BETA_PERCENT / 100);
+        uint64_t wanted = min_u64(tcp_bbr_model_quantized(cc, target_inflight(cc)), tcp_bbr_model_window_bytes(cc));
+        bbr->inflight_hi_bytes = max_u64(inflight_bytes, wanted * BETA_PERCENT / 100);
     }
     if (bbr->state == BBR_UP) {
         start_down(cc, delivered_bytes, now_us);

@@ -116,7 +116,7 @@ static void bbr_timeout(struct cc *cc, uint32_t flight_bytes, bool first, uint64
 /* RFC 3168 asks for the answer that a loss would get: as if a probe had gone too far, or a round had losses. */
 static void bbr_marked(struct cc *cc, const struct cc_lost *mark) {
     struct bbr *bbr = &cc->bbr;
-    tcp_bbr_model_note_loss(bbr, mark->in_flight_bytes, mark->delivered_bytes);
+    tcp_bbr_model_note_mark(bbr, mark->delivered_bytes);
     if (bbr->state == BBR_STARTUP) {
         bbr->full_bw_reached = true;
         bbr->inflight_hi_bytes =

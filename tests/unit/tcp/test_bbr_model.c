@@ -120,10 +120,41 @@ Test(tcp_bbr_model, one_loss_without_a_queue_changes_nothing) { /* docs/decision
     ack(.rate = 100000, .bytes = 10 * MSS, .in_flight = 10 * MSS);
     cr_assert(bbr->bw_lo == BBR_INFINITE && bbr->inflight_lo_bytes == BBR_INFINITE);
     cr_assert_geq(rig.cc.cwnd_bytes, cwnd);
-    ack(.rate = 50000, .bytes = 5 * MSS, .in_flight = 10 * MSS);
-    bbr_rig_lose(9 * MSS, 9 * MSS, 20 * MSS); /* a policer's share of them does */
-    ack(.rate = 50000, .bytes = 5 * MSS, .in_flight = 10 * MSS);
-    cr_assert_eq(bbr->bw_lo, 70000);
+}
+
+static void lose_each_round(int rounds, uint64_t lost_segments, uint64_t delivered_segments) {
+    for (int i = 0; i < rounds; i++) {
+        bbr_rig_lose(lost_segments * MSS, lost_segments * MSS, 20 * MSS);
+        ack(.rate = 50000, .bytes = delivered_segments * MSS, .in_flight = 10 * MSS);
+    }
+}
+
+Test(tcp_bbr_model, a_policers_share_of_losses_counts_without_a_queue) { /* docs/decisions/0008 */
+    bbr_rig_fill(100000);
+    bbr_rig_round_trips(RTT_US);
+    lose_each_round(8, 2, 14);
+    cr_assert_eq(bbr->bw_lo, BBR_INFINITE);
+    lose_each_round(3, 5, 15); /* a quarter, but of three rounds */
+    cr_assert_eq(bbr->bw_lo, BBR_INFINITE);
+    lose_each_round(8, 5, 15);
+    cr_assert_lt(bbr->bw_lo, 100000);
+}
+
+/* One bad round in four, and a bad share of few: chance, at a tenth lost at random. */
+Test(tcp_bbr_model, a_policers_share_is_of_many_segments_and_rounds) {
+    bbr_rig_fill(100000);
+    bbr_rig_round_trips(RTT_US);
+    for (int i = 0; i < 20; i++) {
+        lose_each_round(1, 5, 15);
+        lose_each_round(3, 1, 19);
+    }
+    cr_assert_eq(bbr->bw_lo, BBR_INFINITE);
+    bbr->span_rounds = 0;
+    bbr->span_lost_bytes = bbr->span_delivered_bytes = 0;
+    lose_each_round(15, 1, 3);
+    cr_assert_not(bbr->loses_much);
+    lose_each_round(1, 1, 3);
+    cr_assert(bbr->loses_much);
 }
 
 Test(tcp_bbr_model, probes_set_no_short_bounds) { /* 5.5.10.3 */
@@ -162,6 +193,8 @@ Test(tcp_bbr_model, headroom_for_others) { /* 5.5.10 (Headroom) */
 Test(tcp_bbr_model, two_in_a_hundred_are_too_many_with_a_queue) { /* 5.5.10.2 */
     bbr_rig_fill(100000);
     bbr_rig_round_trips(RTT_US);
+    cr_assert_not(tcp_bbr_model_too_high(bbr, 30 * MSS, 100 * MSS));
+    bbr->loses_much = true;
     cr_assert_not(tcp_bbr_model_too_high(bbr, 20 * MSS, 100 * MSS));
     cr_assert(tcp_bbr_model_too_high(bbr, 20 * MSS + 1, 100 * MSS));
     bbr_rig_round_trips(RTT_US + RTT_US / 16 + 1);

@@ -63,13 +63,29 @@ Test(tcp_bbr_probe, losses_end_up_and_set_the_bound) { /* 5.5.10.2 */
     cr_assert_eq(bbr->inflight_hi_bytes, 100 * MSS);
 }
 
-Test(tcp_bbr_probe, the_bound_is_never_far_below_the_model) { /* 5.5.10.2: beta of the target */
+/* 5.5.10.2: beta of the target, which has room for UP's two segments. */
+Test(tcp_bbr_probe, the_bound_is_never_far_below_the_model) {
     bbr_rig_fill(100000);
     bbr_rig_go_up();
     ack(.rate = 100000, .rtt_us = 150 * MS, .in_flight = 12 * MSS);
     ack(.rate = 100000, .rtt_us = 150 * MS, .in_flight = 12 * MSS);
     bbr_rig_lose(2 * MSS, 2 * MSS, 3 * MSS);
-    cr_assert_eq(bbr->inflight_hi_bytes, 7 * MSS);
+    cr_assert_eq(bbr->inflight_hi_bytes, 12 * MSS * 70 / 100);
+}
+
+/* The path is so short that bursts are longer than what fits into it: the bound leaves room for them (5.6.4.6). */
+Test(tcp_bbr_probe, the_bound_is_not_far_below_the_bursts_of_hosts) {
+    bbr_rig_start();
+    for (int i = 0; i < 4; i++) {
+        ack(.rate = 100000000, .bytes = 200 * MSS, .rtt_us = 100, .in_flight = 1000 * MSS);
+    }
+    ack(.rate = 100000000, .rtt_us = 100, .in_flight = 10 * MSS);
+    cr_assert_eq(bbr->state, BBR_CRUISE);
+    bbr->probe_samples = true;
+    uint64_t bursts = 3ULL * tcp_pacing_quantum(rig.cc.pacing_bytes_per_s, MSS);
+    cr_assert_gt(bursts, 10 * tcp_bbr_model_bdp_bytes(&rig.cc, bbr->bw, 100));
+    tcp_bbr_probe_too_high(&rig.cc, 3 * MSS, false, rig.rate.delivered_bytes, rig.now_us);
+    cr_assert_eq(bbr->inflight_hi_bytes, min_u64(bursts, rig.cc.cwnd_bytes) * 70 / 100);
 }
 
 Test(tcp_bbr_probe, what_got_through_raises_the_bound) { /* 5.5.10.2 */
