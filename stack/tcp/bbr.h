@@ -58,18 +58,17 @@ struct bbr {
     uint64_t inflight_hi_bytes, inflight_lo_bytes, inflight_latest_bytes;
     uint64_t min_rtt_us, min_rtt_at_us; /* 0: none yet */
     uint64_t probe_rtt_min_us, probe_rtt_min_at_us;
-    bool probe_rtt_expired;
     uint64_t round_min_us, last_round_min_us; /* least round trip of this round and of the last; UINT64_MAX: none */
     /* Rounds: a round ends when something is delivered that was sent after its start. */
     uint64_t next_round_bytes, loss_round_bytes; /* of everything delivered */
     bool round_start, loss_round_start;
     bool loss_in_round, marked_in_round; /* a mark is a loss too */
-    uint64_t lost_in_round_bytes;
-    uint64_t span_lost_bytes, span_delivered_bytes; /* of the last few rounds, whatever they showed */
+    bool loses_much;                     /* the span before, of some rounds, was one of many losses */
     uint32_t span_rounds;
-    bool loses_much;               /* the span before was one of many losses */
     uint32_t loss_events_in_round; /* STARTUP: stretches lost */
     uint32_t rounds_since_probe;
+    uint64_t span_lost_bytes, span_delivered_bytes;
+    uint64_t lost_in_round_bytes;
     uint64_t limited_to_bytes; /* the window was in use within a round trip before so much is delivered */
     /* STARTUP and UP: has the rate stopped to grow? */
     uint64_t full_bw;
@@ -85,7 +84,7 @@ struct bbr {
     uint32_t extra_acked_slot, extra_acked_rounds;
     uint64_t extra_since_us, extra_delivered_bytes;
     uint64_t probe_rtt_done_us; /* 0: not waiting */
-    bool probe_rtt_round_done;
+    bool probe_rtt_expired, probe_rtt_round_done;
     bool idle_restart;
     bool after_timeout; /* the window waits to be given back */
     uint64_t prior_cwnd_bytes;
