@@ -131,6 +131,7 @@
     COUNTER(tcp_rto, "retransmission timeouts")                                                           \
     COUNTER(tcp_fast_retransmit, "fast recoveries entered")                                               \
     COUNTER(tcp_tail_probes, "tail loss probes sent (RFC 8985)")                                          \
+    COUNTER(tcp_rescues, "rescue retransmissions sent (RFC 6675)")                                        \
     COUNTER(tcp_undone, "recoveries that were for nothing, undone")                                       \
     COUNTER(tcp_black_holes, "path MTU black holes: full segments timed out, shorter ones go (RFC 4821)") \
     COUNTER(tcp_mtu_probes, "path MTU probes sent (RFC 4821)")                                            \

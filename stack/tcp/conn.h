@@ -134,11 +134,12 @@ struct tcp_conn {
         bool urgent_read;      /* taken with MSG_OOB */
         uint32_t unacked_segs; /* received and not acknowledged */
         uint64_t unacked_bytes;
-        uint32_t dup_acks; /* duplicate ACKs owed to a peer that counts them (no SACK) */
-        uint8_t quickacks; /* this many more ACKs go at once */
-        bool pingpong;     /* we answer what we get: delay ACKs */
-        bool pushed;       /* what was received and not acknowledged has a PSH */
-        struct seq fin;    /* sequence number of the peer's FIN, when fin_known */
+        uint32_t dup_acks;  /* duplicate ACKs owed to a peer that counts them (no SACK) */
+        uint8_t early_acks; /* for early data since rcv.nxt moved, each at once */
+        uint8_t quickacks;  /* this many more ACKs go at once */
+        bool pingpong;      /* we answer what we get: delay ACKs */
+        bool pushed;        /* what was received and not acknowledged has a PSH */
+        struct seq fin;     /* sequence number of the peer's FIN, when fin_known */
         bool fin_known;
     } rcv;
 

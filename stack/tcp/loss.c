@@ -70,6 +70,10 @@ void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t no
 }
 
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again) {
+    if (l->phase == LOSS_RECOVERY) {
+        l->rescue_end = end;
+        return;
+    }
     l->probe = (struct loss_probe){.out = true, .spent = true, .again = again, .start = start, .end = end};
 }
 
@@ -95,6 +99,7 @@ static void enter_recovery(struct loss *l, struct cc *cc, const struct loss_star
     tcp_prr_start(&l->prr, start->undelivered_bytes, start->unused_bytes);
     l->phase = LOSS_RECOVERY;
     l->recover = l->board.nxt;
+    l->rescue_end = 0;
     l->probe.owed = l->probe.out = false;
 }
 
@@ -190,6 +195,11 @@ static void reduce_once(struct loss *l, struct cc *cc, uint64_t flight, uint64_t
 
 static bool probe_came_twice(const struct loss_probe *p, const struct loss_ack *ack) {
     return p->out && p->again && tcp_loss_has_dsack(ack) && ack->dsack.right == p->end;
+}
+
+/* A duplicate of what a timer sent again is no sign of reordering. */
+static bool shows_reordering(const struct loss *l, const struct loss_ack *ack) {
+    return tcp_loss_has_dsack(ack) && !probe_came_twice(&l->probe, ack) && ack->dsack.right != l->rescue_end;
 }
 
 /* RFC 8985 7.4: what became of the tail loss probe. If a retransmission as a probe was not needed, the peer says so:
@@ -367,7 +377,7 @@ static struct loss_result sack_ack(struct loss *l, struct cc *cc, const struct r
         .l = l,
         .rack = {.now_us = ack->now_us, .min_rtt_us = rtt->measured ? rtt->min_us : 0, .echo_ms = ack->echo_ms}};
     const struct loss_start start = start_of(l, cc, ack);
-    if (tcp_loss_has_dsack(ack) && !probe_came_twice(&l->probe, ack)) { /* a probe is by timer: no sign of reordering */
+    if (shows_reordering(l, ack)) {
         tcp_rack_dsack(&l->rack, ack->una, ack->nxt);
     }
     take_blocks(l, ack, &h, &result);
@@ -528,8 +538,20 @@ void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt) {
 }
 
 bool tcp_loss_may_probe_tail(const struct loss *l) {
-    return l->sack && l->phase == LOSS_OPEN && !l->probe.out && !l->probe.spent && l->board.sacked_bytes == 0 &&
-           l->board.nxt > l->board.una;
+    if (!l->sack || l->board.nxt == l->board.una || l->phase == LOSS_TIMEOUT) {
+        return false;
+    }
+    if (l->phase == LOSS_RECOVERY) {
+        return l->rescue_end == 0 && list_empty(&l->board.to_resend) && tcp_scoreboard_last_unsacked(&l->board) != NULL;
+    }
+    return !l->probe.out && !l->probe.spent && l->board.sacked_bytes == 0;
+}
+
+uint64_t tcp_loss_tail(const struct loss *l, uint32_t max_bytes, uint64_t *end) {
+    const struct scoreboard_run *run = tcp_scoreboard_last_unsacked(&l->board);
+    uint64_t start = l->board.sacked_bytes == 0 ? l->board.una : run->node.key;
+    *end = run->end;
+    return *end - start > max_bytes ? *end - max_bytes : start;
 }
 
 bool tcp_loss_calm(const struct loss *l) {

@@ -64,6 +64,7 @@ struct loss {
     struct loss_undo undo;
     struct loss_probe probe;
     struct loss_mtu_probe mtu_probe;
+    uint64_t rescue_end; /* where the rescue retransmission of this recovery ended; 0: none yet */
     uint64_t reorder_us; /* when the reordering window of the next run ends; 0: nothing waits */
 };
 
@@ -109,7 +110,7 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
 /* [start, end) was sent beyond a shut window, nobody noted when, and is about to be acknowledged. */
 void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);
 
-/* [start, end) was sent as a tail loss probe; after tcp_loss_sent. */
+/* [start, end) was sent as a tail loss probe, or in a recovery as its rescue retransmission; after tcp_loss_sent. */
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 
 /* [start, end) was sent in one segment longer than the path is known to take; after tcp_loss_sent. */
@@ -146,8 +147,12 @@ uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, 
 uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt);
 uint32_t tcp_loss_limited_bytes(const struct loss *l);
 
-/* May a tail loss probe be scheduled (RFC 8985 7.2)? */
+/* May a tail loss probe be scheduled (RFC 8985 7.2), or in a recovery its rescue retransmission (RFC 6675 4, NextSeg (4))?
+ * That one is for a recovery that hears no more: with the same timer, once, and only if nothing else waits to go again. */
 bool tcp_loss_may_probe_tail(const struct loss *l);
+
+/* What it would send again: the highest bytes that are outstanding and not sacked, at most max_bytes. Its end in *end. */
+uint64_t tcp_loss_tail(const struct loss *l, uint32_t max_bytes, uint64_t *end);
 
 /* Nothing waits to be sent and the window has room: the delivery rate shows the application for a while. */
 void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt);

@@ -437,7 +437,8 @@ static int send_mtu_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t no
     return rc;
 }
 
-/* Tail loss probe (RFC 8985 7.3): a new segment if there is one and the peer has room, else the last one again. */
+/* Tail loss probe (RFC 8985 7.3): a new segment if there is one and the peer has room, else the last one again, which in a
+ * recovery is its rescue retransmission (RFC 6675 4): the peer answers a segment that it has at once. */
 static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     c->loss.probe.owed = false;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
@@ -449,21 +450,26 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     struct wire_tcp_options options = data_options(c, now_us);
     uint32_t mss;
     segment_room(c, wire_tcp_options_len(&options), &mss);
-    struct plan plan = {.flags = WIRE_TCP_ACK, .reason = "tail loss probe"};
-    uint64_t room = una + c->snd.wnd > nxt ? una + c->snd.wnd - nxt : 0;
-    if (nxt < tail && room > 0) {
+    bool rescue = tcp_loss_recovering(&c->loss);
+    struct plan plan = {.flags = WIRE_TCP_ACK, .reason = rescue ? "rescue retransmission" : "tail loss probe"};
+    uint64_t end, edge = min_u64(tail, una + c->snd.wnd);
+    if (!rescue && nxt < edge) {
         plan.offset = nxt;
-        plan.len = (uint32_t)min_u64(min_u64(tail - nxt, room), mss);
+        plan.len = (uint32_t)min_u64(edge - nxt, mss);
+        end = nxt + plan.len;
     } else {
         plan.again = true;
-        uint64_t end = min_u64(nxt, tail);
-        plan.offset = end - una > mss ? end - mss : una;
-        plan.len = (uint32_t)(end - plan.offset);
-        plan.flags |= nxt > tail ? WIRE_TCP_FIN : 0;
+        plan.offset = tcp_loss_tail(&c->loss, mss, &end);
+        plan.len = (uint32_t)(min_u64(end, tail) - plan.offset);
+        plan.flags |= end > tail ? WIRE_TCP_FIN : 0;
     }
-    COUNT(c->tcp->core, tcp_tail_probes);
+    if (rescue) {
+        COUNT(c->tcp->core, tcp_rescues);
+    } else {
+        COUNT(c->tcp->core, tcp_tail_probes);
+    }
     int rc = send_data(c, &plan, &options, mss, out, now_us);
-    tcp_loss_probed(&c->loss, plan.offset, tcp_conn_snd_offset(c, c->snd.nxt), plan.again);
+    tcp_loss_probed(&c->loss, plan.offset, end, plan.again);
     tcp_timers_resent(c, now_us);
     return rc;
 }

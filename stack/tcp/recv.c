@@ -117,7 +117,7 @@ static void report(struct tcp_conn *c, const struct reasm_result *result) {
 /* In-order text was added: what follows for acknowledging, and for the application. */
 static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool filled_gap, uint64_t now_us) {
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
-    c->rcv.dup_acks = 0;
+    c->rcv.dup_acks = c->rcv.early_acks = 0;
     if (now_us - c->stat.last_data_recv_us > tcp_rtt_timeout_us(&c->rtt)) {
         c->rcv.quickacks = TCP_QUICKACKS; /* a sender that starts anew has a small window */
     }
@@ -162,6 +162,10 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         COUNT(c->tcp->core, tcp_ooo);
         c->stat.ooo_segs++;
         c->rcv.dup_acks += c->sack_ok ? 0 : tcp_segment_count(seg);
+        if (c->sack_ok && c->rcv.early_acks < TCP_EARLY_ACKS) {
+            c->rcv.early_acks++;
+            c->tcp->core->output_first = true;
+        }
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "out of order"};
     case REASM_DUPLICATE:

@@ -19,6 +19,14 @@ struct scoreboard_run *tcp_scoreboard_last(const struct scoreboard *board) {
     return run_of(tree_last(&board->runs));
 }
 
+struct scoreboard_run *tcp_scoreboard_last_unsacked(const struct scoreboard *board) {
+    struct scoreboard_run *run = tcp_scoreboard_last(board);
+    while (run != NULL && run->sacked) { /* hardly twice: sacked neighbours become one run */
+        run = run->node.key == 0 ? NULL : run_of(tree_at_or_before(&board->runs, run->node.key - 1));
+    }
+    return run;
+}
+
 static uint64_t bytes_of(const struct scoreboard_run *run) { return run->end - run->node.key; }
 
 static bool resent_in_flight(const struct scoreboard_run *run) { return run->lost && !list_linked(&run->lost_node); }

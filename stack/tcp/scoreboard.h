@@ -78,9 +78,10 @@ bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, u
 /* How much of [start, end) is lost, sent again or not. */
 uint64_t tcp_scoreboard_lost_within(const struct scoreboard *board, uint64_t start, uint64_t end);
 
-/* The first run, and the last one; NULL: nothing is outstanding. */
+/* The first run, and the last one; NULL: nothing is outstanding. And the last that is not sacked; NULL: all are. */
 struct scoreboard_run *tcp_scoreboard_first(const struct scoreboard *board);
 struct scoreboard_run *tcp_scoreboard_last(const struct scoreboard *board);
+struct scoreboard_run *tcp_scoreboard_last_unsacked(const struct scoreboard *board);
 
 /* The run a node of by_time belongs to. */
 struct scoreboard_run *tcp_scoreboard_by_time(struct list *node);

@@ -5,8 +5,8 @@
  *               moved and more is outstanding                                   off; R1: suspects the path, and   4821 7.7
  *                                                                               after it full segments' length;
  *                                                                               R2, user timeout: gives up
- *   tlp         data was sent or acknowledged, in  a recovery begins, all is    sends new data or the last        8985 7
- *               order, with SACK                   acknowledged                 segment again
+ *   tlp         data was sent or acknowledged, in  what was lost waits to go    sends new data or the last        8985 7
+ *               order, with SACK; in a recovery    again, all is acknowledged   segment again                     6675 4
  *   reorder     a segment sent after it was        it was delivered             it is lost                        8985 6.2
  *               delivered
  *   pace        data waits for its turn to leave   -                            looks whether it may be sent      BBR 5.6.2

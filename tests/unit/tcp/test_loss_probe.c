@@ -121,3 +121,74 @@ Test(tcp_loss_probe, the_duplicate_of_a_probe_undoes_no_recovery) {
     cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 10}}, .dsack = {9, 10}).event, LOSS_NOTHING);
     cr_assert(tcp_loss_recovering(&l));
 }
+
+/* Ten segments of which the first and the last were lost, and then the first again. */
+static void lose_the_head_twice(void) {
+    send_new(10);
+    now_us = 1110 * MS;
+    cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 9}}).event, LOSS_ENTERED);
+    cr_assert_not(tcp_loss_may_probe_tail(&l)); /* what was lost goes first */
+    cr_assert_str_eq(send_lost(), "a");
+    cr_assert(tcp_loss_may_probe_tail(&l));
+}
+
+static void send_rescue(uint64_t segment) {
+    uint64_t end;
+    cr_assert_eq(tcp_loss_tail(&l, MSS, &end), segment * MSS);
+    cr_assert_eq(end, (segment + 1) * MSS);
+    tcp_loss_sent(&l, segment * MSS, end, true, now_us);
+    tcp_loss_probed(&l, segment * MSS, end, true);
+}
+
+Test(tcp_loss_probe, a_rescue_finds_a_retransmission_that_was_lost) { /* RFC 6675 4 NextSeg (4) */
+    lose_the_head_twice();
+    uint32_t ssthresh = cc.ssthresh_bytes;
+    now_us += 200 * MS;
+    send_rescue(9);
+    cr_assert_not(tcp_loss_may_probe_tail(&l)); /* once a recovery */
+    now_us += 100 * MS;
+    take_ack(.una = 0, .blocks = {{1, 10}});
+    cr_assert_str_eq(send_lost(), "a");
+    now_us += 100 * MS;
+    cr_assert_eq(take_ack(.una = 10).event, LOSS_LEFT);
+    cr_assert_eq(cc.ssthresh_bytes, ssthresh); /* one reduction for all of it */
+}
+
+Test(tcp_loss_probe, a_rescue_for_nothing_is_no_sign_of_reordering_nor_undoes) {
+    lose_the_head_twice();
+    uint32_t ssthresh = cc.ssthresh_bytes;
+    now_us += 200 * MS;
+    send_rescue(9);
+    now_us += 100 * MS;
+    cr_assert_eq(take_ack(.una = 10, .dsack = {9, 10}).event, LOSS_LEFT);
+    cr_assert_eq(l.rack.reo_wnd_mult, 1);
+    cr_assert_eq(cc.ssthresh_bytes, ssthresh);
+}
+
+Test(tcp_loss_probe, a_rescue_is_of_the_highest_hole_and_of_each_recovery) {
+    send_new(10);
+    now_us = 1110 * MS;
+    take_ack(.una = 0, .blocks = {{1, 4}, {5, 10}});
+    cr_assert_str_eq(send_lost(), "ae");
+    now_us += 200 * MS;
+    send_rescue(4);
+    now_us += 100 * MS;
+    cr_assert_eq(take_ack(.una = 10).event, LOSS_LEFT);
+    send_new(10);
+    now_us += 110 * MS;
+    cr_assert_eq(take_ack(.una = 10, .blocks = {{11, 19}}).event, LOSS_ENTERED);
+    send_lost();
+    cr_assert(tcp_loss_may_probe_tail(&l));
+}
+
+Test(tcp_loss_probe, none_after_a_timeout_nor_when_all_is_sacked) {
+    send_new(10);
+    now_us = 1110 * MS;
+    take_ack(.una = 0, .blocks = {{1, 9}});
+    send_lost();
+    now_us += 100 * MS;
+    take_ack(.una = 0, .blocks = {{0, 10}}); /* a peer that may forget it again */
+    cr_assert_not(tcp_loss_may_probe_tail(&l));
+    timeout();
+    cr_assert_not(tcp_loss_may_probe_tail(&l));
+}

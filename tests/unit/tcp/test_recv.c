@@ -121,25 +121,35 @@ Test(tcp_recv, T11_sack_blocks_and_duplicates) {
     tcp_bench_free(b);
 }
 
-/* Of a batch that opens more blocks than an ACK can name, the driver is told to let ACKs go in between: what none of
- * them names would be sent again. */
+/* Of a batch with holes the driver is told when an ACK is to go in between: the first three for a hole, as what their loss
+ * costs is a timeout, and what one ACK could not name. */
 Test(tcp_recv, T11_news_that_one_ack_must_name_is_to_be_sent_first) {
     struct tcp_bench *b = slow_acks(&with_sack);
-    send_seg(b, .seq = 100, .len = 10);
-    send_seg(b, .seq = 110, .len = 10);
+    send_seg(b, .len = 10);
+    cr_assert_not(b->output_first);
+    for (int64_t i = 0; i < TCP_EARLY_ACKS; i++) {
+        send_seg(b, .seq = 100 + 10 * i, .len = 10);
+        cr_assert(b->output_first);
+        expect_sack(b, 10, 1, EDGES(110, 120 + 10 * i));
+    }
+    send_seg(b, .seq = 130, .len = 10);
     cr_assert_not(b->output_first);
     send_seg(b, .seq = 200, .len = 10);
     cr_assert(b->output_first);
-    expect_sack(b, 0, 2, EDGES(200, 210, 100, 120));
+    expect_sack(b, 10, 2, EDGES(210, 220, 110, 150));
     send_seg(b, .seq = 210, .len = 10);
     cr_assert_not(b->output_first);
     send_seg(b, .seq = 300, .len = 10);
     cr_assert(b->output_first);
-    expect_sack(b, 0, 3, EDGES(300, 310, 200, 220, 100, 120));
+    expect_sack(b, 10, 3, EDGES(310, 320, 210, 230, 110, 150));
     expect_none(b);
-    send_seg(b, .seq = 100, .len = 10); /* each duplicate has an ACK of its own (RFC 2883 4) */
+    send_seg(b, .seq = 110, .len = 10); /* each duplicate has an ACK of its own (RFC 2883 4) */
     cr_assert(b->output_first);
     send_seg(b, .seq = -10, .len = 10);
+    cr_assert(b->output_first);
+    send_seg(b, .len = 10); /* the hole begins later now */
+    cr_assert_not(b->output_first);
+    send_seg(b, .seq = 120, .len = 10);
     cr_assert(b->output_first);
     tcp_bench_free(b);
 }

@@ -26,6 +26,7 @@ static uint64_t steps;
 #define tcp_scoreboard_lost_within counted_lost_within
 #define tcp_scoreboard_first counted_first
 #define tcp_scoreboard_last counted_last
+#define tcp_scoreboard_last_unsacked counted_last_unsacked
 #define tcp_scoreboard_by_time counted_by_time
 #include "../../../stack/tcp/scoreboard.c"
 #undef tcp_scoreboard_by_time
