@@ -547,11 +547,11 @@ bool tcp_loss_may_probe_tail(const struct loss *l) {
     return !l->probe.out && !l->probe.spent && l->board.sacked_bytes == 0;
 }
 
-uint64_t tcp_loss_tail(const struct loss *l, uint32_t max_bytes, uint64_t *end) {
+uint64_t tcp_loss_tail(const struct loss *l, uint64_t *end) {
     const struct scoreboard_run *run = tcp_scoreboard_last_unsacked(&l->board);
-    uint64_t start = l->board.sacked_bytes == 0 ? l->board.una : run->node.key;
+    CHECK(run != NULL);
     *end = run->end;
-    return *end - start > max_bytes ? *end - max_bytes : start;
+    return l->board.sacked_bytes == 0 ? l->board.una : run->node.key;
 }
 
 bool tcp_loss_calm(const struct loss *l) {

@@ -151,8 +151,8 @@ uint32_t tcp_loss_limited_bytes(const struct loss *l);
  * That one is for a recovery that hears no more: with the same timer, once, and only if nothing else waits to go again. */
 bool tcp_loss_may_probe_tail(const struct loss *l);
 
-/* What it would send again: the highest bytes that are outstanding and not sacked, at most max_bytes. Its end in *end. */
-uint64_t tcp_loss_tail(const struct loss *l, uint32_t max_bytes, uint64_t *end);
+/* The highest stretch that is outstanding and not sacked, of which it would send the end again: from, to *end. */
+uint64_t tcp_loss_tail(const struct loss *l, uint64_t *end);
 
 /* Nothing waits to be sent and the window has room: the delivery rate shows the application for a while. */
 void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt);

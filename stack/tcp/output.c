@@ -441,27 +441,27 @@ static int send_mtu_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t no
  * recovery is its rescue retransmission (RFC 6675 4): the peer answers a segment that it has at once. */
 static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     c->loss.probe.owed = false;
-    uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
-    if (nxt == una) {
+    if (!tcp_loss_may_probe_tail(&c->loss)) { /* an ACK came first */
         return -1;
     }
     struct wire_tcp_options options = data_options(c, now_us);
     uint32_t mss;
     segment_room(c, wire_tcp_options_len(&options), &mss);
     bool rescue = tcp_loss_recovering(&c->loss);
+    uint64_t end, edge = min_u64(tail, tcp_conn_snd_offset(c, c->snd.una) + c->snd.wnd);
     struct plan plan = {.flags = WIRE_TCP_ACK, .reason = rescue ? "rescue retransmission" : "tail loss probe"};
-    uint64_t end, edge = min_u64(tail, una + c->snd.wnd);
-    if (!rescue && nxt < edge) {
+    plan.again = rescue || nxt >= edge;
+    if (plan.again) {
+        uint64_t start = tcp_loss_tail(&c->loss, &end), stop = min_u64(end, tail);
+        plan.len = (uint32_t)min_u64(stop - start, mss);
+        plan.offset = stop - plan.len;
+        plan.flags |= end > tail ? WIRE_TCP_FIN : 0;
+    } else {
         plan.offset = nxt;
         plan.len = (uint32_t)min_u64(edge - nxt, mss);
         end = nxt + plan.len;
-    } else {
-        plan.again = true;
-        plan.offset = tcp_loss_tail(&c->loss, mss, &end);
-        plan.len = (uint32_t)(min_u64(end, tail) - plan.offset);
-        plan.flags |= end > tail ? WIRE_TCP_FIN : 0;
     }
     if (rescue) {
         COUNT(c->tcp->core, tcp_rescues);
