@@ -246,7 +246,9 @@ static bool was_for_nothing(struct loss *l, const struct loss_ack *ack, const st
                  ack->una >= u->first_resent_end && ack->echo_ms != 0 && echo_older;
     /* F-RTO with SACK (RFC 5682 3): after a timeout an original arrived, and no retransmission called for this ACK. */
     bool original = l->phase == LOSS_TIMEOUT && h->original && (ack->echo_ms == 0 || echo_older);
-    return eifel || original;
+    /* All that was taken for lost arrived before it could be sent again, as Linux judges it: there is no doubt. */
+    bool early = l->phase == LOSS_RECOVERY && u->first_resent_us == 0 && h->original && l->board.lost_bytes == 0;
+    return eifel || original || early;
 }
 
 void tcp_loss_mtu_probed(struct loss *l, uint64_t start, uint64_t end) {

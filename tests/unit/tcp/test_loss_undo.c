@@ -165,3 +165,23 @@ Test(tcp_loss_undo, an_ack_of_a_duplicate_times_nothing) {
     /* Who knows since when the rest is there. */
     cr_assert_not(take_ack(.una = 1, .blocks = {{1, 8}}, .dsack = {0, 1}).has_rtt);
 }
+
+Test(tcp_loss_undo, what_comes_late_before_it_is_sent_again_undoes) {
+    send_new(10);
+    uint32_t before = cc.cwnd_bytes;
+    now_us = 1110 * MS;
+    cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 2}, {3, 9}}).event,
+                 LOSS_ENTERED);                                   /* the window lets nothing go yet */
+    cr_assert_not(take_ack(.una = 2, .blocks = {{3, 9}}).undone); /* the third is missing still */
+    cr_assert(take_ack(.una = 9).undone);
+    cr_assert(l.phase == LOSS_OPEN && cc.cwnd_bytes >= before && cc.ssthresh_bytes > before);
+}
+
+Test(tcp_loss_undo, what_was_sent_again_is_in_doubt) {
+    send_new(10);
+    now_us = 1110 * MS;
+    cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 2}, {3, 9}}).event, LOSS_ENTERED);
+    cr_assert_str_eq(send_lost(), "ac");
+    cr_assert_not(take_ack(.una = 2, .blocks = {{3, 9}}).undone);
+    cr_assert_not(take_ack(.una = 10).undone);
+}
