@@ -31,6 +31,11 @@ static void enter(struct bbr *bbr, enum bbr_state state) {
 
 void tcp_bbr_probe_enter_startup(struct bbr *bbr) { enter(bbr, BBR_STARTUP); }
 
+/* What fits into the path without a queue, with room for the bursts of hosts. */
+static uint64_t fitting_bytes(const struct cc *cc) {
+    return tcp_bbr_model_quantized(cc, tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(&cc->bbr), 100));
+}
+
 /* The window that the model wants, as far as it is in use: what other flows are compared with. */
 static uint64_t target_inflight(const struct cc *cc) {
     return min_u64(tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(&cc->bbr), 100), tcp_bbr_model_window_bytes(cc));
@@ -98,7 +103,7 @@ void tcp_bbr_probe_too_high(struct cc *cc, uint64_t inflight_bytes, bool app_lim
     struct bbr *bbr = &cc->bbr;
     bbr->probe_samples = false; /* one reaction a probe */
     if (!app_limited) {
-        uint64_t wanted = min_u64(tcp_bbr_model_quantized(cc, target_inflight(cc)), tcp_bbr_model_window_bytes(cc));
+        uint64_t wanted = min_u64(fitting_bytes(cc), tcp_bbr_model_window_bytes(cc));
         bbr->inflight_hi_bytes = max_u64(inflight_bytes, wanted * BETA_PERCENT / 100);
     }
     if (bbr->state == BBR_UP) {
@@ -148,8 +153,7 @@ static bool time_to_probe(struct cc *cc, const struct cc_model *m) {
 
 /* DOWN is over when the queue is gone and others have room. */
 static bool time_to_cruise(const struct cc *cc, const struct cc_model *m) {
-    uint64_t fits = tcp_bbr_model_quantized(cc, tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(&cc->bbr), 100));
-    return m->in_flight_bytes <= min_u64(tcp_bbr_model_headroom_bytes(cc), fits);
+    return m->in_flight_bytes <= min_u64(tcp_bbr_model_headroom_bytes(cc), fitting_bytes(cc));
 }
 
 static bool time_to_go_down(struct cc *cc, const struct cc_model *m, bool in_use) {
@@ -212,8 +216,7 @@ static void check_startup_and_drain(struct cc *cc, const struct cc_model *m) {
     if (bbr->state == BBR_STARTUP && bbr->full_bw_reached) {
         enter(bbr, BBR_DRAIN);
     }
-    uint64_t fits = tcp_bbr_model_quantized(cc, tcp_bbr_model_bdp_bytes(cc, tcp_bbr_model_max_bw(bbr), 100));
-    if (bbr->state == BBR_DRAIN && m->in_flight_bytes <= fits) {
+    if (bbr->state == BBR_DRAIN && m->in_flight_bytes <= fitting_bytes(cc)) {
         start_down(cc, m->delivered_bytes, m->now_us);
     }
 }

@@ -15,7 +15,7 @@
 #define TCP_SYN_QUEUE_MAX 1024             /* half-open records a listener, then cookies; Linux tcp_max_syn_backlog */
 #define TCP_BACKLOG_MAX 4096               /* Linux somaxconn */
 #define TCP_DELACK_US 40000ULL             /* Linux TCP_DELACK_MIN; far below MUST-40's 0.5 s */
-#define TCP_QUICKACKS 16                   /* segments acknowledged at once at the start; Linux TCP_MAX_QUICKACKS */
+#define TCP_QUICKACKS 16                   /* ACKs that go at once at the start; Linux TCP_MAX_QUICKACKS */
 #define TCP_EARLY_ACKS 3                   /* ACKs of a hole that are sent by themselves; what RFC 5681 3.2 waits for */
 #define TCP_RTO_MIN_LEAST_US 1000ULL       /* what the least timeout may be set to: the grain of G (RFC 6298 2.3), */
 #define TCP_RTO_MIN_MOST_US 60000000ULL    /* and to 2.5's least maximum */

@@ -161,8 +161,9 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     case REASM_EARLY:
         COUNT(c->tcp->core, tcp_ooo);
         c->stat.ooo_segs++;
-        c->rcv.dup_acks += c->sack_ok ? 0 : tcp_segment_count(seg);
-        if (c->sack_ok && c->rcv.early_acks < TCP_EARLY_ACKS) {
+        if (!c->sack_ok) {
+            c->rcv.dup_acks += tcp_segment_count(seg);
+        } else if (c->rcv.early_acks < TCP_EARLY_ACKS) {
             c->rcv.early_acks++;
             c->tcp->core->output_first = true;
         }
