@@ -50,6 +50,7 @@ static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint6
     c->rcv.unacked_bytes += seg->len;
     c->rcv.pushed |= tcp_segment_has(seg, WIRE_TCP_PSH);
     bool quick = c->rcv.quickacks > 0 && !c->rcv.pingpong;
+    c->tcp->core->output_first |= quick; /* the sender's window is small: one lost ACK of a whole batch would stop it */
     if (quick || c->rcv.unacked_bytes >= 2ULL * c->rcv.seen_mss) {
         acknowledge_now(c);
     } else {
