@@ -140,6 +140,21 @@ break_core() {
     expect core "no objects" "no build at all" 'rm -rf build/check-gcc/{stack,impair}'
 }
 
+break_hardening() {
+    local cmake=cmake/hardening.cmake
+    expect_built harden "compiled without -fstack-protector-strong: " "a room without the stack protector" \
+        'echo "target_compile_options(room_base PRIVATE -fno-stack-protector)" >>stack/CMakeLists.txt'
+    expect_built harden "without -D_FORTIFY_SOURCE=3: " "a room without fortified calls" \
+        'echo "target_compile_options(room_sockets PRIVATE SHELL:-U_FORTIFY_SOURCE)" >>sockets/CMakeLists.txt'
+    expect_built harden "libtapir.so.0.1.0 binds lazily" "relocations that stay writable" "sed -i 's/-z,now,//' $cmake"
+    expect_built harden "libtapir.so.0.1.0 has an executable stack" "an executable stack" "sed -i 's/noexecstack/execstack/' $cmake"
+    expect_built harden "libtapir.so.0.1.0 has an RPATH" "an RPATH" 'echo "set_target_properties(tapir PROPERTIES INSTALL_RPATH /tmp)" \
+        >>cmake/library.cmake'
+    ! grep -q 'fcf_protection_full:INTERNAL=1' "$clean/build/check-gcc/CMakeCache.txt" ||
+        expect_built harden "not built with -fcf-protection" "no control-flow guards" \
+            'echo "target_compile_options(room_base PRIVATE -fcf-protection=none)" >>stack/CMakeLists.txt'
+}
+
 break_builds() {
     expect gcc Wconversion "gcc warns" 'echo "char mem_x(int y); char mem_x(int y) { return y; }" >>stack/base/mem.c'
     expect clang Wshorten-64-to-32 "clang warns" 'echo "int mem_x(long y); int mem_x(long y) { return y; }" >>stack/base/mem.c'
@@ -197,7 +212,7 @@ make_clean_tree
 rm -rf "$tree"
 mv "$clean" "$tree"
 # There are no pages in the copy: scripts/check-docs has nothing to read there.
-if ! output=$(cd "$tree" && scripts/check format text layers size gcc clang names core tidy 2>&1); then
+if ! output=$(cd "$tree" && scripts/check format text layers size gcc clang names core harden tidy 2>&1); then
     echo "tests/checks: the clean copy does not pass:" >&2
     echo "$output" >&2
     exit 1
@@ -207,5 +222,6 @@ break_text
 break_layers
 break_names
 break_core
+break_hardening
 break_builds
 ((failures == 0)) || { echo "tests/checks: $failures failed" >&2; exit 1; }
