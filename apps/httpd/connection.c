@@ -1,8 +1,10 @@
 /* One connection: reads a request, writes its response, and so on. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "common.h"
 #include "httpd/httpd.h"
@@ -21,8 +23,6 @@ struct httpd_connection *httpd_connection_new(struct httpd_server *server, int f
     connection->peer = *peer;
     connection->state = HTTPD_READING;
     connection->response.file = -1;
-    http_parser_init(&connection->parser, HTTP_REQUEST);
-    connection->parser.data = connection;
     httpd_request_reset(&connection->request);
     return connection;
 }
@@ -85,10 +85,26 @@ static bool write_response(struct httpd_connection *connection) {
     }
 }
 
+/* Tells a client that waits for it that its body is welcome. RFC 9110 10.1.1: there is no need once some has come; and
+ * it goes on by itself after a while. So nothing is sent that might not fit at once: with nothing on its way it does. */
+static void send_continue(struct httpd_connection *connection) {
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct httpd_request *request = &connection->request;
+    int unsent_bytes = 0;
+    if (request->body_bytes == 0 && !request->complete && tapir_ioctl(connection->fd, SIOCOUTQ, &unsent_bytes) == 0 &&
+        unsent_bytes == 0) {
+        tapir_send(connection->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
+    }
+}
+
 /* Parses bytes and starts the answer when there is a whole request. The bytes used. */
-static size_t take_bytes(struct httpd_connection *connection, const char *data, size_t bytes) {
+static size_t take_bytes(struct httpd_connection *connection, char *data, size_t bytes) {
     struct httpd_request *request = &connection->request;
     const size_t used = httpd_request_parse(connection, data, bytes);
+    if (request->owes_continue && request->status == 0) {
+        request->owes_continue = false;
+        send_continue(connection);
+    }
     if (request->complete || request->status != 0) {
         httpd_respond(connection);
         connection->state = HTTPD_WRITING;

@@ -2,7 +2,8 @@
  *
  *   server.c      accepts, waits, ends idle connections
  *   connection.c  READING a request -> WRITING its response -> READING the next, or LINGERING to the end
- *   request.c     http_parser's callbacks: what of a request matters to us
+ *   request.c     http_parser's callbacks: what of a request matters to us, and its body
+ *   head.c chunk.c  the form of heads and chunked bodies, stricter than http_parser
  *   respond.c     decides the response: which file, which status
  *   response.c    the response's header lines and its way to the socket
  *   upload.c      PUT, into a temporary file that replaces the old one at the end
@@ -20,7 +21,9 @@
 #include <time.h>
 
 #define HTTPD_TARGET_MAX 4096                    /* longer: 414 */
-#define HTTPD_HEADERS_MAX 16384                  /* bytes of header fields; more: 431 */
+#define HTTPD_HEADERS_MAX 16384                  /* bytes of header fields, and again of trailers; more: 431 */
+#define HTTPD_EXTENSIONS_MAX 4096                /* bytes of chunk extensions in one body; more: 400 */
+#define HTTPD_UNWANTED_BODY_MAX 65536            /* of a body that means nothing to the method; more: 413 */
 #define HTTPD_HEAD_MAX (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
 #define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
 #define HTTPD_DATE_BYTES 30
@@ -30,6 +33,9 @@
 /* Decodes the path of a request target ("/a%20b/?q") to one relative to the root ("a b/", "." for the root)
  * in path[HTTPD_TARGET_MAX + 1]. 0, or the HTTP status to answer: 400. */
 int httpd_path_decode(const char *target, char *path);
+
+/* The value of a hexadecimal digit; -1: it is none. */
+int httpd_path_hex(char c);
 
 /* Opens `path` below the directory `root`, never above it, whatever dots and links say. The descriptor, or
  * a negative errno: -EXDEV when it would have escaped. */
@@ -80,6 +86,64 @@ int httpd_upload_commit(struct httpd_upload *upload);
 /* Forgets it and removes what there is of it; nothing if there is none. */
 void httpd_upload_abort(struct httpd_upload *upload);
 
+/* --- head.c --- */
+
+/* Where in a head its next byte stands. The order counts: from LINE on it is in the fields. */
+enum httpd_head_state {
+    HTTPD_HEAD_START,
+    HTTPD_HEAD_EMPTY_LINE,
+    HTTPD_HEAD_START_AGAIN,
+    HTTPD_HEAD_METHOD,
+    HTTPD_HEAD_SPACE,
+    HTTPD_HEAD_TARGET,
+    HTTPD_HEAD_VERSION,
+    HTTPD_HEAD_LINE_END,
+    HTTPD_HEAD_LINE,
+    HTTPD_HEAD_NAME,
+    HTTPD_HEAD_VALUE,
+    HTTPD_HEAD_END,
+    HTTPD_HEAD_DONE,
+    HTTPD_HEAD_BAD,
+};
+
+/* All zero: before a head. In state LINE: before the fields of a trailer. */
+struct httpd_head {
+    enum httpd_head_state state;
+    size_t field_bytes;
+};
+
+/* Goes through data as far as the head is well-formed, or to its end, in state DONE. *used: the bytes of it.
+ * 0, or the HTTP status to answer: 400, 431. */
+int httpd_head_scan(struct httpd_head *head, const char *data, size_t bytes, size_t *used);
+
+/* --- chunk.c --- */
+
+enum httpd_chunk_state {
+    HTTPD_CHUNK_SIZE,
+    HTTPD_CHUNK_BLANK,
+    HTTPD_CHUNK_EXTENSION,
+    HTTPD_CHUNK_SIZE_END,
+    HTTPD_CHUNK_DATA,
+    HTTPD_CHUNK_DATA_CR,
+    HTTPD_CHUNK_DATA_LF,
+    HTTPD_CHUNK_TRAILER,
+    HTTPD_CHUNK_DONE,
+    HTTPD_CHUNK_BAD,
+};
+
+/* All zero: before a chunked body. */
+struct httpd_chunked {
+    enum httpd_chunk_state state;
+    unsigned digits;     /* of the size at hand */
+    uint64_t left_bytes; /* of the chunk at hand */
+    size_t extension_bytes;
+    struct httpd_head trailer;
+};
+
+/* Decodes in place: what of data is content is moved together at its front, *body_bytes of it. *used: how far it
+ * read, no further than the end of the body, in state DONE. 0, or the HTTP status to answer: 400, 431. */
+int httpd_chunk_decode(struct httpd_chunked *chunked, char *data, size_t bytes, size_t *used, size_t *body_bytes);
+
 /* --- request.c --- */
 
 struct httpd_request {
@@ -88,14 +152,26 @@ struct httpd_request {
     bool headers_done; /* the rest is body */
     bool complete;
     bool keep_alive;
-    unsigned method; /* enum http_method */
-    unsigned hosts;  /* Host fields seen */
-    size_t header_bytes, target_len;
+    bool owes_continue; /* the client waits for a 100 (Continue) before it sends the body */
+    bool chunked;
+    unsigned method;         /* enum http_method */
+    unsigned version_minor;  /* of HTTP/1 */
+    unsigned hosts, codings; /* Host and Transfer-Encoding fields seen */
+    uint64_t length_bytes;   /* by Content-Length; 0: none */
+    uint64_t body_bytes;     /* come so far, decoded */
+    uint64_t body_bytes_max; /* taken at most */
+    bool has_length;         /* there was a Content-Length */
+    struct httpd_head head;
+    struct httpd_chunked chunks;
+    http_parser parser; /* for the head */
     struct httpd_upload upload;
     char *capture; /* where the value of the header field at hand goes; NULL: nowhere */
+    size_t capture_size;
     char name[24]; /* of the header field at hand, cut: no name that matters is longer */
-    size_t name_len;
+    size_t name_len, target_len;
     bool in_value;
+    /* Values, several lines of one field joined as RFC 9110 5.3 has it; "?...": too long to be any we know. */
+    char host[264], connection[64], transfer_encoding[24];
     char range[64], if_range[48], if_modified_since[48], expect[24], content_range[24];
     char target[HTTPD_TARGET_MAX + 1];
 };
@@ -105,9 +181,9 @@ struct httpd_connection;
 /* Prepares for the next request of a connection. */
 void httpd_request_reset(struct httpd_request *request);
 
-/* Parses bytes for connection->request, as far as the end of one request. The bytes used; when
- * request.complete or request.status is set afterwards, it is time to answer. */
-size_t httpd_request_parse(struct httpd_connection *connection, const char *data, size_t bytes);
+/* Parses bytes for connection->request, as far as the end of one request, and writes over those of a chunked body.
+ * The bytes used; when request.complete or request.status is set afterwards, it is time to answer. */
+size_t httpd_request_parse(struct httpd_connection *connection, char *data, size_t bytes);
 
 /* --- response.c --- */
 
@@ -142,7 +218,8 @@ void httpd_response_end(struct httpd_response *response);
 struct httpd_server {
     int root;    /* the directory served */
     bool upload; /* PUT is allowed */
-    bool log;    /* a line a request on standard output */
+    uint64_t upload_bytes_max;
+    bool log; /* a line a request on standard output */
     uint64_t idle_us;
     uint32_t connections, connections_max;
     int set, listener;
@@ -162,7 +239,6 @@ struct httpd_connection {
     uint32_t events; /* what the epoll set waits for */
     uint64_t progress_us;
     struct sockaddr_in peer;
-    http_parser parser;
     char *pending; /* bytes of later requests, owned; NULL: none */
     size_t pending_len, pending_used;
     struct httpd_request request;
@@ -190,7 +266,7 @@ void httpd_connection_expire(struct httpd_connection *connection);
 /* Takes the connection and closes its socket. */
 void httpd_connection_free(struct httpd_connection *connection);
 
-/* Called by the parser when the header fields are in: refuses early what need not be read, starts an upload. */
+/* Called when the header fields are in: refuses early what need not be read, starts an upload. */
 void httpd_respond_headers(struct httpd_connection *connection);
 
 /* Fills connection->response for a complete or failed request. */

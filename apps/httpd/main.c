@@ -12,7 +12,7 @@
 
 struct options {
     uint16_t port;
-    uint64_t idle_us, connections_max;
+    uint64_t idle_us, connections_max, upload_bytes_max;
     bool upload, log;
 };
 
@@ -25,6 +25,8 @@ static bool take_option(void *ctx, int c, const char *value) {
         return common_seconds(value, &options->idle_us) && options->idle_us > 0;
     case 'c':
         return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->connections_max);
+    case 'm':
+        return common_number(value, 0, INT64_MAX, &options->upload_bytes_max);
     case 'u':
         options->upload = true;
         return true;
@@ -69,6 +71,7 @@ int main(int argc, char **argv) {
                                           {"idle", required_argument, NULL, 'i'},
                                           {"connections", required_argument, NULL, 'c'},
                                           {"upload", no_argument, NULL, 'u'},
+                                          {"max-upload", required_argument, NULL, 'm'},
                                           {"log", no_argument, NULL, 'l'},
                                           {0}};
     static const struct common_program program = {
@@ -78,14 +81,16 @@ int main(int argc, char **argv) {
                 "  -i, --idle SECONDS    end a connection after so long without progress (60)\n"
                 "  -c, --connections N   at most so many at once, others wait (10000)\n"
                 "  -u, --upload          let clients put files into DIR\n"
+                "  -m, --max-upload B    refuse larger files, in bytes (4000000000)\n"
                 "  -l, --log             a line for each request on standard output\n",
-        .short_options = "p:i:c:ul",
+        .short_options = "p:i:c:um:l",
         .longs = longs,
         .option = take_option,
     };
     static struct httpd_server server;
     struct tapir_config config;
-    struct options options = {.port = 80, .idle_us = 60000000, .connections_max = 10000};
+    struct options options = {
+        .port = 80, .idle_us = 60000000, .connections_max = 10000, .upload_bytes_max = 4000000000U};
     const int first = common_parse(&program, &config, &options, argc, argv);
     if (argc - first != 1) {
         common_usage("give one directory");
@@ -93,6 +98,7 @@ int main(int argc, char **argv) {
     server.idle_us = options.idle_us;
     server.connections_max = connections_allowed(options.connections_max);
     server.upload = options.upload;
+    server.upload_bytes_max = options.upload_bytes_max;
     server.log = options.log;
     server.root = open_root(argv[first]);
     if (server.root < 0 || common_start(&config) != 0) {

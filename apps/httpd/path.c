@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "httpd/httpd.h"
 
-static int hex_value(char c) {
+int httpd_path_hex(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
@@ -16,14 +17,31 @@ static int hex_value(char c) {
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-int httpd_path_decode(const char *target, char *path) {
+/* Finds the path of a target in origin-form or absolute-form (RFC 9112 3.2). false: it is neither. */
+static bool find_path(const char *target, const char **path, size_t *len) {
     struct http_parser_url url;
     http_parser_url_init(&url);
-    if (http_parser_parse_url(target, strlen(target), 0, &url) != 0 || (url.field_set & 1U << UF_PATH) == 0) {
+    if (http_parser_parse_url(target, strlen(target), 0, &url) != 0 || (url.field_set & 1U << UF_USERINFO) != 0) {
+        return false;
+    }
+    /* Whatever its authority: there is one site here. Other schemes are none of ours (RFC 9110 4.2.2). */
+    if (target[0] != '/' && (url.field_data[UF_SCHEMA].len != 4 || strncasecmp(target, "http", 4) != 0)) {
+        return false;
+    }
+    /* RFC 9110 4.2.3: no path is "/". */
+    const bool has_path = (url.field_set & 1U << UF_PATH) != 0;
+    *path = has_path ? target + url.field_data[UF_PATH].off : "/";
+    *len = has_path ? url.field_data[UF_PATH].len : 1;
+    return true;
+}
+
+int httpd_path_decode(const char *target, char *path) {
+    const char *at = NULL;
+    size_t raw_len = 0;
+    if (!find_path(target, &at, &raw_len)) {
         return 400;
     }
-    const char *at = target + url.field_data[UF_PATH].off;
-    const char *end = at + url.field_data[UF_PATH].len;
+    const char *end = at + raw_len;
     size_t len = 0;
     while (at < end && *at == '/') {
         at++;
@@ -31,8 +49,8 @@ int httpd_path_decode(const char *target, char *path) {
     while (at < end) {
         char c = *at++;
         if (c == '%') {
-            const int high = end - at >= 2 ? hex_value(at[0]) : -1;
-            const int low = high >= 0 ? hex_value(at[1]) : -1;
+            const int high = end - at >= 2 ? httpd_path_hex(at[0]) : -1;
+            const int low = high >= 0 ? httpd_path_hex(at[1]) : -1;
             if (low < 0 || (high == 0 && low == 0)) {
                 return 400; /* malformed; or a NUL, which would end the name early */
             }

@@ -22,24 +22,27 @@ static void answer(struct httpd_connection *connection, int status, const char *
 static int begin_upload(struct httpd_connection *connection) {
     char path[HTTPD_TARGET_MAX + 1];
     struct httpd_request *request = &connection->request;
-    const http_parser *parser = &connection->parser;
     if (!connection->server->upload) {
         return 405;
     }
     if (request->content_range[0] != '\0') {
         return 400; /* RFC 9110 14.5: a part is no whole representation */
     }
-    if ((parser->flags & (F_CHUNKED | F_CONTENTLENGTH)) == 0) {
+    if (!request->chunked && !request->has_length) {
         return 411;
+    }
+    request->body_bytes_max = connection->server->upload_bytes_max;
+    if (request->length_bytes > request->body_bytes_max) {
+        return 413;
     }
     const int status = httpd_path_decode(request->target, path);
     return status != 0 ? status : httpd_upload_begin(&request->upload, connection->server->root, path);
 }
 
 void httpd_respond_headers(struct httpd_connection *connection) {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct httpd_request *request = &connection->request;
-    const bool expects = request->expect[0] != '\0';
+    /* RFC 9110 10.1.1: an expectation of an HTTP/1.0 client is not one. */
+    const bool expects = request->expect[0] != '\0' && request->version_minor >= 1;
     if (expects && strcasecmp(request->expect, "100-continue") != 0) {
         request->status = 417;
         return;
@@ -49,11 +52,11 @@ void httpd_respond_headers(struct httpd_connection *connection) {
         request->status = begin_upload(connection);
     } else if (request->method != HTTP_GET && request->method != HTTP_HEAD && request->method != HTTP_OPTIONS) {
         request->status = 405;
+    } else {
+        request->body_bytes_max = HTTPD_UNWANTED_BODY_MAX;
+        request->status = request->length_bytes > request->body_bytes_max ? 413 : 0;
     }
-    /* All earlier responses have left, so these bytes fit; if not, the client goes on by itself after a while. */
-    if (expects && request->status == 0) {
-        tapir_send(connection->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL);
-    }
+    request->owes_continue = expects;
 }
 
 /* Adds the slash that a directory's name lacks, so that relative links in its index work. */
@@ -172,6 +175,14 @@ static void answer_get(struct httpd_connection *connection) {
     }
 }
 
+/* Of the whole server ("*", RFC 9112 3.2.4) or of a path, the answer is the same. */
+static void answer_options(struct httpd_connection *connection) {
+    char path[HTTPD_TARGET_MAX + 1];
+    const char *target = connection->request.target;
+    const int status = strcmp(target, "*") == 0 ? 0 : httpd_path_decode(target, path);
+    answer(connection, status == 0 ? 204 : status, status == 0 ? allowed(connection->server) : "");
+}
+
 void httpd_respond(struct httpd_connection *connection) {
     struct httpd_request *request = &connection->request;
     /* After an error the rest of what comes cannot be trusted to be a request. */
@@ -182,7 +193,7 @@ void httpd_respond(struct httpd_connection *connection) {
     } else if (request->method == HTTP_PUT) {
         answer(connection, httpd_upload_commit(&request->upload), "");
     } else if (request->method == HTTP_OPTIONS) {
-        answer(connection, 204, allowed(connection->server));
+        answer_options(connection);
     } else {
         answer_get(connection);
     }
