@@ -67,7 +67,8 @@ struct ip_handler {
     bool (*error)(void *ctx, const struct ip_error *error, uint64_t now_us);
 };
 
-/* The way to a destination; owned by its user, valid while `generation` is the table's. */
+/* The way to a destination; owned by its user, valid while `generation` is the table's. An empty one (netif NULL, the
+ * rest zero) leads nowhere: a user whose path was lost may still have one in hand when an answer to older data comes. */
 struct ip_path {
     uint32_t generation;
     struct link_netif *netif;
@@ -78,7 +79,8 @@ struct ip_path {
 struct ip; /* defined in ip/state.h */
 
 /* Finds a path to dst. src all-zero: one is selected (RFC 1122 3.3.4.3; RFC 6724 in spirit); else it must be
- * ours. netif 0: any. Own addresses and 127/8 go to lo. 0, -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV, -ENETDOWN. */
+ * ours. netif 0: any. Own addresses and 127/8 go to lo. 0, or *path is empty: -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV,
+ * -ENETDOWN. */
 int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                  struct ip_path *path);
 
@@ -91,7 +93,8 @@ uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 /* Believes a smaller MTU for dst (never below TAPIR_PMTU_FLOOR, never upward). True if it was lowered. */
 bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us);
 
-/* Forward-progress or failure advice from a transport (RFC 1122 3.3.1.4, RFC 4861 7.3.1). */
+/* Forward-progress or failure advice from a transport (RFC 1122 3.3.1.4, RFC 4861 7.3.1): about a path valid or not,
+ * as answers come late; of an empty one there is nothing to say. */
 void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us);
 void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us);
 

@@ -105,8 +105,9 @@ static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, s
     return check_source(ip, src, false);
 }
 
-int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
-                 struct ip_path *path) {
+/* Fills the path as far as it is found. */
+static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                struct ip_path *path) {
     if (!addr_is_ipv4(dst) || addr_is_any(dst)) {
         return -ENETUNREACH;
     }
@@ -122,6 +123,14 @@ int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir
     return netif == 0 || asked->up ? find_remote(ip, src, netif, path) : -ENETDOWN;
 }
 
+int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                 struct ip_path *path) {
+    struct ip_path found = {0};
+    int error = find(ip, dst, src, netif, &found);
+    *path = error == 0 ? found : (struct ip_path){0};
+    return error;
+}
+
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path) {
     return path->generation == ip->generation && path->netif != NULL;
 }
@@ -130,9 +139,13 @@ uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us)
     return min_u32(path->netif->mtu_bytes, ip_pmtu_get(ip, &path->dst, now_us));
 }
 
+/* Does the path have a neighbour at its other end? A group has none, lo has none, and an empty path leads nowhere. */
+static bool has_neighbour(const struct ip_path *path) {
+    return path->netif != NULL && path->netif->index != LINK_LOOPBACK && path->cast == LINK_UNICAST;
+}
+
 void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
-    /* A group has no neighbour whose reachability could be confirmed. */
-    if (path->netif->index != LINK_LOOPBACK && path->cast == LINK_UNICAST) {
+    if (has_neighbour(path)) {
         link_arp_cache_confirm(path->netif, &path->next_hop, now_us);
         ip_route_gateway_alive(ip, path);
     }
@@ -141,7 +154,7 @@ void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
     (void)now_us;
     /* A neighbour on-link is the link's own affair: it probes (RFC 4861 7.3); only gateways have deputies. */
-    if (path->cast == LINK_UNICAST && !addr_equal(&path->next_hop, &path->dst)) {
+    if (has_neighbour(path) && !addr_equal(&path->next_hop, &path->dst)) {
         ip_route_gateway_dead(ip, path);
     }
 }

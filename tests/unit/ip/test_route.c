@@ -172,6 +172,24 @@ Test(ip_route, paths_grow_stale) {
     rig_stop(rig);
 }
 
+/* Z7: whoever lost its way may still get, or give, advice about it: nobody is meant by it. */
+Test(ip_route, a_lost_path_is_empty) {
+    struct rig *rig = rig_start();
+    struct ip_path path = rig_path(rig, PEER_IP);
+    struct tapir_addr to = addr_of_ipv4(PEER_IP), other = addr_of_ipv4(PEER_IP), any = {0};
+    cr_assert_eq(ip_path_find(&rig->ip, &to, &other, 0, &path), -EADDRNOTAVAIL, "the source is not ours");
+    cr_assert(!ip_path_valid(&rig->ip, &path));
+    cr_assert_null(path.netif);
+    link_netif_set_up(rig->netif, false, rig->now_us);
+    ip_changed(&rig->ip);
+    cr_assert_eq(ip_path_find(&rig->ip, &to, &any, 0, &path), -ENETUNREACH);
+    cr_assert(!ip_path_valid(&rig->ip, &path));
+    ip_path_confirm(&rig->ip, &path, rig->now_us);
+    ip_path_suspect(&rig->ip, &path, rig->now_us);
+    cr_assert_eq(rig->ip.dead_routes, 0);
+    rig_stop(rig);
+}
+
 /* RFC 1122 3.3.1.4-5: round and round, on advice alone. */
 Test(ip_route, dead_gateways) {
     struct rig *rig = rig_start();

@@ -12,9 +12,19 @@ static uint32_t draw(struct pair *p, uint32_t bound) {
     return (uint32_t)((p->draws >> 33) % bound);
 }
 
-static uint64_t clock_of(const struct pair *p, int host) { return p->now_us + p->hosts[host].clock_us; }
+uint64_t pair_clock(const struct pair *p, int host) { return p->now_us + p->hosts[host].clock_us; }
 
-static struct tapir_addr address_of(int host) { return addr_of_ipv4(IPV4(10, 0, 0, (uint32_t)host + 1)); }
+static struct tapir_addr link_address(int host) { return addr_of_ipv4(IPV4(10, 0, 0, (uint32_t)host + 1)); }
+
+struct tapir_addr pair_address(const struct pair *p, int host) {
+    return host == 1 && p->config.far ? addr_of_ipv4(PAIR_FAR_IPV4) : link_address(host);
+}
+
+static void between(struct pair *p) {
+    if (p->config.between != NULL) {
+        p->config.between(p);
+    }
+}
 
 /* The byte at an offset of what a host sends. */
 static uint8_t pattern(int from, uint64_t offset) {
@@ -23,6 +33,15 @@ static uint8_t pattern(int from, uint64_t offset) {
 
 /* ---- the hosts ---- */
 
+/* RFC 1122 3.3.1: a's datagrams to b go through a gateway, and b's to a are on-link. */
+static bool go_far(struct pair *p, int which) {
+    struct tapir_stack *stack = p->hosts[which].stack;
+    struct tapir_addr far = addr_of_ipv4(PAIR_FAR_IPV4);
+    struct tapir_addr gateway = link_address(1);
+    return which == 0 ? tapir_route_add(stack, 1, &far, 32, &gateway, 0) == 0
+                      : tapir_netif_add_address(stack, 1, &far, 32, false, pair_clock(p, which)) == 0;
+}
+
 static bool open_host(struct pair *p, int which) {
     struct pair_host *host = &p->hosts[which];
     const struct pair_config *config = &p->config;
@@ -30,19 +49,20 @@ static bool open_host(struct pair *p, int which) {
                                        .mac = {2, 0, 0, 0, 0, (uint8_t)(which + 1)},
                                        .mtu_bytes = config->mtu_bytes != 0 ? config->mtu_bytes : 1500,
                                        .caps = config->caps};
-    struct tapir_addr own = address_of(which);
+    struct tapir_addr own = link_address(which);
     test_env_init(&host->env);
     host->env.seed += config->seed * 2 + (uint64_t)which;
     if (which == 0) {
         host->env.fail_at = config->fail_at;
         host->env.fail_percent = config->fail_percent;
     }
-    host->stack = tapir_stack_create(&host->env.env, 0, clock_of(p, which));
+    host->stack = tapir_stack_create(&host->env.env, 0, pair_clock(p, which));
     if (host->stack == NULL) {
         return false;
     }
     host->up = tapir_netif_add(host->stack, &netif) == 1 &&
-               tapir_netif_add_address(host->stack, 1, &own, 24, false, clock_of(p, which)) == 0;
+               tapir_netif_add_address(host->stack, 1, &own, 24, false, pair_clock(p, which)) == 0 &&
+               (!config->far || go_far(p, which));
     return host->up;
 }
 
@@ -61,31 +81,31 @@ struct pair *pair_open(const struct pair_config *config) {
     return p;
 }
 
-static struct tapir_endpoint end_of(int host) {
-    return (struct tapir_endpoint){.addr = address_of(host), .port = host == 0 ? PAIR_PORT_A : PAIR_PORT_B};
+static struct tapir_endpoint end_of(const struct pair *p, int host) {
+    return (struct tapir_endpoint){.addr = pair_address(p, host), .port = host == 0 ? PAIR_PORT_A : PAIR_PORT_B};
 }
 
 /* Sets each host's clock so that its numbers start where the test wants them (T11). */
 static void set_clocks(struct pair *p) {
     for (int i = 0; i < 2; i++) {
         struct pair_host *host = &p->hosts[i];
-        struct tapir_endpoint local = end_of(i);
-        struct tapir_endpoint remote = end_of(1 - i);
+        struct tapir_endpoint local = end_of(p, i);
+        struct tapir_endpoint remote = end_of(p, 1 - i);
         if (p->config.has_iss) {
-            struct seq now = tcp_isn(&host->stack->tcp.isn_key, &local, &remote, clock_of(p, i));
+            struct seq now = tcp_isn(&host->stack->tcp.isn_key, &local, &remote, pair_clock(p, i));
             host->clock_us += 4ULL * (uint32_t)(p->config.iss[i] - now.v);
         } else if (p->config.has_tsval) {
             uint32_t now =
-                (uint32_t)(clock_of(p, i) / MS) + tcp_isn_timestamp_offset(&host->stack->core.key, &local, &remote);
+                (uint32_t)(pair_clock(p, i) / MS) + tcp_isn_timestamp_offset(&host->stack->core.key, &local, &remote);
             host->clock_us += MS * (uint32_t)(p->config.tsval[i] - now);
         }
-        tapir_stack_tick(host->stack, clock_of(p, i));
+        tapir_stack_tick(host->stack, pair_clock(p, i));
     }
 }
 
 static bool open_socket(struct pair *p, int which, tapir_sock *sock) {
     struct pair_host *host = &p->hosts[which];
-    struct tapir_endpoint local = end_of(which);
+    struct tapir_endpoint local = end_of(p, which);
     const struct pair_config *config = &p->config;
     *sock = 0;
     if (tapir_sock_open(host->stack, TAPIR_SOCK_STREAM, 0, sock) != 0 ||
@@ -93,10 +113,10 @@ static bool open_socket(struct pair *p, int which, tapir_sock *sock) {
         return false;
     }
     if (config->rcvbuf_bytes[which] != 0) {
-        tapir_sock_set(host->stack, *sock, TAPIR_OPT_RCVBUF, config->rcvbuf_bytes[which] / 2, clock_of(p, which));
+        tapir_sock_set(host->stack, *sock, TAPIR_OPT_RCVBUF, config->rcvbuf_bytes[which] / 2, pair_clock(p, which));
     }
     if (config->sndbuf_bytes[which] != 0) {
-        tapir_sock_set(host->stack, *sock, TAPIR_OPT_SNDBUF, config->sndbuf_bytes[which] / 2, clock_of(p, which));
+        tapir_sock_set(host->stack, *sock, TAPIR_OPT_SNDBUF, config->sndbuf_bytes[which] / 2, pair_clock(p, which));
     }
     return true;
 }
@@ -127,12 +147,13 @@ static void lay_wire(struct pair *p) {
 bool pair_connect(struct pair *p) {
     struct pair_host *a = &p->hosts[0];
     struct pair_host *b = &p->hosts[1];
-    struct tapir_endpoint to = end_of(1);
+    struct tapir_endpoint to = end_of(p, 1);
     lay_wire(p);
     pair_wait(p, 10 * SECOND);
     set_clocks(p);
     bool ok = open_socket(p, 1, &b->listener) && tapir_sock_listen(b->stack, b->listener, 4) == 0 &&
-              open_socket(p, 0, &a->sock) && tapir_sock_connect(a->stack, a->sock, &to, clock_of(p, 0)) == -EINPROGRESS;
+              open_socket(p, 0, &a->sock) &&
+              tapir_sock_connect(a->stack, a->sock, &to, pair_clock(p, 0)) == -EINPROGRESS;
     cr_assert(ok || p->config.may_fail);
     return ok;
 }
@@ -182,7 +203,7 @@ static bool swallows(const struct pair *p, const struct tapir_out *out) {
 
 static void transmit(struct pair *p, int from) {
     struct tapir_out out;
-    while (tapir_stack_output(p->hosts[from].stack, 1, &out, clock_of(p, from)) == 1) {
+    for (between(p); tapir_stack_output(p->hosts[from].stack, 1, &out, pair_clock(p, from)) == 1; between(p)) {
         bool arp = out.header_len < WIRE_ETH_LEN && out.len == WIRE_ETH_LEN + WIRE_ARP_LEN;
         p->frames++;
         if (p->config.wire != NULL) {
@@ -211,7 +232,8 @@ static void inject(struct pair *p, int to, const uint8_t *bytes, size_t len, con
         memcpy(frame->data, bytes, len);
         frame->len = (uint32_t)len;
         frame->offload = *offload;
-        tapir_stack_input(host->stack, 1, frame, clock_of(p, to));
+        between(p);
+        tapir_stack_input(host->stack, 1, frame, pair_clock(p, to));
         tapir_frame_release(frame);
     }
 }
@@ -255,14 +277,14 @@ static void app_write(struct pair *p, int which) {
         }
         struct tapir_iovec iov = {.base = bytes, .len = len};
         struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
-        int64_t taken = tapir_sock_send(host->stack, host->sock, &msg, 0, clock_of(p, which));
+        int64_t taken = tapir_sock_send(host->stack, host->sock, &msg, 0, pair_clock(p, which));
         if (taken <= 0) {
             fail(p, host, taken);
             return;
         }
         host->sent += (uint64_t)taken;
     }
-    if (!host->shut && tapir_sock_shutdown(host->stack, host->sock, TAPIR_SHUT_WR, clock_of(p, which)) == 0) {
+    if (!host->shut && tapir_sock_shutdown(host->stack, host->sock, TAPIR_SHUT_WR, pair_clock(p, which)) == 0) {
         host->shut = true;
     }
 }
@@ -277,7 +299,7 @@ static void app_read(struct pair *p, int which) {
     for (unsigned rounds = 0; rounds < (p->config.nap_us[which] != 0 ? 2 : 1000); rounds++) {
         struct tapir_iovec iov = {.base = bytes, .len = 1 + draw(p, CHUNK)};
         struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
-        int64_t got = tapir_sock_recv(host->stack, host->sock, &msg, 0, clock_of(p, which));
+        int64_t got = tapir_sock_recv(host->stack, host->sock, &msg, 0, pair_clock(p, which));
         if (got <= 0) {
             host->ended = got == 0;
             if (got < 0) {
@@ -296,12 +318,15 @@ static void app_read(struct pair *p, int which) {
 static void run_apps(struct pair *p) {
     struct pair_host *b = &p->hosts[1];
     struct tapir_endpoint peer;
+    between(p);
     if (b->sock == 0 && b->listener != 0) {
-        (void)tapir_sock_accept(b->stack, b->listener, &b->sock, &peer, clock_of(p, 1));
+        (void)tapir_sock_accept(b->stack, b->listener, &b->sock, &peer, pair_clock(p, 1));
     }
     for (int i = 0; i < 2; i++) {
         if (p->hosts[i].sock != 0 && p->hosts[i].error == 0) {
+            between(p);
             app_read(p, i);
+            between(p);
             app_write(p, i);
         }
     }
@@ -330,7 +355,8 @@ static uint64_t next_event(const struct pair *p) {
 /* One moment, and on to the next that matters, at most `end_us`. */
 static void step(struct pair *p, bool apps, uint64_t end_us) {
     for (int i = 0; i < 2; i++) {
-        tapir_stack_tick(p->hosts[i].stack, clock_of(p, i));
+        between(p);
+        tapir_stack_tick(p->hosts[i].stack, pair_clock(p, i));
     }
     deliver(p);
     if (apps) {
@@ -384,7 +410,7 @@ void pair_close(struct pair *p) {
         tapir_sock socks[] = {p->hosts[i].sock, p->hosts[i].listener};
         for (size_t k = 0; k < ARRAY_LEN(socks); k++) {
             if (socks[k] != 0) {
-                tapir_sock_close(p->hosts[i].stack, socks[k], clock_of(p, i));
+                tapir_sock_close(p->hosts[i].stack, socks[k], pair_clock(p, i));
             }
         }
     }

@@ -17,6 +17,9 @@
 #define SECOND 1000000ULL
 #define PAIR_PORT_A 40000
 #define PAIR_PORT_B 80
+#define PAIR_FAR_IPV4 IPV4(10, 9, 0, 1)
+
+struct pair;
 
 struct pair_config {
     uint64_t seed;
@@ -33,6 +36,9 @@ struct pair_config {
     uint64_t fail_at, fail_percent; /* of a's allocations, from the start */
     uint64_t patience_us;           /* virtual; 0: an hour */
     bool may_fail;                  /* an error ends the run well: memory runs out */
+    bool far;                       /* b is at PAIR_FAR_IPV4, behind a gateway: itself, at its own link address */
+    void (*between)(struct pair *); /* called between any two calls of a stack, unless NULL; may call them too */
+    void *between_ctx;
 };
 
 /* One host: its stack, its clock, its application. */
@@ -66,6 +72,10 @@ struct pair {
     uint64_t draws;
     uint64_t frames, lost, swallowed;
 };
+
+/* A host's clock, for calls of its stack; and the address that the other knows it by. */
+uint64_t pair_clock(const struct pair *p, int host);
+struct tapir_addr pair_address(const struct pair *p, int host);
 
 /* Both stacks, without sockets; NULL if a's memory runs out (fail_at). */
 struct pair *pair_open(const struct pair_config *config);
