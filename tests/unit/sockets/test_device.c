@@ -1,166 +1,19 @@
-/* Tests of the driving loop over a device made of a socket pair, whose other end is the wire. */
+/* Tests of the driving loop over a device. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <tapir/tap.h>
+#include "wired.h"
 
-#include "loop.h"
-
-/* --- the device --- */
-
-struct wired {
-    struct tapir_device device;
-    int wire;                /* the test's end */
-    _Atomic int write_error; /* what write answers, 0: it works */
-    _Atomic int read_error;  /* what read answers once the wire is empty, 0: none yet */
-    _Atomic int written, closed;
-};
-
-static int wired_read(struct tapir_device *device, struct tapir_frame *frame) {
-    struct wired *wired = (struct wired *)(void *)device;
-    ssize_t got = read(device->fd, frame->data, TAPIR_FRAME_MAX_BYTES);
-    if (got <= 0) {
-        return wired->read_error;
-    }
-    frame->len = (uint32_t)got;
-    frame->offload = (struct tapir_offload){0};
-    return 1;
-}
-
-static int wired_write(struct tapir_device *device, const struct tapir_out *out) {
-    struct wired *wired = (struct wired *)(void *)device;
-    struct iovec pieces[1 + TAPIR_OUT_PIECES] = {{out->header, out->header_len}};
-    for (size_t i = 0; i < out->piece_count; i++) {
-        pieces[i + 1] = (struct iovec){(void *)(uintptr_t)out->pieces[i].base, out->pieces[i].len};
-    }
-    wired->written++;
-    if (wired->write_error != 0) {
-        return wired->write_error;
-    }
-    return writev(device->fd, pieces, (int)out->piece_count + 1) < 0 ? -errno : 0;
-}
-
-static void wired_close(struct tapir_device *device) {
-    ((struct wired *)(void *)device)->closed++;
-    close(device->fd);
-}
-
-static const struct tapir_device_ops wired_ops = {wired_read, wired_write, wired_close};
-
-static void plug_in(struct wired *wired) {
-    int ends[2];
-    cr_assert(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) == 0);
-    *wired = (struct wired){.device = {.ops = &wired_ops, .fd = ends[0], .mtu_bytes = 1500, .name = "wire0"},
-                            .wire = ends[1]};
-}
-
-static struct wired wired;
-
-static void up(void) {
-    struct tapir_config config = TAPIR_CONFIG_DEFAULT;
-    char error[256];
-    config.address = "10.0.0.2/24";
-    config.gateway = "10.0.0.1";
-    plug_in(&wired);
-    int result = tapir_up_device(&wired.device, &config, error, sizeof error);
-    cr_assert(result == 0, "%s", error);
-}
-
-static void down(void) {
-    tapir_down();
-    cr_assert(wired.closed == 1);
-    close(wired.wire);
-}
-
-TestSuite(device, .init = up, .fini = down, .timeout = 20);
-
-/* --- the wire --- */
-
-enum { ARP_LEN = 42, PING_LEN = 42 };
-static const uint8_t our_ip[4] = {10, 0, 0, 2}, peer_ip[4] = {10, 0, 0, 1};
-static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 9}, broadcast[6] = {255, 255, 255, 255, 255, 255};
-
-static void ethernet(uint8_t *frame, const uint8_t to[6], uint16_t type) {
-    memcpy(frame, to, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    frame[12] = (uint8_t)(type >> 8);
-    frame[13] = (uint8_t)type;
-}
-
-static void send_arp_request(void) {
-    static const uint8_t head[8] = {0, 1, 8, 0, 6, 4, 0, 1};
-    uint8_t frame[ARP_LEN] = {0};
-    ethernet(frame, broadcast, 0x0806);
-    memcpy(frame + 14, head, 8);
-    memcpy(frame + 22, peer_mac, 6);
-    memcpy(frame + 28, peer_ip, 4);
-    memcpy(frame + 38, our_ip, 4);
-    cr_assert(write(wired.wire, frame, sizeof frame) == sizeof frame);
-}
-
-static void put_checksum(uint8_t *at, const uint8_t *data, size_t bytes) {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < bytes; i += 2) {
-        sum += (uint32_t)data[i] << 8 | data[i + 1];
-    }
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-    at[0] = (uint8_t)(sum >> 8);
-    at[1] = (uint8_t)sum;
-}
-
-static void send_ping(const uint8_t our_mac[6]) {
-    uint8_t frame[PING_LEN] = {0}, *ip = frame + 14, *icmp = ip + 20;
-    ethernet(frame, our_mac, 0x0800);
-    ip[0] = 0x45;
-    ip[3] = 28;
-    ip[8] = 64;
-    ip[9] = 1;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, our_ip, 4);
-    put_checksum(ip + 10, ip, 20);
-    icmp[0] = 8;
-    put_checksum(icmp + 2, icmp, 8);
-    cr_assert(write(wired.wire, frame, sizeof frame) == sizeof frame);
-}
-
-/* Whether a frame of this kind comes within a while; it is left in `frame`. */
-static bool comes(uint16_t type, int offset, uint8_t value, uint8_t *frame, int within_ms) {
-    uint64_t end_ms = loop_now_ms() + (uint64_t)within_ms;
-    struct pollfd poll_fd = {.fd = wired.wire, .events = POLLIN};
-    while (loop_now_ms() < end_ms && poll(&poll_fd, 1, within_ms) == 1) {
-        ssize_t got = read(wired.wire, frame, 2048);
-        if (got > offset && frame[12] == type >> 8 && frame[13] == (type & 0xff) && frame[offset] == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool arp_reply_comes(uint8_t *frame) { return comes(0x0806, 21, 2, frame, 1000); }
-static bool arp_request_comes(uint8_t *frame, int within_ms) { return comes(0x0806, 21, 1, frame, within_ms); }
-static bool ping_reply_comes(uint8_t *frame) { return comes(0x0800, 34, 0, frame, 1000); }
-
-static void expect_answers(void) {
-    uint8_t frame[2048], mac[6];
-    send_arp_request();
-    cr_assert(arp_reply_comes(frame));
-    memcpy(mac, frame + 6, 6);
-    cr_assert((mac[0] & 3) == 2, "a locally administered unicast address");
-    send_ping(mac);
-    cr_assert(ping_reply_comes(frame));
-}
+TestSuite(device, .init = wired_up, .fini = wired_down, .timeout = 20);
 
 static struct sockaddr_in to_peer(void) {
     return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0x0a000001)}};
@@ -169,9 +22,9 @@ static struct sockaddr_in to_peer(void) {
 /* --- the tests --- */
 
 Test(device, the_background_answers_while_nobody_calls) {
-    expect_answers();
+    wired_expect_answers();
     usleep(50000);
-    expect_answers();
+    wired_expect_answers();
 }
 
 static void *wait_for_data(void *argument) {
@@ -186,12 +39,12 @@ Test(device, a_blocked_caller_answers_and_when_it_leaves_the_background_does) {
     pthread_create(&thread, NULL, wait_for_data, &fd);
     usleep(30000);
     for (int i = 0; i < 3; i++) {
-        expect_answers();
+        wired_expect_answers();
         usleep(10000); /* long enough for the background to lie down for good */
     }
     GIVES(tapir_close(fd), 0);
     pthread_join(thread, NULL);
-    expect_answers();
+    wired_expect_answers();
 }
 
 Test(device, a_caller_that_never_blocks_hinders_nobody) {
@@ -199,12 +52,12 @@ Test(device, a_caller_that_never_blocks_hinders_nobody) {
     char byte;
     for (int i = 0; i < 3; i++) {
         uint8_t frame[2048];
-        send_arp_request();
+        wired_send_arp_request();
         uint64_t end_ms = loop_now_ms() + 20;
         while (loop_now_ms() < end_ms) {
             REFUSED(tapir_recv(fd, &byte, 1, 0), EAGAIN);
         }
-        cr_assert(arp_reply_comes(frame));
+        cr_assert(wired_arp_reply_comes(frame));
     }
 }
 
@@ -215,12 +68,12 @@ Test(device, a_new_deadline_shortens_the_drivers_sleep) {
     int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
     usleep(20000);
     GIVES(tapir_sendto(fd, "x", 1, 0, (struct sockaddr *)&peer, sizeof peer), 1);
-    cr_assert(arp_request_comes(frame, 200), "sent before the call returned");
+    cr_assert(wired_arp_request_comes(frame, 200), "sent before the call returned");
     while (frame[41] != 1) { /* not the announcement of our own address */
-        cr_assert(arp_request_comes(frame, 200));
+        cr_assert(wired_arp_request_comes(frame, 200));
     }
     do {
-        cr_assert(arp_request_comes(frame, 1500));
+        cr_assert(wired_arp_request_comes(frame, 1500));
     } while (frame[41] != 1);
 }
 
@@ -229,7 +82,7 @@ Test(device, v4_a_device_that_refuses_frames_stops_nothing) {
     static const int errors[] = {-EAGAIN, -ENOBUFS, -EIO};
     struct sockaddr_in peer = to_peer();
     int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
-    expect_answers();
+    wired_expect_answers();
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         uint8_t frame[2048];
         int before = wired.written;
@@ -238,8 +91,8 @@ Test(device, v4_a_device_that_refuses_frames_stops_nothing) {
         cr_assert(wired.written > before);
         wired.write_error = 0;
         GIVES(tapir_sendto(fd, "y", 1, 0, (struct sockaddr *)&peer, sizeof peer), 1);
-        cr_assert(comes(0x0800, 42, 'y', frame, 1000));
-        expect_answers();
+        cr_assert(wired_comes(0x0800, 42, 'y', frame, 1000));
+        wired_expect_answers();
     }
 }
 
@@ -366,7 +219,7 @@ Test(config, what_is_wrong_is_said_and_nothing_is_taken) {
         {"10.0.0.2/24", NULL, NULL, 10, EINVAL, "MTU"},
         {"10.0.0.2/24", NULL, NULL, 70000, EINVAL, "MTU"},
     };
-    plug_in(&wired);
+    wired_plug_in(&wired);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct tapir_config config = TAPIR_CONFIG_DEFAULT;
         char error[256] = "";
@@ -387,7 +240,7 @@ Test(config, d10_a_memory_cap_too_low_for_one_frame) {
     struct tapir_config config = TAPIR_CONFIG_DEFAULT;
     char error[256] = "";
     config.address = "10.0.0.2/24";
-    plug_in(&wired);
+    wired_plug_in(&wired);
     for (config.memory_cap_bytes = 1000; config.memory_cap_bytes < 60000; config.memory_cap_bytes += 19000) {
         REFUSED(tapir_up_device(&wired.device, &config, error, sizeof error), ENOMEM);
         cr_assert(strstr(error, "memory_cap_bytes") != NULL, "%s", error);
