@@ -38,7 +38,7 @@ static void nap(bool until_nudged) {
     fds[1] = (struct pollfd){.fd = sockets_background.wake_fd, .events = POLLIN};
     asleep = until_nudged;
     uint64_t until_us = until_nudged ? TAPIR_NEVER : sockets_wait_deadline(TAPIR_DRIVE_NAP_US);
-    if (sockets_wait_poll(&sockets_background, until_us, NULL) > 0) {
+    if (sockets_wait_poll(&sockets_background, until_us) > 0) {
         uint64_t count;
         (void)!read(sockets_background.wake_fd, &count, sizeof count);
     }
@@ -66,7 +66,7 @@ static void *background_main(void *unused) {
 
 int sockets_background_start(void) {
     sigset_t all, before;
-    sockets_wait_init(&sockets_background, fds, WAIT_RESERVED_FDS);
+    sockets_wait_init(&sockets_background, fds, WAIT_RESERVED_FDS, NULL);
     sockets_background.thread = NULL;
     sockets_background.restartable = true;
     sockets_background.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

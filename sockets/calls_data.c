@@ -279,6 +279,7 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     struct tapir_iovec iov;
     struct tapir_msg msg = {.iov_count = 1, .has_peer = address != NULL};
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);
@@ -297,6 +298,7 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
     struct tapir_iovec iov;
     struct tapir_msg msg = {.iov_count = 1};
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);
@@ -355,6 +357,7 @@ ssize_t tapir_write(int fd, const void *data, size_t size) {
  * datagram, and write, which may send one). */
 static ssize_t move_nothing(int fd) {
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);

@@ -111,6 +111,7 @@ ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
         return sockets_result(-EFAULT);
     }
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);
@@ -225,6 +226,7 @@ ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
         return sockets_result(-EFAULT);
     }
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);

@@ -195,6 +195,7 @@ int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) 
         return (int)sockets_result(-EINVAL);
     }
     int error;
+    pthread_testcancel();
     struct descriptor *listener = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (listener == NULL) {
         return (int)sockets_result(error);
@@ -260,6 +261,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
         return connect(fd, address, size);
     }
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return (int)sockets_result(error);
@@ -323,6 +325,7 @@ static void linger(struct descriptor *descriptor) {
         return;
     }
     uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
+    descriptor->lingering = true;
     while (!descriptor->closed && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
         uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
         if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
@@ -337,6 +340,7 @@ int tapir_close(int fd) {
         return close(fd);
     }
     int error;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
     if (descriptor == NULL) {
         return (int)sockets_result(error);

@@ -22,6 +22,20 @@
 
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
 
+/* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. The caller keeps the
+ * cancellation state for end_setup. */
+static int begin_setup(void) {
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    pthread_mutex_lock(&setup);
+    return cancel_state;
+}
+
+static void end_setup(int cancel_state) {
+    pthread_mutex_unlock(&setup);
+    pthread_setcancelstate(cancel_state, NULL);
+}
+
 /* --- what the core needs --- */
 
 /* The keys of the stack hang on it: without randomness there is none. */
@@ -260,12 +274,12 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
     if (size > 0) {
         error[0] = '\0';
     }
-    pthread_mutex_lock(&setup);
+    int cancel_state = begin_setup();
     int result = check_down(error, size);
     if (result == 0) {
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
-    pthread_mutex_unlock(&setup);
+    end_setup(cancel_state);
     return (int)sockets_result(result);
 }
 
@@ -351,9 +365,9 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
     if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
         return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));
     }
-    pthread_mutex_lock(&setup);
+    int cancel_state = begin_setup();
     int result = up_tap(config, error, size);
-    pthread_mutex_unlock(&setup);
+    end_setup(cancel_state);
     return (int)sockets_result(result);
 }
 
@@ -416,9 +430,9 @@ int sockets_config_ensure(void) {
     if (is_up) {
         return 0;
     }
-    pthread_mutex_lock(&setup);
+    int cancel_state = begin_setup();
     int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
-    pthread_mutex_unlock(&setup);
+    end_setup(cancel_state);
     return result;
 }
 
@@ -459,13 +473,13 @@ void tapir_down(void) {
     if (atomic_load(&HOST->forked)) {
         return;
     }
-    pthread_mutex_lock(&setup);
+    int cancel_state = begin_setup();
     sockets_drive_lock();
     if (HOST->stack != NULL) {
         take_down();
     }
     sockets_drive_unlock();
-    pthread_mutex_unlock(&setup);
+    end_setup(cancel_state);
 }
 
 struct tapir_stack *tapir_lock(void) {

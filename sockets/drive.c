@@ -45,6 +45,8 @@ uint64_t sockets_drive_now(void) {
 
 /* --- the lock --- */
 
+_Thread_local struct thread sockets_drive_thread;
+
 /* A mutex alone lets the driver take it again before the thread it has just woken can. So those who find it taken
  * queue at the gate, and the driver goes through the gate too when it has given way. */
 static void lock_through_gate(void) {
@@ -53,16 +55,24 @@ static void lock_through_gate(void) {
     pthread_mutex_unlock(&HOST->gate);
 }
 
+/* Cancellation waits: a thread that ended in here, in one of the many calls that are cancellation points (read, write,
+ * close, a device's or a trace's own), would take the lock with it. */
 void sockets_drive_lock(void) {
-    if (pthread_mutex_trylock(&HOST->lock) == 0) {
-        return;
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    if (pthread_mutex_trylock(&HOST->lock) != 0) {
+        atomic_fetch_add(&HOST->contenders, 1);
+        lock_through_gate();
+        atomic_fetch_sub(&HOST->contenders, 1);
     }
-    atomic_fetch_add(&HOST->contenders, 1);
-    lock_through_gate();
-    atomic_fetch_sub(&HOST->contenders, 1);
+    sockets_drive_thread.cancel_state = cancel_state;
 }
 
-void sockets_drive_unlock(void) { pthread_mutex_unlock(&HOST->lock); }
+void sockets_drive_unlock(void) {
+    int cancel_state = sockets_drive_thread.cancel_state;
+    pthread_mutex_unlock(&HOST->lock);
+    pthread_setcancelstate(cancel_state, NULL);
+}
 
 /* Between two frames: everything is in order then, and who waits may do what it likes to the stack. */
 static void give_way(void) {
@@ -83,6 +93,7 @@ bool sockets_drive_enter(void) {
         return false;
     }
     HOST->inside++;
+    sockets_drive_thread.calls++;
     return true;
 }
 
@@ -92,6 +103,9 @@ void sockets_drive_leave(void) {
         pthread_cond_signal(&HOST->all_out);
     }
     sockets_drive_unlock();
+    if (--sockets_drive_thread.calls == 0) {
+        sockets_wait_restore_signals();
+    }
 }
 
 /* --- in and out --- */
@@ -292,6 +306,13 @@ static void end_lead(struct waiter *waiter) {
         }
         sockets_background_nudge();
     }
+    waiter->evicted = false;
+}
+
+void sockets_drive_abandon(struct waiter *waiter) {
+    if (HOST->leader == waiter || waiter->evicted) {
+        end_lead(waiter);
+    }
 }
 
 static void drain_event(int fd) {
@@ -300,7 +321,7 @@ static void drain_event(int fd) {
 }
 
 /* Sleeps as the leader. 0, or -EINTR or another -errno of ppoll. */
-static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask) {
+static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us) {
     uint64_t until_us = tapir_stack_deadline(HOST->stack);
     bool readable = HOST->device != NULL && !HOST->device_lost;
     until_us = deadline_us < until_us ? deadline_us : until_us;
@@ -313,7 +334,7 @@ static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, const si
     waiter->fds[1] = (struct pollfd){.fd = waiter->wake_fd, .events = POLLIN};
     waiter->place = WAIT_LEADING;
     HOST->sleeping_until_us = until_us;
-    int result = sockets_wait_poll(waiter, until_us, mask);
+    int result = sockets_wait_poll(waiter, until_us);
     if (!waiter->evicted) {
         HOST->sleeping_until_us = 0;
     }
@@ -341,40 +362,27 @@ static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
     return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
 }
 
-/* Looks and sleeps in turn. The signal mask on return is the one on entry, unless the waiter was evicted: then *mask
- * has the caller's, and all signals are blocked. */
-static int lead_until(struct waiter *waiter, uint64_t deadline_us, sigset_t *mask) {
-    bool more, masked = false;
+/* Looks and sleeps in turn. Mostly the first look finds what is wanted, and saves the system calls for the signals. */
+static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
+    bool more;
     int result = look(waiter, deadline_us, &more);
     while (result == 0 && !waiter->woken && !waiter->evicted) {
-        if (!masked) { /* mostly the first look finds what is wanted, and saves two system calls */
-            sigset_t all;
-            sigfillset(&all);
-            pthread_sigmask(SIG_SETMASK, &all, mask);
-            masked = true;
-        }
-        result = more ? 0 : sleep_as_leader(waiter, deadline_us, mask);
+        sockets_wait_block_signals();
+        result = more ? 0 : sleep_as_leader(waiter, deadline_us);
         if (result == 0 && !waiter->evicted) {
             result = look(waiter, deadline_us, &more);
         }
-    }
-    bool evicted = result == 0 && !waiter->woken;
-    if (masked && !evicted) {
-        pthread_sigmask(SIG_SETMASK, mask, NULL);
-    } else if (!masked && evicted) {
-        pthread_sigmask(SIG_SETMASK, NULL, mask);
     }
     return result;
 }
 
 int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
-    sigset_t mask;
     take_lead(waiter);
-    int result = lead_until(waiter, deadline_us, &mask);
+    int result = lead_until(waiter, deadline_us);
     end_lead(waiter);
     if (result == 0 && !waiter->woken && waiter != &sockets_background) {
-        result = sockets_wait_on_event(waiter, deadline_us, &mask);
-        pthread_sigmask(SIG_SETMASK, &mask, NULL);
+        sockets_wait_block_signals();
+        result = sockets_wait_on_event(waiter, deadline_us);
     }
     return waiter->woken ? 0 : result;
 }
@@ -387,12 +395,13 @@ void sockets_drive_drain(uint64_t (*left)(void)) {
     uint64_t before = left();
     while (before > 0 && sockets_drive_now() < quiet_us && sockets_drive_now() < end_us) {
         struct waiter waiter;
-        sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS);
+        sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS, NULL);
         (void)sockets_drive_lead(&waiter, sockets_wait_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
         uint64_t now_left = left();
         quiet_us = now_left < before ? sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;
         before = now_left;
     }
+    sockets_wait_restore_signals();
 }
 
 /* --- descriptors of the loop --- */

@@ -38,6 +38,7 @@ struct item {
 
 struct epoll_call {
     struct list node;
+    struct epoll *epoll;
     struct waiter waiter;
     struct pollfd fds[WAIT_RESERVED_FDS + 1];
 };
@@ -362,10 +363,21 @@ static int collect(struct epoll *epoll, struct epoll_event *events, int count) {
     return filled + collect_kernel(epoll, events + filled, count - filled);
 }
 
+/* Cancelled after an event had been given to this call: the next one has it. */
+static void abandon_call(struct waiter *waiter) {
+    struct epoll_call *call = LIST_ENTRY(waiter, struct epoll_call, waiter);
+    struct epoll *epoll = call->epoll;
+    list_remove(&call->node);
+    if (!list_empty(&epoll->ready)) {
+        wake_one(epoll);
+    }
+    sockets_descriptors_leave(epoll->descriptor);
+}
+
 /* The inner set is one more descriptor to sleep on. */
 static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
-    struct epoll_call call = {.node = {NULL, NULL}};
-    sockets_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS);
+    struct epoll_call call = {.epoll = epoll};
+    sockets_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS, abandon_call);
     call.fds[WAIT_RESERVED_FDS] = (struct pollfd){.fd = epoll->inner, .events = POLLIN};
     list_push_back(&epoll->waiters, &call.node);
     int result = sockets_wait_run(&call.waiter, deadline_us);
@@ -401,6 +413,7 @@ int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int ti
         return (int)sockets_result(count <= 0 ? -EINVAL : -EFAULT);
     }
     int result;
+    pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &result);
     if (descriptor == NULL) {
         return (int)sockets_result(result);

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -39,6 +40,7 @@ struct descriptor {
     int fd;
     unsigned users;      /* the table, and each call inside */
     bool closed;         /* out of the table; calls inside end with EBADF */
+    bool lingering;      /* a call of close is inside, and waits for the peer (SO_LINGER) */
     bool nonblocking;    /* O_NONBLOCK */
     struct list watches; /* of struct watch */
 
@@ -110,20 +112,25 @@ void sockets_descriptors_destroy(void);
 
 #define WAIT_RESERVED_FDS 2 /* at the head of waiter.fds: the device, and what wakes the thread */
 
-enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_FUTEX, WAIT_EVENT };
+enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_SEMAPHORE, WAIT_EVENT };
 
 /* One blocked call; and, as the driver, the background thread. */
 struct waiter {
-    bool woken;             /* what it waits for may have come */
-    bool prompt;            /* it waits for one socket: leave at the first small frame that makes it ready */
-    bool restartable;       /* a handler with SA_RESTART does not end the call (signal(7)) */
-    bool evicted;           /* it was the leader, and another thread leads now */
-    enum wait_place place;  /* where its thread sleeps */
-    int wake_fd;            /* LEADING, EVENT: the eventfd that ends the sleep */
-    _Atomic uint32_t futex; /* FUTEX: 0 until woken */
-    struct pollfd *fds;     /* WAIT_RESERVED_FDS for this layer, then kernel descriptors of the caller's */
+    bool woken;            /* what it waits for may have come */
+    bool prompt;           /* it waits for one socket: leave at the first small frame that makes it ready */
+    bool restartable;      /* a handler with SA_RESTART does not end the call (signal(7)) */
+    bool evicted;          /* it was the leader, and another thread leads now */
+    bool borrows_event;    /* wake_fd is to be given back (sockets_drive_event_put) */
+    enum wait_place place; /* where its thread sleeps */
+    int wake_fd;           /* LEADING, EVENT: the eventfd that ends the sleep */
+    sem_t semaphore;       /* SEMAPHORE: what it sleeps on */
+    struct pollfd *fds;    /* WAIT_RESERVED_FDS for this layer, then kernel descriptors of the caller's */
     nfds_t fd_count;
     const void *thread; /* tells threads apart */
+
+    /* The thread was cancelled in its sleep, and the call will never return (pthread_cancel): undoes what the call has
+     * done so far and leaves it. Called with the lock, which it gives back. */
+    void (*abandon)(struct waiter *waiter);
 };
 
 /* Waits for news that the socket has one of `events` (TAPIR_READY_*; 0: for any news), deadline_us or a signal: 0,
@@ -138,15 +145,16 @@ struct call_watch {
 };
 void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events, struct waiter *waiter);
 
-/* Prepares a waiter. Borrows fds: fd_count with the WAIT_RESERVED_FDS. */
-void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count);
+/* Prepares a waiter. Borrows fds: fd_count with the WAIT_RESERVED_FDS. `abandon` as in the struct; NULL: of a thread that
+ * nobody can cancel. */
+void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
+                       void (*abandon)(struct waiter *waiter));
 
 /* The same for any waiter: until it is woken, or one of its kernel descriptors is ready. */
 int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us);
 
-/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive; signals are as in *mask (NULL: as they
- * are) while asleep. As sockets_wait_run. */
-int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask);
+/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive. As sockets_wait_run. */
+int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us);
 
 /* Ends a waiter's sleep. */
 void sockets_wait_wake(struct waiter *waiter);
@@ -154,8 +162,14 @@ void sockets_wait_wake(struct waiter *waiter);
 /* Tells the watches of a descriptor what it is ready for. */
 void sockets_wait_notify(struct descriptor *descriptor);
 
-/* ppoll, with the lock released, until until_us. Its result, or -errno. */
-int sockets_wait_poll(struct waiter *waiter, uint64_t until_us, const sigset_t *mask);
+/* ppoll, with the lock released, until until_us; lets blocked signals in meanwhile. Its result, or -errno. A thread that
+ * is cancelled there does not come back: waiter->abandon is called. */
+int sockets_wait_poll(struct waiter *waiter, uint64_t until_us);
+
+/* Blocks all signals of the thread, so that no handler runs unnoticed between one sleep of a call and the next; and undoes
+ * it at the end of the call. */
+void sockets_wait_block_signals(void);
+void sockets_wait_restore_signals(void);
 
 /* What an interrupted sleep means for the call: 0 (go on) or -EINTR. */
 int sockets_wait_interrupted(const struct waiter *waiter);
@@ -164,6 +178,15 @@ int sockets_wait_interrupted(const struct waiter *waiter);
 uint64_t sockets_wait_deadline(uint64_t timeout_us);
 
 /* --- drive.c --- */
+
+/* What a thread is in the middle of. Its address tells threads apart. */
+struct thread {
+    unsigned calls;       /* that it is inside: two, if a signal handler makes one in another's sleep */
+    int cancel_state;     /* the application's (pthread_setcancelstate), while the thread holds the lock */
+    bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
+    sigset_t mask;
+};
+extern _Thread_local struct thread sockets_drive_thread;
 
 /* The one stack of the process. */
 struct host {
@@ -207,7 +230,8 @@ bool sockets_drive_enter(void);
 /* Ends it: sends what it has caused, unlocks. */
 void sockets_drive_leave(void);
 
-/* The lock alone. Fair in one respect: a driver at work gives way to a caller who waits. */
+/* The lock alone. Fair in one respect: a driver at work gives way to a caller who waits. Whoever holds it cannot be
+ * cancelled. */
 void sockets_drive_lock(void);
 void sockets_drive_unlock(void);
 
@@ -221,6 +245,9 @@ bool sockets_drive_refresh(void);
 
 /* Drives the stack until the waiter is woken, deadline_us or a signal: as sockets_wait_run. */
 int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us);
+
+/* The waiter's thread was cancelled: whatever it was to the driver, it is no longer. */
+void sockets_drive_abandon(struct waiter *waiter);
 
 /* Whether the calling thread had better drive than sleep while another does. */
 bool sockets_drive_should_lead(const void *thread);

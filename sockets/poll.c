@@ -44,6 +44,7 @@ struct view {
     nfds_t count;
     bool has_kernel;
     struct waiter waiter;
+    void *allocated[2]; /* for many descriptors: kernel and watches, else NULL */
 };
 
 /* Registers with each socket, with a user so that it outlives the call. */
@@ -119,28 +120,37 @@ static int wait_and_collect(struct view *view, uint64_t deadline_us) {
     }
 }
 
+static void free_view(struct view *view) {
+    free(view->allocated[0]);
+    free(view->allocated[1]);
+}
+
+static void abandon_view(struct waiter *waiter) {
+    struct view *view = LIST_ENTRY(waiter, struct view, waiter);
+    unwatch_all(view);
+    free_view(view);
+    sockets_drive_leave();
+}
+
 int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     struct pollfd few_kernel[WAIT_RESERVED_FDS + ON_STACK];
     struct call_watch few_watches[ON_STACK];
     struct pollfd *kernel = few_kernel;
     struct view view = {.fds = fds, .watches = few_watches, .count = count};
     if (count > ON_STACK) {
-        kernel = malloc((WAIT_RESERVED_FDS + count) * sizeof *kernel);
-        view.watches = malloc(count * sizeof *view.watches);
+        view.allocated[0] = kernel = malloc((WAIT_RESERVED_FDS + count) * sizeof *kernel);
+        view.allocated[1] = view.watches = malloc(count * sizeof *view.watches);
     }
     int result = -ENOMEM;
     if (kernel != NULL && view.watches != NULL) {
         view.kernel = kernel + WAIT_RESERVED_FDS;
-        sockets_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS);
+        sockets_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS, abandon_view);
         watch_all(&view);
         view.waiter.fd_count += view.has_kernel ? count : 0;
         result = wait_and_collect(&view, deadline_us);
         unwatch_all(&view);
     }
-    if (count > ON_STACK) {
-        free(kernel);
-        free(view.watches);
-    }
+    free_view(&view);
     return result;
 }
 
@@ -149,6 +159,7 @@ int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
     for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
         ours = sockets_descriptors_ours(fds[i].fd);
     }
+    pthread_testcancel();
     /* After fork, or down: the kernel calls our numbers invalid. */
     if (!ours || !sockets_drive_enter()) {
         return poll(fds, count, timeout_ms);

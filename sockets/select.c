@@ -86,6 +86,7 @@ int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     if (!ours) {
         return select(count, readable, writable, exceptional, timeout);
     }
+    pthread_testcancel();
     if (!sockets_drive_enter()) {
         return (int)sockets_result(-EBADF);
     }

@@ -1,16 +1,19 @@
-/* Blocked calls: how a thread sleeps until its socket is ready, and how it is woken.
+/* Blocked calls: how a thread sleeps until its socket is ready, how it is woken, and what becomes of it otherwise.
  *
  * A thread that has to wait leads (drives the stack itself, drive.c) if nobody does; else it follows: it sleeps on
- * a futex, or with kernel descriptors of the caller's on an eventfd and those. Nobody else is woken when a leader
+ * a semaphore, or with kernel descriptors of the caller's on an eventfd and those. Nobody else is woken when a leader
  * leaves: the next caller to block, or the background thread, will lead. So a follower that wakes has its reason.
  *
- * Signals: a leader blocks them except while asleep in ppoll, so that a handler cannot run unnoticed in between. A
- * follower sleeps once only; a handler that runs before is one that ran before the call.
+ * Signals: from its first sleep as a leader on, a call blocks them except while asleep in ppoll, so that a handler cannot run
+ * unnoticed in between; the call's end lets them in again. A follower sleeps once only; a handler that runs before is one
+ * that ran before the call.
+ *
+ * Cancellation (pthread_cancel): the sleeps, ppoll and sem_wait, are the cancellation points of this layer. The lock is
+ * not held there, and what the call has done so far is known from its waiter: `abandon` undoes it and leaves the call in
+ * the thread's place. The frames of the call are still there then; only that of the sleep is gone.
  */
 #define _GNU_SOURCE
-#include <linux/futex.h>
 #include <poll.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +21,6 @@
 
 #define FAR_US 1000000000000ULL /* 11 days: a sleep that has a timeout is not restarted by the kernel */
 #define RETRY_US 10000U         /* without an eventfd a sleeper looks again this often */
-
-static _Thread_local char thread_mark;
 
 uint64_t sockets_wait_deadline(uint64_t timeout_us) {
     uint64_t now_us = sockets_drive_now();
@@ -38,13 +39,12 @@ void sockets_wait_wake(struct waiter *waiter) {
     enum wait_place place = waiter->place;
     waiter->woken = true;
     waiter->place = WAIT_AWAKE;
-    if (place == WAIT_FUTEX) {
-        atomic_store(&waiter->futex, 1);
-        (void)syscall(SYS_futex, &waiter->futex, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    if (place == WAIT_SEMAPHORE) {
+        sem_post(&waiter->semaphore);
     } else if (place != WAIT_AWAKE) {
         (void)!write(waiter->wake_fd, &one, sizeof one);
     }
-    if (place == WAIT_FUTEX || place == WAIT_EVENT) {
+    if (place == WAIT_SEMAPHORE || place == WAIT_EVENT) {
         sockets_drive_relayed(waiter->thread);
     }
 }
@@ -62,18 +62,48 @@ void sockets_wait_notify(struct descriptor *descriptor) {
 
 /* --- sleeping --- */
 
+void sockets_wait_block_signals(void) {
+    sigset_t all;
+    if (!sockets_drive_thread.signals_blocked) {
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &sockets_drive_thread.mask);
+        sockets_drive_thread.signals_blocked = true;
+    }
+}
+
+void sockets_wait_restore_signals(void) {
+    if (sockets_drive_thread.signals_blocked) {
+        sockets_drive_thread.signals_blocked = false;
+        pthread_sigmask(SIG_SETMASK, &sockets_drive_thread.mask, NULL);
+    }
+}
+
+/* The cleanup handler of a sleep (pthread_cleanup_push). */
+static void abandon(void *argument) {
+    struct waiter *waiter = argument;
+    sockets_drive_lock();
+    waiter->place = WAIT_AWAKE;
+    sockets_drive_abandon(waiter);
+    if (waiter->borrows_event) {
+        sockets_drive_event_put(waiter->wake_fd);
+    }
+    waiter->abandon(waiter);
+}
+
 /* The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at again
  * afterwards. */
-int sockets_wait_poll(struct waiter *waiter, uint64_t until_us, const sigset_t *mask) {
+int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     uint64_t now_us = sockets_drive_now();
     struct timespec timeout = timespec_of(until_us > now_us ? until_us - now_us : 0);
-    int cancel;
+    const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
+    const sigset_t *mask = sockets_drive_thread.signals_blocked ? &sockets_drive_thread.mask : NULL;
+    int result, error;
+    pthread_cleanup_push(abandon, waiter);
     sockets_drive_unlock();
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel); /* the lock and the lead must not die with a thread */
-    int result = ppoll(waiter->fds, waiter->fd_count, until_us == TAPIR_NEVER ? NULL : &timeout, mask);
-    int error = errno;
-    pthread_setcancelstate(cancel, NULL);
+    result = ppoll(waiter->fds, waiter->fd_count, limit, mask);
+    error = errno;
     sockets_drive_lock();
+    pthread_cleanup_pop(0);
     waiter->place = WAIT_AWAKE;
     for (nfds_t i = WAIT_RESERVED_FDS; result > 0 && i < waiter->fd_count; i++) {
         waiter->woken = waiter->woken || waiter->fds[i].revents != 0;
@@ -104,11 +134,13 @@ int sockets_wait_interrupted(const struct waiter *waiter) {
     return waiter->restartable && handlers_restart() ? 0 : -EINTR;
 }
 
-/* For a follower with kernel descriptors to watch, and for a leader that was evicted: its signals are blocked, and
- * only ppoll can let them in and sleep in one step. */
-int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us, const sigset_t *mask) {
+/* For a follower with kernel descriptors to watch, and for one whose signals are blocked (it has led in this call): only ppoll
+ * can let them in and sleep in one step. */
+int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us) {
     int event = sockets_drive_event_get();
     int result = 0;
+    waiter->wake_fd = event;
+    waiter->borrows_event = true;
     while (!waiter->woken && result == 0) {
         uint64_t now_us = sockets_drive_now();
         if (now_us >= deadline_us) {
@@ -118,33 +150,41 @@ int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us, const sig
         uint64_t until_us = event < 0 && deadline_us - now_us > RETRY_US ? now_us + RETRY_US : deadline_us;
         waiter->fds[0] = (struct pollfd){.fd = event, .events = POLLIN};
         waiter->fds[1] = (struct pollfd){.fd = -1};
-        waiter->wake_fd = event;
         waiter->place = event < 0 ? WAIT_AWAKE : WAIT_EVENT;
-        result = sockets_wait_poll(waiter, until_us, mask);
+        result = sockets_wait_poll(waiter, until_us);
         if (result == -EINTR) {
             result = sockets_wait_interrupted(waiter);
         }
         result = result > 0 ? 0 : result;
     }
+    waiter->borrows_event = false;
     sockets_drive_event_put(event);
     return waiter->woken ? 0 : result;
 }
 
-/* The kernel restarts a futex wait after a handler with SA_RESTART only if it has no timeout: so one is given where the
+/* One sleep on the semaphore, which is a cancellation point and not, as a bare futex, none. 0 or an errno. */
+static int sleep_on_semaphore(struct waiter *waiter, const struct timespec *until) {
+    int slept, error;
+    sem_init(&waiter->semaphore, 0, 0);
+    waiter->place = WAIT_SEMAPHORE;
+    pthread_cleanup_push(abandon, waiter);
+    sockets_drive_unlock();
+    slept = until == NULL ? sem_wait(&waiter->semaphore) : sem_clockwait(&waiter->semaphore, CLOCK_MONOTONIC, until);
+    error = slept < 0 ? errno : 0;
+    sockets_drive_lock();
+    pthread_cleanup_pop(0);
+    waiter->place = WAIT_AWAKE;
+    return error;
+}
+
+/* The kernel restarts such a wait after a handler with SA_RESTART only if it has no timeout: so one is given where the
  * call must end with EINTR whatever the handler. */
-static int wait_on_futex(struct waiter *waiter, uint64_t deadline_us) {
+static int wait_on_semaphore(struct waiter *waiter, uint64_t deadline_us) {
     bool unlimited = deadline_us == TAPIR_NEVER;
     struct timespec until = timespec_of(unlimited ? sockets_wait_deadline(FAR_US) : deadline_us);
     int result = 0;
     while (!waiter->woken && result == 0) {
-        atomic_store(&waiter->futex, 0);
-        waiter->place = WAIT_FUTEX;
-        sockets_drive_unlock();
-        long slept = syscall(SYS_futex, &waiter->futex, FUTEX_WAIT_BITSET_PRIVATE, 0,
-                             unlimited && waiter->restartable ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
-        int error = slept < 0 ? errno : 0;
-        sockets_drive_lock();
-        waiter->place = WAIT_AWAKE;
+        int error = sleep_on_semaphore(waiter, unlimited && waiter->restartable ? NULL : &until);
         if (error == ETIMEDOUT && !unlimited) {
             result = -EAGAIN;
         } else if (error == EINTR) {
@@ -156,11 +196,14 @@ static int wait_on_futex(struct waiter *waiter, uint64_t deadline_us) {
 
 /* --- waiting --- */
 
-void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count) {
-    *waiter = (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &thread_mark};
+void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
+                       void (*abandon_call)(struct waiter *waiter)) {
+    *waiter =
+        (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &sockets_drive_thread, .abandon = abandon_call};
 }
 
-/* A follower sends what its call has caused so far: the leader may sleep for long. */
+/* A follower sends what its call has caused so far: the leader may sleep for long. The semaphore is the quickest sleep, but
+ * cannot let blocked signals in. */
 int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
     if (waiter->woken) {
         return 0;
@@ -175,8 +218,8 @@ int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
     if (sockets_drive_now() >= deadline_us) {
         return -EAGAIN;
     }
-    return waiter->fd_count > WAIT_RESERVED_FDS ? sockets_wait_on_event(waiter, deadline_us, NULL)
-                                                : wait_on_futex(waiter, deadline_us);
+    bool on_descriptors = waiter->fd_count > WAIT_RESERVED_FDS || sockets_drive_thread.signals_blocked;
+    return on_descriptors ? sockets_wait_on_event(waiter, deadline_us) : wait_on_semaphore(waiter, deadline_us);
 }
 
 static void wake_call(struct watch *watch, uint32_t ready) {
@@ -197,15 +240,32 @@ __attribute__((noinline)) void sockets_wait_watch(struct call_watch *call, struc
     list_push_back(&descriptor->watches, &call->watch.node);
 }
 
+/* A call that waits for one socket. */
+struct ready_call {
+    struct waiter waiter; /* first: found by it when abandoned */
+    struct call_watch watch;
+};
+
+/* A close that lingers takes the socket with it, as the kernel's does. */
+static void abandon_ready(struct waiter *waiter) {
+    struct call_watch *watch = &((struct ready_call *)(void *)waiter)->watch;
+    struct descriptor *descriptor = watch->watch.descriptor;
+    list_unlink(&watch->watch.node);
+    if (descriptor->lingering && !descriptor->closed) {
+        sockets_descriptors_close(descriptor);
+    }
+    sockets_descriptors_leave(descriptor);
+}
+
 int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
     struct pollfd fds[WAIT_RESERVED_FDS];
-    struct waiter waiter;
-    sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS);
-    waiter.prompt = true;
-    waiter.restartable = restartable && deadline_us == TAPIR_NEVER;
-    struct call_watch call;
-    sockets_wait_watch(&call, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP, &waiter);
-    int result = sockets_wait_run(&waiter, deadline_us);
-    list_unlink(&call.watch.node);
+    struct ready_call call;
+    sockets_wait_init(&call.waiter, fds, WAIT_RESERVED_FDS, abandon_ready);
+    call.waiter.prompt = true;
+    call.waiter.restartable = restartable && deadline_us == TAPIR_NEVER;
+    sockets_wait_watch(&call.watch, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP,
+                       &call.waiter);
+    int result = sockets_wait_run(&call.waiter, deadline_us);
+    list_unlink(&call.watch.watch.node);
     return descriptor->closed ? -EBADF : result;
 }

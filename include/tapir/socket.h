@@ -17,7 +17,12 @@
  * on after one with it; with SO_RCVTIMEO or SO_SNDTIMEO set, and in poll, select and epoll_wait, it always ends
  * with EINTR. Where handlers of both kinds are installed and it cannot be told which one ran, it is EINTR. Calls on
  * kernel descriptors may be made in a signal handler, calls on the stack's sockets may not, and a handler must not
- * longjmp out of one. Calls are no cancellation points.
+ * longjmp out of one.
+ *
+ * Cancellation (pthread_cancel): the calls that POSIX names as cancellation points are, and epoll_wait as on Linux: accept,
+ * accept4, close, connect, poll, read, readv, recv, recvfrom, recvmsg, select, send, sendto, sendmsg, write, writev.
+ * A thread that ends in one has left the stack as if a signal had ended the call; a close that lingers has closed. No
+ * other call is one, nor what a device or a trace function does inside.
  *
  * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF; calls
  * on kernel descriptors work. exec: the sockets end with the process.
