@@ -18,10 +18,11 @@
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
-static uint32_t stack_flags(int flags) {
-    return ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) | ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) |
-           ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) | ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) |
-           ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
+/* `moved` bytes are to be reported before any error. */
+static uint32_t stack_flags(int flags, size_t moved) {
+    return (moved > 0 ? TAPIR_MSG_KEEP_ERROR : 0) | ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) |
+           ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) | ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) |
+           ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) | ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
 
 int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
@@ -94,7 +95,7 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
 static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
     uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
     descriptor->syn_waits = false;
-    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags),
+    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, 0),
                                      sockets_drive_now());
     if (result < 0 && result != -EINPROGRESS) {
         return result;
@@ -116,8 +117,8 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
     bool stream = descriptor->type == SOCK_STREAM;
     size_t wanted = sent + bytes_of(iov, msg->iov_count);
     for (;;) {
-        int64_t result =
-            tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+        int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, sent),
+                                         sockets_drive_now());
         if (result >= 0) {
             sent += (size_t)result;
             if (!stream || sent >= wanted) {
@@ -159,11 +160,11 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
     return send_on(descriptor, msg, iov, flags, (size_t)sent);
 }
 
-/* A stream's recv that has some bytes goes on for more unless an error, which is the next call's, or the urgent mark
- * stands in the way; a look (MSG_PEEK) would not come to the end of the stream either. */
+/* A stream's recv that has some bytes goes on for more unless the urgent mark stands in the way. A look (MSG_PEEK) would
+ * come neither to the end of the stream nor to an error: the bytes are in front of both. */
 static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
-    uint32_t ends = TAPIR_READY_ERR | ((flags & MSG_PEEK) != 0 ? TAPIR_READY_RDHUP : 0);
+    uint32_t ends = (flags & MSG_PEEK) != 0 ? TAPIR_READY_ERR | TAPIR_READY_RDHUP : 0;
     (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
     return at_mark == 0 && (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ends) == 0;
 }
@@ -181,7 +182,7 @@ struct gathering {
 static int gather(struct descriptor *descriptor, struct gathering *gathering) {
     bool peek = (gathering->flags & MSG_PEEK) != 0;
     int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
-                                     stack_flags(gathering->flags), sockets_drive_now());
+                                     stack_flags(gathering->flags, gathering->got), sockets_drive_now());
     if (result < 0) {
         return (int)result; /* also for no bytes at all Linux waits until there is something */
     }
@@ -216,8 +217,8 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
 static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags,
                              struct patience *patience) {
     for (;;) {
-        int64_t result =
-            tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags), sockets_drive_now());
+        int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, 0),
+                                         sockets_drive_now());
         if (result != -EAGAIN) {
             return result;
         }

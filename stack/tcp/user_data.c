@@ -30,15 +30,20 @@ static size_t message_bytes(const struct tapir_msg *msg) {
     return total;
 }
 
-static int not_sending(struct tcp_conn *c) {
-    int error = tcp_user_take_error(c);
-    if (error != 0) {
-        return -error;
-    }
+/* The pending error, negative: told once, but not to a caller who has progress to report first. */
+static int tell_error(struct tcp_conn *c, uint32_t flags) {
+    return -((flags & TAPIR_MSG_KEEP_ERROR) != 0 ? c->error : tcp_user_take_error(c));
+}
+
+static int not_sending(const struct tcp_conn *c) {
     return tcp_in(c, SYN_SENT | SYN_RECEIVED) && !c->fin_wanted ? -EAGAIN : -EPIPE;
 }
 
 int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    int error = tell_error(c, flags);
+    if (error != 0) {
+        return error;
+    }
     if (!tcp_conn_may_send(c)) {
         return tcp_conn_deferred(c) ? tcp_user_fastopen_send(c, msg, now_us) : not_sending(c);
     }
@@ -148,13 +153,13 @@ static void acknowledge_push(struct tcp_conn *c) {
 }
 
 /* After the FIN no error is recv's: on Linux it is the next send's, or SO_ERROR's. */
-static int64_t nothing_to_read(struct tcp_conn *c) {
+static int64_t nothing_to_read(struct tcp_conn *c, uint32_t flags) {
     if (c->fin_received) {
         return 0;
     }
-    int error = tcp_user_take_error(c);
+    int error = tell_error(c, flags);
     if (error != 0) {
-        return -error;
+        return error;
     }
     if (c->rd_shut || c->reset_by_peer) {
         return 0;
@@ -171,14 +176,14 @@ int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_
         return receive_urgent(c, msg, flags);
     }
     if (tcp_reasm_ready_bytes(&c->rcv.queue) == 0) {
-        return nothing_to_read(c);
+        return nothing_to_read(c, flags);
     }
     if (message_bytes(msg) == 0) {
         return 0;
     }
     size_t done = copy_out(c, msg, flags);
     if (done == 0) { /* an out-of-line urgent byte was all there was */
-        return nothing_to_read(c);
+        return nothing_to_read(c, flags);
     }
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         tcp_conn_tune_receiving(c, now_us);

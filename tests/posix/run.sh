@@ -1,5 +1,6 @@
 #!/bin/bash
-# Unmodified textbook programs, compiled for the stack by one option and for the kernel without, talk to each other.
+# Unmodified textbook programs, compiled for the stack by one option and for the kernel without, talk to each other; those in
+# same/ print what their calls answer, and it is the same on both.
 set -euo pipefail
 
 if [[ ${1:-} == --help ]]; then
@@ -25,10 +26,10 @@ if [[ ${1:-} != --inside ]]; then
     mkdir -p "$build/bin"
     build_library >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
     read -ra libraries <<<"$(pkg-config --libs libpcap) -lpthread"
-    for source in "$here"/*.c; do
+    for source in "$here"/*.c "$here"/same/*.c; do
         name=$(basename "$source" .c)
-        cc -std=gnu17 -Wall -Wextra -Werror -O1 "$source" -lpthread -o "$build/bin/$name.kernel"
-        cc -std=gnu17 -Wall -Wextra -Werror -O1 -I"$root/include" -include tapir/posix.h "$source" \
+        cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 "$source" -lpthread -o "$build/bin/$name.kernel"
+        cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -I"$root/include" -include tapir/posix.h "$source" \
             "$build/libtapir_all.a" "${libraries[@]}" -o "$build/bin/$name.tapir"
     done
     if [[ $(id -u) == 0 ]]; then
@@ -132,6 +133,23 @@ echo "ok: three clients at once"
 
 [[ $(on A udp_time) == noon ]]
 echo "ok: client and server threads over 127.0.0.1"
+
+# Each has the kernel's echo server to talk to.
+port=$((port + 1))
+on kernel echo_threads "$port" 1000 >/dev/null &
+servers+=("$!")
+for source in "$here"/same/*.c; do
+    name=$(basename "$source" .c)
+    for host in kernel A; do
+        TAPIR_PCAP=$work/pcap on "$host" "$name" 10.77.0.1 "$port" >"$work/$name.$host" 2>&1 </dev/null || {
+            echo "$name on $host:"
+            cat "$work/$name.$host"
+            exit 1
+        }
+    done
+    diff "$work/$name.kernel" "$work/$name.A" >"$work/difference" || { echo "$name, kernel and stack:"; cat "$work/difference"; exit 1; }
+    echo "ok: $name says the same on both"
+done
 
 # Without its variables a program says in one line what it needs.
 if output=$("$bin/echo_client.tapir" 10.77.0.1 7 2>&1 </dev/null); then

@@ -14,10 +14,10 @@
 
 #define BYTES_MAX (256U << 20) /* of one call */
 
-static uint32_t stack_flags(int64_t flags) {
-    return ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) | ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) |
-           ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) | ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) |
-           ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
+static uint32_t stack_flags(const struct call *call, int64_t flags) {
+    return (call->done > 0 ? TAPIR_MSG_KEEP_ERROR : 0) | ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) |
+           ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) | ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) |
+           ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) | ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
 
 /* The bytes are those of the peer's stream. One that was marked urgent may be missing, if it is read apart. */
@@ -78,7 +78,7 @@ static int64_t send_bytes(struct call *call, struct descriptor *d, struct tapir_
         struct tapir_iovec iov = {.base = call->buffer + call->done, .len = bytes - call->done};
         msg->iov = &iov;
         msg->iov_count = 1;
-        int64_t rc = tapir_sock_send(run->world.stack, d->sock, msg, stack_flags(flags), run->world.now_us);
+        int64_t rc = tapir_sock_send(run->world.stack, d->sock, msg, stack_flags(call, flags), run->world.now_us);
         if (rc == -EAGAIN && !d->nonblocking && (flags & MSG_DONTWAIT) == 0 &&
             calls_may_wait(call, d->send_timeout_us)) {
             return CALL_BLOCKED;
@@ -128,7 +128,7 @@ static int64_t recv_bytes(struct call *call, struct descriptor *d, struct tapir_
         struct tapir_iovec iov = {.base = call->buffer + have, .len = bytes - have};
         msg->iov = &iov;
         msg->iov_count = 1;
-        int64_t rc = tapir_sock_recv(run->world.stack, d->sock, msg, stack_flags(flags), run->world.now_us);
+        int64_t rc = tapir_sock_recv(run->world.stack, d->sock, msg, stack_flags(call, flags), run->world.now_us);
         if (rc >= 0) {
             received(call, d, msg, (uint64_t)rc < iov.len ? (uint64_t)rc : iov.len, flags);
             call->done = have + (uint64_t)rc;

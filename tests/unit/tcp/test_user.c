@@ -120,6 +120,48 @@ Test(tcp_user, A2_disconnect_resets_and_the_socket_is_new) {
     tcp_bench_free(b);
 }
 
+/* Z8: an error stays while there is progress to report first, whatever it came from; then it is told once. */
+Test(tcp_user, Z8_an_error_waits_for_the_progress) {
+    static const struct {
+        const char *name;
+        int error;
+        int64_t after_send, after_read; /* what is told next */
+    } causes[] = {
+        {"reset", ECONNRESET, -EPIPE, 0},
+        {"user timeout", ETIMEDOUT, -EPIPE, 0},
+        {"advice, with IP_RECVERR", EHOSTUNREACH, 1, -EAGAIN},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(causes); i++) {
+        size_t cause = i / 2;
+        bool reads = i % 2 == 1;
+        struct tcp_bench *b = tcp_bench_established(&plain);
+        cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_USER_TIMEOUT_US, SECOND), 0);
+        cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_RECVERR, 1), 0);
+        cr_assert_eq(tcp_bench_write(b, 10), 10);
+        tcp_bench_run(b);
+        if (cause == 0) {
+            send_seg(b, .flags = F(RST) | F(ACK), .stay = true);
+        } else if (cause == 1) {
+            tcp_bench_wait(b, 10 * SECOND);
+        } else {
+            tcp_bench_icmp(b, 3, 1, 0, 1);
+        }
+        struct tapir_iovec iov = {.base = (uint8_t[1]){0}, .len = 1};
+        struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
+        for (unsigned turn = 0; turn < 4; turn++) { /* the last two without the flag: told, and gone */
+            uint32_t flags = turn < 2 ? TAPIR_MSG_KEEP_ERROR : 0;
+            cr_assert_eq((tcp_bench_ready(b) & TAPIR_READY_ERR) != 0, turn < 3, "%s", causes[cause].name);
+            int64_t result = reads ? tapir_sock_recv(b->stack, b->sock, &msg, flags, b->now_us)
+                                   : tapir_sock_send(b->stack, b->sock, &msg, flags, b->now_us);
+            int64_t last = reads ? causes[cause].after_read : causes[cause].after_send;
+            cr_assert_eq(result, turn < 3 ? -causes[cause].error : last, "%s", causes[cause].name);
+        }
+        b->silent_pattern = true;
+        tcp_bench_skip(b);
+        tcp_bench_free(b);
+    }
+}
+
 Test(tcp_user, a_full_send_buffer_takes_a_part) {
     struct tcp_bench_config config = {.active = true, .sndbuf_bytes = 8192};
     struct tcp_bench *b = tcp_bench_established(&config);
