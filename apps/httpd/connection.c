@@ -9,7 +9,8 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-#define RECV_BYTES 65536 /* at once while a header is expected: what is left over has to be kept */
+#define RECV_BYTES 16384     /* at once where a request may end anywhere: what is left over has to be kept */
+#define REQUESTS_PER_TURN 32 /* of a pipeline, then the others have their turn */
 
 struct httpd_connection *httpd_connection_new(struct httpd_server *server, int fd, const struct sockaddr_in *peer) {
     struct httpd_connection *connection = malloc(sizeof *connection);
@@ -52,6 +53,7 @@ static bool response_done(struct httpd_connection *connection) {
     const bool clean = connection->request.complete;
     log_request(connection);
     httpd_response_end(&connection->response);
+    connection->wait = HTTPD_WAIT_NEW;
     if (connection->response.keep_alive) {
         httpd_request_reset(&connection->request);
         connection->state = HTTPD_READING;
@@ -70,15 +72,10 @@ static bool response_done(struct httpd_connection *connection) {
 
 /* Sends what can be sent. false: the connection is over. */
 static bool write_response(struct httpd_connection *connection) {
-    const uint64_t left_bytes = connection->response.left_bytes;
     switch (httpd_response_send(&connection->response, connection->fd, connection->server->scratch)) {
     case HTTPD_SENT_ALL:
-        httpd_server_progress(connection);
         return response_done(connection);
     case HTTPD_SENT_SOME:
-        if (connection->response.left_bytes < left_bytes) {
-            httpd_server_progress(connection);
-        }
         return true;
     default:
         return false;
@@ -108,9 +105,6 @@ static size_t take_bytes(struct httpd_connection *connection, char *data, size_t
     if (request->complete || request->status != 0) {
         httpd_respond(connection);
         connection->state = HTTPD_WRITING;
-    } else if (request->headers_done) {
-        /* A body makes progress with each byte; a header has to be whole within the time, however it trickles. */
-        httpd_server_progress(connection);
     }
     return used;
 }
@@ -140,40 +134,57 @@ static void take_pending(struct httpd_connection *connection) {
     }
 }
 
-/* Reads from the socket and parses. false: the connection is over. *drained: there is no more to read now. */
-static bool read_request(struct httpd_connection *connection, bool *drained) {
-    char *scratch = connection->server->scratch;
-    const size_t wanted = connection->request.headers_done ? HTTPD_SCRATCH_BYTES : RECV_BYTES;
-    const ssize_t n = tapir_recv(connection->fd, scratch, wanted, 0);
-    if (n <= 0) {
-        *drained = true;
-        return n < 0 && errno == EAGAIN;
-    }
-    *drained = (size_t)n < wanted;
+/* How much to read at once: a body whose end is known is read no further than that. */
+static size_t wanted_bytes(const struct httpd_connection *connection) {
+    const struct httpd_request *request = &connection->request;
     if (connection->state == HTTPD_LINGERING) {
-        return true; /* dropped; not progress, so it ends in time */
+        return HTTPD_SCRATCH_BYTES;
+    }
+    if (!request->headers_done || request->chunked) {
+        return RECV_BYTES;
+    }
+    const uint64_t left_bytes = request->length_bytes - request->body_bytes;
+    return left_bytes < HTTPD_SCRATCH_BYTES ? (size_t)left_bytes : HTTPD_SCRATCH_BYTES;
+}
+
+/* Reads from the socket and parses. The bytes read; 0: there is no more now; -1: the connection is over. */
+static ssize_t read_request(struct httpd_connection *connection) {
+    char *scratch = connection->server->scratch;
+    const ssize_t n = tapir_recv(connection->fd, scratch, wanted_bytes(connection), 0);
+    if (n <= 0) {
+        return n < 0 && errno == EAGAIN ? 0 : -1;
+    }
+    if (connection->state == HTTPD_LINGERING) {
+        return n; /* dropped */
     }
     const size_t used = take_bytes(connection, scratch, (size_t)n);
-    return connection->request.status != 0 || keep_pending(connection, scratch + used, (size_t)n - used);
+    const bool kept = connection->request.status != 0 || keep_pending(connection, scratch + used, (size_t)n - used);
+    return kept ? n : -1;
 }
 
 bool httpd_connection_ready(struct httpd_connection *connection) {
     bool drained = false;
-    /* A bound on one turn: an upload or a pipeline must not keep the others waiting. */
-    for (int turn = 0; turn < 32; turn++) {
+    size_t read_bytes = 0;
+    for (int i = 0; i < REQUESTS_PER_TURN && read_bytes < HTTPD_TURN_BYTES; i++) {
         if (connection->state == HTTPD_WRITING) {
             if (!write_response(connection)) {
                 return false;
             }
             if (connection->state == HTTPD_WRITING) {
-                break; /* the socket is full */
+                break; /* the socket is full, or it has had its turn */
             }
         } else if (connection->pending != NULL) {
             take_pending(connection);
         } else if (drained) {
             break;
-        } else if (!read_request(connection, &drained)) {
-            return false;
+        } else {
+            const size_t wanted = wanted_bytes(connection);
+            const ssize_t n = read_request(connection);
+            if (n < 0) {
+                return false;
+            }
+            drained = (size_t)n < wanted;
+            read_bytes += (size_t)n;
         }
     }
     /* Kept bytes are no event for the set: asking for EPOLLOUT brings the next turn at once. */
@@ -181,11 +192,48 @@ bool httpd_connection_ready(struct httpd_connection *connection) {
     return httpd_server_watch(connection, out ? EPOLLOUT : EPOLLIN) == 0;
 }
 
+enum httpd_wait httpd_connection_wait(const struct httpd_connection *connection) {
+    switch (connection->state) {
+    case HTTPD_WRITING:
+        return HTTPD_WAIT_SEND;
+    case HTTPD_LINGERING:
+        return HTTPD_WAIT_CLOSE;
+    default:
+        return connection->request.headers_done ? HTTPD_WAIT_BODY
+               : connection->request.started    ? HTTPD_WAIT_HEAD
+                                                : HTTPD_WAIT_REQUEST;
+    }
+}
+
+int64_t httpd_connection_moved(const struct httpd_connection *connection) {
+    int unacknowledged_bytes = 0;
+    switch (connection->wait) {
+    case HTTPD_WAIT_BODY:
+        return (int64_t)connection->request.body_bytes;
+    case HTTPD_WAIT_SEND:
+        /* Not what the socket took: its buffer may be large, and is refilled only when much of it is empty. */
+        tapir_ioctl(connection->fd, SIOCOUTQ, &unacknowledged_bytes);
+        return (int64_t)connection->response.sent_bytes - unacknowledged_bytes;
+    default:
+        return 0;
+    }
+}
+
 void httpd_connection_expire(struct httpd_connection *connection) {
-    if (connection->state == HTTPD_READING && connection->request.started) {
+    const struct linger at_once = {.l_onoff = 1};
+    switch (connection->wait) {
+    case HTTPD_WAIT_HEAD:
+    case HTTPD_WAIT_BODY:
         connection->request.status = 408;
         httpd_respond(connection);
         log_request(connection);
         httpd_response_send(&connection->response, connection->fd, connection->server->scratch);
+        break;
+    case HTTPD_WAIT_SEND:
+        /* A reset, or what it does not take would stay in the stack for minutes. */
+        tapir_setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        break;
+    default:
+        break;
     }
 }

@@ -26,6 +26,10 @@
 #define HTTPD_UNWANTED_BODY_MAX 65536            /* of a body that means nothing to the method; more: 413 */
 #define HTTPD_HEAD_MAX (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
 #define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
+#define HTTPD_TURN_BYTES 1048576                 /* for one connection, then the others have their turn */
+#define HTTPD_RATE_MIN_PER_S 1000                /* bytes of a body or a response, below which a client is too slow */
+#define HTTPD_PEER_BUCKETS 65536                 /* for counts of connections: far more than there are peers */
+#define HTTPD_PEER_LEAST 8                       /* connections that any peer may have: more than a browser opens */
 #define HTTPD_DATE_BYTES 30
 
 /* --- path.c --- */
@@ -192,6 +196,7 @@ struct httpd_response {
     int file;                          /* -1: none; owned */
     uint64_t offset_bytes, left_bytes; /* of file, still to be sent */
     uint64_t body_bytes;               /* for the log */
+    uint64_t sent_bytes;               /* taken by the socket */
     bool keep_alive;
     size_t head_len, head_sent;
     char head[HTTPD_HEAD_MAX]; /* header lines, and the body too when there is no file */
@@ -207,7 +212,7 @@ void httpd_response_text(struct httpd_response *response, int status, const char
 void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only, int file,
                          uint64_t offset_bytes, uint64_t length_bytes, time_t now);
 
-/* Sends what the socket takes, through scratch[HTTPD_SCRATCH_BYTES]. */
+/* Sends what the socket takes, through scratch[HTTPD_SCRATCH_BYTES], and about HTTPD_TURN_BYTES at most. */
 enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, char *scratch);
 
 /* Closes the file. */
@@ -215,17 +220,35 @@ void httpd_response_end(struct httpd_response *response);
 
 /* --- server.c, connection.c, respond.c --- */
 
+/* What a connection waits for. Each of these waits has an end: server.c. */
+enum httpd_wait {
+    HTTPD_WAIT_NEW,     /* none has been noted yet, or a response has just left */
+    HTTPD_WAIT_REQUEST, /* for the first byte of one */
+    HTTPD_WAIT_HEAD,
+    HTTPD_WAIT_BODY,
+    HTTPD_WAIT_SEND,
+    HTTPD_WAIT_CLOSE, /* for the client's end, after an answer to a request that was not read whole */
+};
+
+/* Connections in the order in which their wait began or was renewed. */
+struct httpd_queue {
+    struct httpd_connection *oldest, *newest;
+};
+
 struct httpd_server {
     int root;    /* the directory served */
     bool upload; /* PUT is allowed */
     uint64_t upload_bytes_max;
     bool log; /* a line a request on standard output */
-    uint64_t idle_us;
+    uint64_t idle_us, close_us;
     uint32_t connections, connections_max;
+    uint32_t peer_max; /* connections of one address; 0: as many as there are places free */
+    uint32_t peer_seed, of_peer[HTTPD_PEER_BUCKETS];
     int set, listener;
     bool listening;     /* the listener is in the set */
     bool short_of_room; /* accept failed for want of descriptors or memory, and nothing has ended since */
-    struct httpd_connection *oldest, *newest; /* by last progress */
+    uint64_t now_us;    /* when the turn at hand began */
+    struct httpd_queue waiting, closing;
     char scratch[HTTPD_SCRATCH_BYTES];
 };
 
@@ -237,7 +260,9 @@ struct httpd_connection {
     int fd;
     enum httpd_state state;
     uint32_t events; /* what the epoll set waits for */
-    uint64_t progress_us;
+    enum httpd_wait wait;
+    uint64_t since_us;   /* this wait began or was renewed */
+    int64_t moved_bytes; /* by then, of what it waits for */
     struct sockaddr_in peer;
     char *pending; /* bytes of later requests, owned; NULL: none */
     size_t pending_len, pending_used;
@@ -248,8 +273,11 @@ struct httpd_connection {
 /* Serves `listener` (borrowed) until the program is asked to stop. 0, or -1 after printing why. */
 int httpd_server_run(struct httpd_server *server, int listener);
 
-/* Notes that the connection made progress, which puts off its end. */
-void httpd_server_progress(struct httpd_connection *connection);
+/* The bucket of of_peer[] in which connections from this address are counted. */
+uint32_t *httpd_server_of_peer(struct httpd_server *server, struct in_addr address);
+
+/* May another connection come from a peer that has `count` of them? */
+bool httpd_server_admits(const struct httpd_server *server, uint32_t count);
 
 /* Makes the epoll set wait for these events on the connection. */
 int httpd_server_watch(struct httpd_connection *connection, uint32_t events);
@@ -260,7 +288,13 @@ struct httpd_connection *httpd_connection_new(struct httpd_server *server, int f
 /* Goes on with a connection that is ready. false: it is over, free it. */
 bool httpd_connection_ready(struct httpd_connection *connection);
 
-/* Too long without progress: says so where a request was under way. The caller frees it then. */
+/* What the connection waits for. */
+enum httpd_wait httpd_connection_wait(const struct httpd_connection *connection);
+
+/* How much of it has come or, when sending, was acknowledged: a count whose differences matter. */
+int64_t httpd_connection_moved(const struct httpd_connection *connection);
+
+/* It has waited too long: says so where a request was under way. The caller frees it then. */
 void httpd_connection_expire(struct httpd_connection *connection);
 
 /* Takes the connection and closes its socket. */

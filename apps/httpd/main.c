@@ -8,11 +8,12 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
+#define CLOSE_MAX_US 5000000    /* for a client to read an answer and stop sending what was refused */
 #define DESCRIPTORS_RESERVED 16 /* standard streams, TAP, epoll sets, the root, the listener */
 
 struct options {
     uint16_t port;
-    uint64_t idle_us, connections_max, upload_bytes_max;
+    uint64_t idle_us, connections_max, peer_max, upload_bytes_max;
     bool upload, log;
 };
 
@@ -25,6 +26,8 @@ static bool take_option(void *ctx, int c, const char *value) {
         return common_seconds(value, &options->idle_us) && options->idle_us > 0;
     case 'c':
         return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->connections_max);
+    case 'n':
+        return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->peer_max);
     case 'm':
         return common_number(value, 0, INT64_MAX, &options->upload_bytes_max);
     case 'u':
@@ -70,6 +73,7 @@ int main(int argc, char **argv) {
     static const struct option longs[] = {{"port", required_argument, NULL, 'p'},
                                           {"idle", required_argument, NULL, 'i'},
                                           {"connections", required_argument, NULL, 'c'},
+                                          {"per-peer", required_argument, NULL, 'n'},
                                           {"upload", no_argument, NULL, 'u'},
                                           {"max-upload", required_argument, NULL, 'm'},
                                           {"log", no_argument, NULL, 'l'},
@@ -78,12 +82,13 @@ int main(int argc, char **argv) {
         .name = "tapir-httpd",
         .synopsis = "[options] DIR",
         .help = "  -p, --port PORT       where to listen (80)\n"
-                "  -i, --idle SECONDS    end a connection after so long without progress (60)\n"
+                "  -i, --idle SECONDS    end a connection that is so long without a request, or too slow (60)\n"
                 "  -c, --connections N   at most so many at once, others wait (10000)\n"
+                "  -n, --per-peer N      at most so many from one address (as many as are free)\n"
                 "  -u, --upload          let clients put files into DIR\n"
                 "  -m, --max-upload B    refuse larger files, in bytes (4000000000)\n"
                 "  -l, --log             a line for each request on standard output\n",
-        .short_options = "p:i:c:um:l",
+        .short_options = "p:i:c:n:um:l",
         .longs = longs,
         .option = take_option,
     };
@@ -96,6 +101,8 @@ int main(int argc, char **argv) {
         common_usage("give one directory");
     }
     server.idle_us = options.idle_us;
+    server.close_us = options.idle_us < CLOSE_MAX_US ? options.idle_us : CLOSE_MAX_US;
+    server.peer_max = (uint32_t)options.peer_max;
     server.connections_max = connections_allowed(options.connections_max);
     server.upload = options.upload;
     server.upload_bytes_max = options.upload_bytes_max;

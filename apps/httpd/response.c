@@ -37,6 +37,7 @@ static void write_head(struct httpd_response *response, const char *fields, uint
                            response->keep_alive ? "" : "Connection: close\r\n");
     response->head_len = (size_t)n;
     response->head_sent = 0;
+    response->sent_bytes = 0;
 }
 
 void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only, time_t now) {
@@ -81,7 +82,11 @@ static ssize_t fill(const struct httpd_response *response, char *scratch) {
 }
 
 enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, char *scratch) {
+    const uint64_t enough_bytes = response->sent_bytes + HTTPD_TURN_BYTES;
     while (response->head_sent < response->head_len || response->left_bytes > 0) {
+        if (response->sent_bytes >= enough_bytes) {
+            return HTTPD_SENT_SOME;
+        }
         const ssize_t ready = fill(response, scratch);
         if (ready < 0) {
             return HTTPD_SENT_FAILED;
@@ -93,6 +98,7 @@ enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, cha
         /* What the socket did not take is read from the file again: nothing is kept for each connection. */
         const size_t head = response->head_len - response->head_sent;
         const size_t of_head = (size_t)n < head ? (size_t)n : head;
+        response->sent_bytes += (size_t)n;
         response->head_sent += of_head;
         response->offset_bytes += (size_t)n - of_head;
         response->left_bytes -= (size_t)n - of_head;
