@@ -205,7 +205,27 @@ break_conformance() {
         { echo "tests/checks: scripts/check-docs does not ask scripts/conformance" >&2; failures=$((failures + 1)); }
 }
 
+# The manual pages of the real tree, with some words taken away: scripts/check-docs must miss each.
+break_pages() {
+    local gone=(tapir-echo.1:mode tapir-nc.1:w tapir.7:tap-fd tapir.7:TAPIR_MAC tapir.3:tapir_pollfd) word text output
+    rm -rf "$tree"
+    mkdir "$tree"
+    cp -r "$root"/{apps,docs,include,scripts,sockets} "$tree"
+    for word in "${gone[@]}"; do
+        sed -i "s/\<${word#*:}\>/gone/" "$tree/docs/man/${word%:*}"
+    done
+    output=$(cd "$tree" && scripts/check-docs 2>&1)
+    for text in tapir-echo.1:option/-mode tapir-nc.1:option/w tapir.7:option/-tap-fd "tapir.7:environment variable/TAPIR_MAC" \
+        tapir.3:call/tapir_pollfd; do
+        word=${text#*:}
+        grep -qxF -- "docs/man/${text%%:*}: says nothing of the ${word/\// }" <<<"$output" && continue
+        echo "tests/checks: scripts/check-docs does not miss the ${word/\// } in ${text%%:*}" >&2
+        failures=$((failures + 1))
+    done
+}
+
 break_conformance
+break_pages
 
 # The clean tree is built where its broken copies will stand, so that only what is broken is compiled again.
 make_clean_tree

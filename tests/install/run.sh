@@ -56,6 +56,7 @@ check_names() {
             nm -D --defined-only "$libdir/libtapir.so" | grep -q " T $name@" || fail "$name (${header##*/}) is missing"
         done
     done
+    [[ -e $prefix/share/man/man3/tapir.3 && -e $prefix/share/man/man7/tapir.7 ]] || fail "the manual pages are missing"
     readelf -d "$libdir/libtapir.so" | grep -q 'SONAME.*\[libtapir\.so\.0\]' || fail "the SONAME is not libtapir.so.0"
 }
 
