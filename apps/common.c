@@ -14,6 +14,8 @@
 
 #include <tapir/trace.h>
 
+#include "rights.h"
+
 #define OPTIONS_MAX 64
 
 enum {
@@ -27,6 +29,7 @@ enum {
     OPTION_PCAP,
     OPTION_FILTER,
     OPTION_TRACE,
+    OPTION_USER,
     OPTION_NO_OFFLOAD,
     OPTION_HELP,
     OPTION_VERSION,
@@ -34,28 +37,37 @@ enum {
 
 /* Long names only: every short letter is left to the programs, which mostly have famous ones to follow. */
 static const struct option common_longs[] = {
-    {"tap", required_argument, NULL, OPTION_TAP},         {"tap-fd", required_argument, NULL, OPTION_TAP_FD},
-    {"address", required_argument, NULL, OPTION_ADDRESS}, {"gateway", required_argument, NULL, OPTION_GATEWAY},
-    {"mac", required_argument, NULL, OPTION_MAC},         {"mtu", required_argument, NULL, OPTION_MTU},
-    {"host", required_argument, NULL, OPTION_HOST},       {"pcap", required_argument, NULL, OPTION_PCAP},
-    {"filter", required_argument, NULL, OPTION_FILTER},   {"trace", no_argument, NULL, OPTION_TRACE},
-    {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD}, {"help", no_argument, NULL, OPTION_HELP},
+    {"tap", required_argument, NULL, OPTION_TAP},
+    {"tap-fd", required_argument, NULL, OPTION_TAP_FD},
+    {"address", required_argument, NULL, OPTION_ADDRESS},
+    {"gateway", required_argument, NULL, OPTION_GATEWAY},
+    {"mac", required_argument, NULL, OPTION_MAC},
+    {"mtu", required_argument, NULL, OPTION_MTU},
+    {"host", required_argument, NULL, OPTION_HOST},
+    {"pcap", required_argument, NULL, OPTION_PCAP},
+    {"filter", required_argument, NULL, OPTION_FILTER},
+    {"trace", no_argument, NULL, OPTION_TRACE},
+    {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD},
+    {"user", required_argument, NULL, OPTION_USER},
+    {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
 };
 
-static const char common_help[] = "The stack:\n"
-                                  "  --tap NAME        TAP device to attach to, created if we may (tap0)\n"
-                                  "  --tap-fd N        an open TAP descriptor to use instead\n"
-                                  "  --address A/N     the stack's address (10.0.0.2/24)\n"
-                                  "  --gateway A       next hop for everything beyond\n"
-                                  "  --mac M           hardware address (derived from the others)\n"
-                                  "  --mtu BYTES       IP bytes in a frame, 68 to 65521 (the device's)\n"
-                                  "  --host A/N        bring up the host's side of the TAP with this address\n"
-                                  "  --no-offload      plain frames, checksums in software\n"
-                                  "  --pcap FILE       write what passes to FILE (- is standard output)\n"
-                                  "  --filter EXPR     only what this libpcap expression chooses\n"
-                                  "  --trace           a line on standard error for each event in the stack\n"
-                                  "  --help, --version\n";
+static const char common_help[] =
+    "The stack:\n"
+    "  --tap NAME        TAP device to attach to, created if we may (tap0)\n"
+    "  --tap-fd N        an open TAP descriptor to use instead\n"
+    "  --address A/N     the stack's address (10.0.0.2/24)\n"
+    "  --gateway A       next hop for everything beyond\n"
+    "  --mac M           hardware address (derived from the others)\n"
+    "  --mtu BYTES       IP bytes in a frame, 68 to 65521 (the device's)\n"
+    "  --host A/N        bring up the host's side of the TAP with this address\n"
+    "  --no-offload      plain frames, checksums in software\n"
+    "  --pcap FILE       write what passes to FILE (- is standard output)\n"
+    "  --filter EXPR     only what this libpcap expression chooses\n"
+    "  --trace           a line on standard error for each event in the stack\n"
+    "  --user NAME       as root: who to be once the TAP is open (who called sudo, or nobody)\n"
+    "  --help, --version\n";
 
 /* The program at hand: messages bear its name. Set once, before there are threads. */
 static const struct common_program *program;
@@ -97,6 +109,9 @@ __attribute__((noreturn)) static void print_help(void) {
     exit(COMMON_OK);
 }
 
+/* What tapir_up calls once root is not needed any more. */
+static int drop_rights(void *user, char *error, size_t size) { return rights_drop(user, error, size); }
+
 /* An option of the stack's own. false: the value makes no sense. */
 static bool take_common(struct tapir_config *config, int c, const char *value) {
     uint64_t number = 0;
@@ -137,6 +152,9 @@ static bool take_common(struct tapir_config *config, int c, const char *value) {
     case OPTION_TRACE:
         config->trace = print_event;
         return true;
+    case OPTION_USER:
+        config->opened_ctx = (void *)(uintptr_t)value;
+        return true;
     default:
         config->no_offload = true;
         return true;
@@ -174,6 +192,7 @@ int common_parse(const struct common_program *which, struct tapir_config *config
     *config = (struct tapir_config)TAPIR_CONFIG_DEFAULT;
     config->tap = "tap0";
     config->address = "10.0.0.2/24";
+    config->opened = drop_rights;
     merge_options(merged);
     /* The colon makes a missing value ':' and not '?'. getopt's own messages name argv[0], which may be anything. */
     snprintf(letters, sizeof letters, ":%s", program->short_options);

@@ -31,7 +31,8 @@ struct common_program {
  * Keeps `which`, and argv's strings in *config. */
 int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv);
 
-/* Brings the stack up, and makes SIGINT and SIGTERM end blocked calls with EINTR and set common_stopped.
+/* Brings the stack up, gives up what rights that took (rights.h), and makes SIGINT and SIGTERM end blocked calls with
+ * EINTR and set common_stopped. What only root may open is to be opened before.
  * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.
  * 0, or -1 after printing why. */
 int common_start(const struct tapir_config *config);

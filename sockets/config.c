@@ -349,7 +349,8 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     if (device == NULL) {
         return errno == 0 ? -ENODEV : -errno;
     }
-    result = up(device, config, error, size);
+    result = config->opened == NULL ? 0 : config->opened(config->opened_ctx, error, size);
+    result = result != 0 ? result : up(device, config, error, size);
     if (result != 0) {
         device->ops->close(device);
     } else if (config->tap_fd >= 0) {

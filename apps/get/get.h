@@ -42,7 +42,8 @@ const char *get_progress_line(const struct get_progress *progress, uint64_t now_
 /* What to do, and what came of it. */
 struct get_transfer {
     const struct get_url *url;
-    const char *upload;  /* file to PUT; NULL: GET */
+    const char *upload;  /* name of the file to PUT; NULL: GET */
+    int upload_fd;       /* it, open for reading; borrowed */
     int output;          /* descriptor for the body; borrowed */
     bool head_only;      /* HEAD: print the header lines */
     bool show_head;      /* print the header lines before the body */

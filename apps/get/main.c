@@ -13,6 +13,7 @@ enum { GET_HTTP_ERROR = 22 };
 
 struct options {
     const char *output, *upload;
+    int output_fd, upload_fd; /* of those, once they are open */
     bool head_only, show_head, fail, quiet;
     uint64_t redirects_max, timeout_us;
 };
@@ -52,7 +53,7 @@ static bool is_redirect(const struct get_transfer *transfer) {
 }
 
 /* Runs the transfer and follows redirects. The exit code. */
-static int run(const struct options *options, struct get_url *url, int output) {
+static int run(const struct options *options, const struct get_url *url) {
     /* A relative Location is resolved against the URL before it: two take turns. */
     struct get_url urls[2];
     static struct get_transfer transfer;
@@ -60,13 +61,14 @@ static int run(const struct options *options, struct get_url *url, int output) {
     for (uint64_t hop = 0;; hop++) {
         transfer.url = &urls[hop % 2];
         transfer.upload = options->upload;
-        transfer.output = output;
+        transfer.upload_fd = options->upload_fd;
+        transfer.output = options->output_fd;
         transfer.head_only = options->head_only;
         transfer.show_head = options->show_head;
         transfer.drop_errors = options->fail;
         transfer.drop_redirects = options->redirects_max > 0;
         transfer.timeout_us = options->timeout_us;
-        transfer.progress = !options->quiet && isatty(STDERR_FILENO) && !isatty(output);
+        transfer.progress = !options->quiet && isatty(STDERR_FILENO) && !isatty(options->output_fd);
         if (get_transfer_run(&transfer) != 0) {
             return COMMON_FAILURE;
         }
@@ -87,6 +89,27 @@ static int run(const struct options *options, struct get_url *url, int output) {
         common_say("the server answered %d", transfer.status);
     }
     return transfer.status >= 400 && (options->fail || options->upload != NULL) ? GET_HTTP_ERROR : COMMON_OK;
+}
+
+static int open_or_say(const char *name, int flags) {
+    const int fd = open(name, flags | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        common_say("%s: %s", name, strerror(errno));
+    }
+    return fd;
+}
+
+/* Before anything is sent, since it is no use fetching what cannot be kept, and before root is given up. 0 or -1 after
+ * printing why. */
+static int open_files(struct options *options) {
+    options->output_fd = STDOUT_FILENO;
+    if (options->upload != NULL) {
+        options->upload_fd = open_or_say(options->upload, O_RDONLY);
+    }
+    if (options->upload_fd >= 0 && options->output != NULL && strcmp(options->output, "-") != 0) {
+        options->output_fd = open_or_say(options->output, O_WRONLY | O_CREAT | O_TRUNC);
+    }
+    return options->upload_fd < 0 || options->output_fd < 0 ? -1 : 0;
 }
 
 int main(int argc, char **argv) {
@@ -115,22 +138,13 @@ int main(int argc, char **argv) {
     if (wrong != NULL) {
         common_usage("%s is %s", argv[first], wrong);
     }
-    /* Opened before anything is sent: no use fetching what cannot be kept. */
-    int output = STDOUT_FILENO;
-    if (options.output != NULL && strcmp(options.output, "-") != 0) {
-        output = open(options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (output < 0) {
-            common_say("%s: %s", options.output, strerror(errno));
-            return COMMON_FAILURE;
-        }
-    }
-    if (common_start(&config) != 0) {
+    if (open_files(&options) != 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
-    int result = run(&options, &url, output);
+    int result = run(&options, &url);
     tapir_down();
     /* Some file systems report a full disk only here. */
-    if (output != STDOUT_FILENO && close(output) != 0) {
+    if (options.output_fd != STDOUT_FILENO && close(options.output_fd) != 0) {
         common_say("%s: %s", options.output, strerror(errno));
         result = COMMON_FAILURE;
     }

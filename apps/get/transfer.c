@@ -1,6 +1,5 @@
 /* One HTTP exchange over a blocking socket: sends the request, lets http_parser read the response. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -215,9 +214,9 @@ static int await_continue(int fd, http_parser *parser, struct exchange *exchange
 }
 
 /* Sends the file's bytes. 0; or -1 after printing why, unless the server has already answered. */
-static int send_file(int fd, int file, struct exchange *exchange) {
+static int send_file(int fd, struct exchange *exchange) {
     for (;;) {
-        const ssize_t n = read(file, buffer, sizeof buffer);
+        const ssize_t n = read(exchange->transfer->upload_fd, buffer, sizeof buffer);
         if (n < 0) {
             common_say("%s: %s", exchange->transfer->upload, strerror(errno));
             return -1;
@@ -237,13 +236,13 @@ static int send_file(int fd, int file, struct exchange *exchange) {
 }
 
 /* Sends the request line, the fields, and with an upload the body. 0 or -1 after printing why. */
-static int send_request(int fd, int file, http_parser *parser, struct exchange *exchange) {
+static int send_request(int fd, http_parser *parser, struct exchange *exchange) {
     const struct get_transfer *transfer = exchange->transfer;
     char text[GET_URL_MAX + 512];
     char length[64] = "";
     if (transfer->upload != NULL) {
         struct stat info;
-        if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+        if (fstat(transfer->upload_fd, &info) != 0 || !S_ISREG(info.st_mode)) {
             common_say("%s: not a regular file", transfer->upload);
             return -1;
         }
@@ -270,7 +269,7 @@ static int send_request(int fd, int file, http_parser *parser, struct exchange *
     if (await_continue(fd, parser, exchange) != 0) {
         return -1;
     }
-    return exchange->complete ? 0 : send_file(fd, file, exchange);
+    return exchange->complete ? 0 : send_file(fd, exchange);
 }
 
 /* A connected socket whose calls give up after transfer->timeout_us; -1 after printing why. */
@@ -304,14 +303,6 @@ int get_transfer_run(struct get_transfer *transfer) {
     transfer->status = 0;
     transfer->body_bytes = 0;
     transfer->location[0] = '\0';
-    int file = -1;
-    if (transfer->upload != NULL) {
-        file = open(transfer->upload, O_RDONLY | O_CLOEXEC);
-        if (file < 0) {
-            common_say("%s: %s", transfer->upload, strerror(errno));
-            return -1;
-        }
-    }
     int result = -1;
     const int fd = connect_to(transfer);
     if (fd >= 0) {
@@ -319,16 +310,13 @@ int get_transfer_run(struct get_transfer *transfer) {
         parser.data = &exchange;
         exchange.progress.shown = transfer->progress;
         exchange.progress.started_us = common_now_us();
-        result = send_request(fd, file, &parser, &exchange);
+        result = send_request(fd, &parser, &exchange);
         while (result == 0 && !exchange.complete) {
             const int more = receive_some(fd, &parser, &exchange);
             result = more < 0 ? -1 : 0;
         }
         get_progress_end(&exchange.progress, common_now_us());
         tapir_close(fd);
-    }
-    if (file >= 0) {
-        close(file);
     }
     return result;
 }

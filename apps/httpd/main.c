@@ -56,6 +56,16 @@ static int open_root(const char *directory) {
     return root;
 }
 
+/* Whoever we are now must be able to do with the directory what we are for. 0, or -1 after printing why. */
+static int check_root(int root, const char *directory, bool upload) {
+    if (faccessat(root, ".", R_OK | X_OK | (upload ? W_OK : 0), AT_EACCESS) == 0) {
+        return 0;
+    }
+    common_say("%s: user %u may not %s there (%s): chown it, or name its owner by --user", directory,
+               (unsigned)geteuid(), upload ? "read and write" : "read", strerror(errno));
+    return -1;
+}
+
 /* How many connections the limit of open descriptors allows: each takes one, another for the file that it sends,
  * and a third for the directory of an upload. Raises the limit as far as it goes. */
 static uint32_t connections_allowed(uint64_t wanted) {
@@ -111,8 +121,9 @@ int main(int argc, char **argv) {
     if (server.root < 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
-    const int listener = common_listen(SOCK_STREAM | SOCK_NONBLOCK, options.port);
-    int result = -1;
+    int result = check_root(server.root, argv[first], options.upload);
+    const int listener = result == 0 ? common_listen(SOCK_STREAM | SOCK_NONBLOCK, options.port) : -1;
+    result = -1;
     if (listener >= 0) {
         common_say("serving %s on %s, port %u", argv[first], config.address, (unsigned)options.port);
         result = httpd_server_run(&server, listener);

@@ -54,6 +54,7 @@ struct wire_options {
     uint64_t seed;
     bool seeded;
     bool no_offload, quiet;
+    const char *user; /* whom to become as root; NULL: as rights_drop says */
 };
 
 enum wire_options_verdict { WIRE_RUN, WIRE_HELP, WIRE_VERSION, WIRE_WRONG };

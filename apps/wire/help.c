@@ -55,6 +55,7 @@ const char wire_help[] =
     "  --seed N              of everything random; by default another one each time, which is printed\n"
     "  --no-offload          let the kernel cut super-segments and compute checksums\n"
     "  --quiet               no counts at the end\n"
+    "  --user NAME           as root: who to be once the TAPs are open (who called sudo, or nobody)\n"
     "  --help, --version\n"
     "\n"
     "On SIGUSR1 and at the end (SIGINT, SIGTERM) the counts of each direction are printed.\n"

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "common.h"
+#include "rights.h"
 #include "wire/app.h"
 
 static volatile sig_atomic_t stop, asked;
@@ -123,6 +124,16 @@ static int open_ends(const struct wire_options *options, struct tapir_device *de
     return 0;
 }
 
+/* 0, or -1 after printing why. */
+static int drop_rights(const char *user) {
+    char error[256];
+    if (rights_drop(user, error, sizeof error) == 0) {
+        return 0;
+    }
+    say("%s", error);
+    return -1;
+}
+
 /* That the wire is up, between what, and how to have the same again. */
 static void announce(const struct wire_options *options, const struct wire_way *ways) {
     for (int i = 0; i < 2; i++) {
@@ -155,7 +166,7 @@ static int run(const struct wire_options *options) {
     struct tapir_device *devices[2] = {0};
     struct wire_way ways[WIRE_WAYS] = {{0}};
     int code = COMMON_FAILURE;
-    bool good = open_ends(options, devices) == 0;
+    bool good = open_ends(options, devices) == 0 && drop_rights(options->user) == 0;
     for (int i = 0; good && i < WIRE_WAYS; i++) {
         ways[i] =
             (struct wire_way){.from = devices[i], .to = devices[1 - i], .impair = make_way(options, i, &filters[i])};

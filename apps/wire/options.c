@@ -21,6 +21,7 @@ enum {
     OPTION_SEED,
     OPTION_NO_OFFLOAD,
     OPTION_QUIET,
+    OPTION_USER,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION_WISH, /* from here on: of a direction */
@@ -53,6 +54,7 @@ static const struct option longs[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"no-offload", no_argument, NULL, OPTION_NO_OFFLOAD},
     {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"user", required_argument, NULL, OPTION_USER},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"flap", required_argument, NULL, OPTION_FLAP},
@@ -287,6 +289,9 @@ static bool take(struct cursor *cursor, int c, const char *value) {
         return true;
     case OPTION_QUIET:
         cursor->options->quiet = true;
+        return true;
+    case OPTION_USER:
+        cursor->options->user = value;
         return true;
     default:
         for (unsigned way = 0; way < WIRE_WAYS; way++) {

@@ -63,6 +63,10 @@ struct tapir_config {
     bool no_offload;          /* plain frames and software checksums */
     void (*trace)(void *ctx, const struct tapir_event *event); /* as in struct tapir_env; NULL: no trace */
     void *trace_ctx;
+    /* Called by tapir_up once the device and the capture file are open, while the stack has no thread yet: the place to give
+     * up what rights that took. 0; or a negative errno and a sentence in error[size], with which tapir_up then fails. */
+    int (*opened)(void *ctx, char *error, size_t size);
+    void *opened_ctx;
     size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES; the largest frame must fit beside all else: 1 MiB does */
 };
 

@@ -8,7 +8,7 @@ bytes=$((100 * 1024 * 1024))
 get=(curl -sS --fail --max-time 120)
 site=http://10.0.0.2
 
-mkdir www
+www_make
 echo "a page" >www/page.html
 data www/small 100000
 data www/large $bytes

@@ -3,7 +3,7 @@
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir www
+www_make
 echo "a page" >www/page.html
 data www/large 50000000
 page() { must "a page" curl -sS --fail --max-time 10 http://10.0.0.2/page.html; }

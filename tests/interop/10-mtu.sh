@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 get=(curl -sS --fail --max-time 30)
-mkdir www
+www_make
 data www/file 5000000
 
 tap tap0 10.0.0.1/24

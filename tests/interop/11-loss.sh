@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 get=(curl -sS --fail --max-time 100)
-mkdir www
+www_make
 # A super-segment is lost whole, so with offload it takes more bytes to lose some.
 declare -A bytes=(["1"]=40000000 ["10"]=4000000 ["1 --no-offload"]=10000000 ["10 --no-offload"]=400000)
 [[ ${INTEROP_BIG:-} != 1 ]] || bytes["1"]=$((1 << 30))

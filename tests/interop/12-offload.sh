@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 get=(curl -sS --fail --max-time 30)
-mkdir www
+www_make
 data www/file 20000000
 
 # longest TAP FILTER: bytes of the longest frame in its trace.

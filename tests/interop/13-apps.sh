@@ -3,7 +3,7 @@
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir www
+www_make
 data www/file 20000000
 data www/small 3000
 

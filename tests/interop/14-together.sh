@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 get=(curl -sS --fail --max-time 60)
-mkdir www
+www_make
 data www/file 20000000
 data www/small 5000
 

@@ -172,6 +172,9 @@ far_is_there() {
 # listens PORT: does the kernel, by TCP or UDP?
 listens() { [[ -n $(ss -Hltun "sport = $1") ]]; }
 
+# www_make: a directory that a server may put files into, whoever it is by then.
+www_make() { must "a directory" mkdir -m 777 www; }
+
 # data FILE BYTES: makes a file of noise.
 data() { must "test data" dd if=/dev/urandom of="$1" bs="$2" count=1 iflag=fullblock status=none; }
 

@@ -51,8 +51,8 @@ Test(common, every_stack_option_arrives) {
         "x",     "--tap",        "t7",           "--address", "10.1.0.2/16", "--gateway", "10.1.0.1",
         "--mac", "02:0:0:0:0:9", "--mtu",        "9000",      "--pcap",      "f.pcap",    "--filter",
         "tcp",   "--trace",      "--no-offload", "--host",    "10.1.0.1/16", "--tap-fd",  "5",
-        "-v",    "--port",       "80",           "operand",   NULL};
-    cr_assert_eq(parse(&config, &seen, 25, argv), 24);
+        "-v",    "--port",       "80",           "--user",    "alice",       "operand",   NULL};
+    cr_assert_eq(parse(&config, &seen, 27, argv), 26);
     cr_assert_str_eq(config.tap, "t7");
     cr_assert_str_eq(config.address, "10.1.0.2/16");
     cr_assert_str_eq(config.gateway, "10.1.0.1");
@@ -64,6 +64,8 @@ Test(common, every_stack_option_arrives) {
     cr_assert_eq(config.tap_fd, 5);
     cr_assert_not_null(config.trace);
     cr_assert(config.no_offload);
+    cr_assert_not_null(config.opened);
+    cr_assert_str_eq(config.opened_ctx, "alice");
     cr_assert_eq(seen.verbose, 1);
     cr_assert_eq(seen.port, 80);
 }
