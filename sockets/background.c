@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 struct waiter sockets_background;
 
@@ -69,7 +70,7 @@ int sockets_background_start(void) {
     sockets_wait_init(&sockets_background, fds, WAIT_RESERVED_FDS, NULL);
     sockets_background.thread = NULL;
     sockets_background.restartable = true;
-    sockets_background.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sockets_background.wake_fd = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (sockets_background.wake_fd < 0) {
         return -errno;
     }
@@ -79,7 +80,7 @@ int sockets_background_start(void) {
     int error = pthread_create(&thread, NULL, background_main, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
-        close(sockets_background.wake_fd);
+        tap_own_close(sockets_background.wake_fd);
     }
     return -error;
 }
@@ -91,5 +92,5 @@ void sockets_background_stop(void) {
     sockets_drive_unlock();
     pthread_join(thread, NULL);
     sockets_drive_lock();
-    close(sockets_background.wake_fd);
+    tap_own_close(sockets_background.wake_fd);
 }

@@ -1,4 +1,4 @@
-/* Making sockets and their ends: socket, bind, listen, accept, connect, shutdown, close, and the two names.
+/* Making connections and ending them: socket, bind, listen, accept, connect, shutdown, and the two names.
  *
  * Each call has the same form: a descriptor of the kernel's is passed on; else enter (lock, find), do it in the stack,
  * leave (send what it caused, unlock), and turn the result into errno.
@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
-
-#include <tapir/trace.h>
 
 #include "internal.h"
 
@@ -282,7 +280,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     return (int)sockets_result(error);
 }
 
-/* --- shutdown and close --- */
+/* --- shutdown --- */
 
 /* Blocked calls of other threads are told at once; the stack's own news may wait for the peer. */
 int tapir_shutdown(int fd, int how) {
@@ -302,57 +300,6 @@ int tapir_shutdown(int fd, int how) {
     }
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(error);
-}
-
-/* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
-static bool sent_all(const struct descriptor *descriptor) {
-    struct tapir_tcp_info info;
-    if (tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
-        return true;
-    }
-    return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
-           info.state == TAPIR_TCP_TIME_WAIT;
-}
-
-/* SO_LINGER with a time: close waits that long for the last data to be acknowledged. With unread data it does not: the
- * connection is about to be reset (RFC 2525 2.17). The FIN's acknowledgement is no news, so it is looked for. */
-static void linger(struct descriptor *descriptor) {
-    int64_t seconds = 0, unread = 0;
-    if (descriptor->type != SOCK_STREAM ||
-        tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
-        (tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
-        tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
-        return;
-    }
-    uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
-    descriptor->lingering = true;
-    while (!descriptor->closed && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
-        uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
-        if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
-            return;
-        }
-    }
-}
-
-/* A lingering close can be overtaken by another thread's: then it has nothing left to do. */
-int tapir_close(int fd) {
-    if (!sockets_descriptors_ours(fd)) {
-        return close(fd);
-    }
-    int error;
-    pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
-    if (descriptor == NULL) {
-        return (int)sockets_result(error);
-    }
-    if (descriptor->kind == DESCRIPTOR_SOCKET) {
-        linger(descriptor);
-    }
-    if (!descriptor->closed) {
-        sockets_descriptors_close(descriptor);
-    }
-    sockets_descriptors_leave(descriptor);
-    return 0;
 }
 
 /* --- names --- */

@@ -17,6 +17,7 @@
 #include <tapir/trace.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 #define HOST (&sockets_drive_host)
 
@@ -82,6 +83,8 @@ static int explain(char *error, size_t size, int result, const char *sentence, c
     }
     return result;
 }
+
+static const char no_descriptors[] = "no descriptors left%s; raise the limit (ulimit -n)";
 
 static bool read_address(const char *text, struct tapir_addr *address, unsigned *prefix_len) {
     char host[INET_ADDRSTRLEN], *end;
@@ -221,7 +224,7 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
     int result = sockets_descriptors_init();
     result = result != 0 ? result : sockets_drive_init();
     if (result != 0) {
-        return explain(error, size, result, "no descriptors left%s; raise the limit (ulimit -n)", "");
+        return explain(error, size, result, no_descriptors, "");
     }
     HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, sockets_drive_now());
     if (HOST->stack == NULL || (device != NULL && !sockets_drive_add_frame())) {
@@ -233,9 +236,13 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
     }
     result = sockets_background_start();
     if (result != 0) {
-        return explain(error, size, result, "the background thread cannot be started%s", "");
+        return explain(error, size, result,
+                       result == -EMFILE ? no_descriptors : "the background thread cannot be started%s", "");
     }
     HOST->device = device;
+    if (device != NULL) {
+        tap_own_claim(device->fd);
+    }
     (void)sockets_drive_flush(); /* the announcement of our address */
     return 0;
 }
@@ -296,11 +303,11 @@ static struct tapir_device *open_tap(const struct tapir_config *config, char *er
     if (device == NULL || config->tap_fd < 0) {
         return device;
     }
-    device->fd = fcntl(config->tap_fd, F_DUPFD_CLOEXEC, 0);
+    device->fd = tap_own_keep(fcntl(config->tap_fd, F_DUPFD_CLOEXEC, 0));
     if (device->fd < 0) {
         int reason = errno;
         device->ops->close(device);
-        (void)explain(error, size, 0, "no descriptors left%s; raise the limit (ulimit -n)", "");
+        (void)explain(error, size, 0, no_descriptors, "");
         errno = reason;
         return NULL;
     }
@@ -465,6 +472,7 @@ static void take_down(void) {
     struct tapir_device *device = HOST->device;
     undo();
     if (device != NULL) {
+        tap_own_disclaim(device->fd);
         device->ops->close(device);
     }
     HOST->closing = false;

@@ -1,17 +1,20 @@
 /* The table from numbers to descriptors, and from the stack's socket handles back to them.
  *
  * A number is kept from the kernel by a placeholder: a copy of one O_PATH descriptor, on which the kernel's own
- * read, write and poll fail at once, so that a call which missed this layer shows itself. The table is in two
+ * read, write and poll fail at once, so that a call which missed this layer shows itself. What it names is a socket (an
+ * unused one of AF_UNIX), so that whoever asks what the number is (fstat, /proc) gets the right answer. The table is in two
  * levels and read without the lock; its chunks are never freed, since a call on some kernel descriptor may be
  * looking at one at any time.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 /* The lock guards every change of what follows; only find and ours are called without it. */
 #define CHUNK_SLOTS 1024
@@ -179,10 +182,8 @@ static void close_socket(struct descriptor *descriptor) {
         detach(descriptor);
         (void)tapir_sock_close(sockets_drive_host.stack, descriptor->sock, sockets_drive_now());
     }
-    if (descriptor->pair_fd >= 0) {
-        close(descriptor->pair_fd);
-        descriptor->pair_fd = -1;
-    }
+    tap_own_close(descriptor->pair_fd);
+    descriptor->pair_fd = -1;
 }
 
 /* The slot is emptied before the kernel may give the number away again. */
@@ -210,34 +211,45 @@ void sockets_descriptors_release(struct descriptor *descriptor) {
     }
 }
 
-/* Only tapir_down walks the table, so it need not be fast. */
-struct descriptor *sockets_descriptors_next(int *cursor) {
-    while (*cursor < CHUNKS * CHUNK_SLOTS) {
-        int fd = *cursor;
+/* Nobody who is in a hurry walks the table. */
+int sockets_descriptors_next_number(int from) {
+    for (int fd = from; fd < CHUNKS * CHUNK_SLOTS; fd++) {
         if (slot_of(fd) == NULL) {
-            *cursor = (fd / CHUNK_SLOTS + 1) * CHUNK_SLOTS;
-            continue;
-        }
-        (*cursor)++;
-        struct descriptor *descriptor = sockets_descriptors_find(fd);
-        if (descriptor != NULL) {
-            return descriptor;
+            fd |= CHUNK_SLOTS - 1; /* on to the next chunk */
+        } else if (sockets_descriptors_ours(fd)) {
+            return fd;
         }
     }
-    return NULL;
+    return -1;
+}
+
+struct descriptor *sockets_descriptors_next(int *cursor) {
+    int fd = sockets_descriptors_next_number(*cursor);
+    *cursor = fd < 0 ? *cursor : fd + 1;
+    return fd < 0 ? NULL : sockets_descriptors_find(fd);
+}
+
+/* Without /proc it is the null device; without /dev too an eventfd: reads and writes on it would do no harm either. */
+static int open_placeholder(void) {
+    char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
+    int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", sock);
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (sock >= 0) {
+        close(sock);
+    }
+    fd = fd < 0 ? open("/dev/null", O_PATH | O_CLOEXEC) : fd;
+    return tap_own_keep(fd < 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : fd);
 }
 
 int sockets_descriptors_init(void) {
-    placeholder = open("/dev/null", O_PATH | O_CLOEXEC);
-    if (placeholder < 0) { /* a file system without /dev: reads and writes on it would do no harm either */
-        placeholder = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    }
+    placeholder = open_placeholder();
     if (placeholder < 0) {
         return -errno;
     }
     buckets = calloc(BUCKETS_FIRST, sizeof(struct descriptor *));
     if (buckets == NULL) {
-        close(placeholder);
+        tap_own_close(placeholder);
         placeholder = -1;
         return -ENOMEM;
     }
@@ -249,8 +261,6 @@ void sockets_descriptors_destroy(void) {
     free(buckets);
     buckets = NULL;
     bucket_count = attached_count = 0;
-    if (placeholder >= 0) {
-        close(placeholder);
-        placeholder = -1;
-    }
+    tap_own_close(placeholder);
+    placeholder = -1;
 }

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 #define OUTPUT_FRAMES 256     /* written before timers are looked at again */
 #define BIG_FRAME_BYTES 16384 /* of a super-segment: more of the same flow is probably behind it */
@@ -410,7 +411,7 @@ int sockets_drive_event_get(void) {
     if (HOST->spare_event_count > 0) {
         return HOST->spare_events[--HOST->spare_event_count];
     }
-    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 void sockets_drive_event_put(int fd) {
@@ -421,13 +422,13 @@ void sockets_drive_event_put(int fd) {
     if (HOST->spare_event_count < COUNT_OF(HOST->spare_events)) {
         HOST->spare_events[HOST->spare_event_count++] = fd;
     } else {
-        close(fd);
+        tap_own_close(fd);
     }
 }
 
 int sockets_drive_init(void) {
-    HOST->wake_fds[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    HOST->wake_fds[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    HOST->wake_fds[0] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    HOST->wake_fds[1] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (HOST->wake_fds[0] < 0 || HOST->wake_fds[1] < 0) {
         int error = errno;
         sockets_drive_destroy();
@@ -446,12 +447,10 @@ void sockets_drive_destroy(void) {
     tapir_frame_release(HOST->frame);
     HOST->frame = NULL;
     for (int i = 0; i < 2; i++) {
-        if (HOST->wake_fds[i] >= 0) {
-            close(HOST->wake_fds[i]);
-        }
+        tap_own_close(HOST->wake_fds[i]);
         HOST->wake_fds[i] = -1;
     }
     while (HOST->spare_event_count > 0) {
-        close(HOST->spare_events[--HOST->spare_event_count]);
+        tap_own_close(HOST->spare_events[--HOST->spare_event_count]);
     }
 }

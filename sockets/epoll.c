@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 struct epoll {
     struct descriptor *descriptor;
@@ -195,12 +196,8 @@ void sockets_epoll_close(struct epoll *epoll) {
         remove_item(LIST_ENTRY(node, struct item, in_set));
     }
     wake_all(epoll);
-    if (epoll->inner >= 0) {
-        close(epoll->inner);
-    }
-    if (epoll->event >= 0) {
-        close(epoll->event);
-    }
+    tap_own_close(epoll->inner);
+    tap_own_close(epoll->event);
     epoll->inner = epoll->event = -1;
 }
 
@@ -213,7 +210,7 @@ int sockets_epoll_expose(struct epoll *epoll) {
     if (epoll->event >= 0) {
         return 0;
     }
-    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int event = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (event < 0) {
         return -errno;
     }
@@ -222,7 +219,7 @@ int sockets_epoll_expose(struct epoll *epoll) {
         error = add_to_number(epoll, epoll->inner);
     }
     if (error != 0) {
-        close(event);
+        tap_own_close(event);
         return error;
     }
     epoll->event = event;
@@ -236,7 +233,7 @@ static int make_inner(struct epoll *epoll) {
     if (epoll->inner >= 0) {
         return 0;
     }
-    int inner = epoll_create1(EPOLL_CLOEXEC);
+    int inner = tap_own_keep(epoll_create1(EPOLL_CLOEXEC));
     if (inner < 0) {
         return -errno;
     }

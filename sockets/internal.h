@@ -101,6 +101,9 @@ void sockets_descriptors_close(struct descriptor *descriptor);
 /* Drops one user; the last frees it. */
 void sockets_descriptors_release(struct descriptor *descriptor);
 
+/* The lowest number of a descriptor of ours from `from` on; -1: none. Takes no lock. */
+int sockets_descriptors_next_number(int from);
+
 /* Any descriptor that is open with a number of at least *cursor, which is moved past it; NULL: no more. */
 struct descriptor *sockets_descriptors_next(int *cursor);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "tap/own.h"
 
 #define SEND_BUFFER_BYTES \
     1 /* the kernel makes it its minimum: about 4.6 KB, less in use than a quarter is "writable" */
@@ -60,13 +61,14 @@ static int make_pair(struct descriptor *descriptor) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
         return -errno;
     }
+    ends[1] = tap_own_keep(ends[1]);
     int flags = fcntl(descriptor->fd, F_GETFD);
-    bool made = setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
+    bool made = ends[1] >= 0 && setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
                 dup3(ends[0], descriptor->fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) >= 0;
     int error = made ? 0 : -errno;
     close(ends[0]);
     if (!made) {
-        close(ends[1]);
+        tap_own_close(ends[1]);
         return error;
     }
     descriptor->pair_fd = ends[1];

@@ -105,6 +105,9 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     sockets_drive_lock();
     pthread_cleanup_pop(0);
     waiter->place = WAIT_AWAKE;
+    if (result > 0 && ((waiter->fds[0].revents | waiter->fds[1].revents) & POLLNVAL) != 0) {
+        tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
+    }
     for (nfds_t i = WAIT_RESERVED_FDS; result > 0 && i < waiter->fd_count; i++) {
         waiter->woken = waiter->woken || waiter->fds[i].revents != 0;
     }

@@ -1,14 +1,17 @@
 /* Wraps a device so that the frames that pass are written to a pcap file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <tapir/tap.h>
 
 #include "base/checksum.h"
+#include "tap/own.h"
 
 /* The wrapper. Frames are copied here once: to be in one piece, and because completing a checksum must not touch
  * what the stack or the device still works on. */
@@ -17,6 +20,7 @@ struct capture {
     struct tapir_device *inner; /* owned */
     pcap_t *handle;
     pcap_dumper_t *dumper;
+    int fd; /* the dumper's; -1: none yet */
     struct bpf_program filter;
     bool filtered;
     bool unflushed; /* records wait in stdio's buffer */
@@ -92,6 +96,7 @@ static int capture_write(struct tapir_device *device, const struct tapir_out *ou
 
 /* Frees what pcap holds; the dumper flushes as it closes. */
 static void capture_free(struct capture *capture) {
+    tap_own_disclaim(capture->fd);
     if (capture->dumper != NULL) {
         pcap_dump_close(capture->dumper);
     }
@@ -110,6 +115,28 @@ static void capture_close(struct tapir_device *device) {
     capture_free(capture);
 }
 
+/* As pcap_dump_open, "-" for standard output, but for the number that the file gets. 0, or a negative errno and error. */
+static int open_file(struct capture *capture, const char *path, char *error, size_t size) {
+    const bool standard = strcmp(path, "-") == 0;
+    const int fd =
+        tap_own_keep(standard ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (file == NULL) {
+        const int why = errno;
+        tap_own_close(fd);
+        snprintf(error, size, "cannot write the capture: %s: %s", path, strerror(why));
+        return -why;
+    }
+    capture->fd = fd;
+    errno = 0;
+    capture->dumper = pcap_dump_fopen(capture->handle, file); /* takes the file, also where it fails */
+    if (capture->dumper == NULL) {
+        snprintf(error, size, "cannot write the capture: %s", pcap_geterr(capture->handle));
+        return errno == 0 ? -EIO : -errno;
+    }
+    return 0;
+}
+
 /* Compiles the filter and creates the file. 0, or a negative errno and error. */
 static int capture_start(struct capture *capture, const char *path, const char *filter, char *error, size_t size) {
     /* A handle without a device: it knows the link type, which the filter and the file header need. */
@@ -125,14 +152,7 @@ static int capture_start(struct capture *capture, const char *path, const char *
         }
         capture->filtered = true;
     }
-    errno = 0;
-    capture->dumper = pcap_dump_open(capture->handle, path);
-    if (capture->dumper == NULL) {
-        const int why = errno == 0 ? EINVAL : errno;
-        snprintf(error, size, "cannot write the capture: %s", pcap_geterr(capture->handle));
-        return -why;
-    }
-    return 0;
+    return open_file(capture, path, error, size);
 }
 
 struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *path, const char *filter, char *error,
@@ -144,6 +164,7 @@ struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *pat
         errno = ENOMEM;
         return NULL;
     }
+    capture->fd = -1;
     const int result = capture_start(capture, path, filter, error, size);
     if (result != 0) {
         capture_free(capture);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tap/host.h"
+#include "tap/own.h"
 #include "tap/vnet.h"
 
 /* Since Linux 6.2: UDP segmentation. The kernel takes both or neither; IPv6 is dropped as an unknown type. */
@@ -100,7 +101,7 @@ static int tap_write(struct tapir_device *device, const struct tapir_out *out) {
 }
 
 static void tap_close(struct tapir_device *device) {
-    close(device->fd);
+    tap_own_close(device->fd);
     free(device);
 }
 
@@ -171,7 +172,7 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
         errno = EINVAL;
         return -1;
     }
-    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = tap_own_keep(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (fd < 0) {
         explain_open(errno, error, size);
         return -1;
@@ -185,7 +186,7 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
     int why = attach(fd, name, flags, request);
     if (why != 0) {
         explain_attach(name, why, error, size);
-        close(fd);
+        tap_own_close(fd);
         errno = why;
         return -1;
     }
@@ -273,7 +274,7 @@ struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char 
     if (device == NULL) {
         const int why = errno;
         if (!given) {
-            close(fd);
+            tap_own_close(fd);
         }
         errno = why;
         return NULL;

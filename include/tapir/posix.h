@@ -48,6 +48,8 @@
 #define connect tapir_connect
 #define shutdown tapir_shutdown
 #define close tapir_close
+#define close_range tapir_close_range
+#define closefrom tapir_closefrom
 #define getsockname tapir_getsockname
 #define getpeername tapir_getpeername
 #define send tapir_send

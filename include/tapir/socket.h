@@ -117,7 +117,11 @@ TAPIR_API int tapir_accept(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
 TAPIR_API int tapir_connect(int fd, const struct sockaddr *address, socklen_t size);
 TAPIR_API int tapir_shutdown(int fd, int how);
+/* A number that the library uses for itself (the device, its eventfds, a pcap file) is not open for the program: EBADF,
+ * and tapir_close_range and tapir_closefrom pass over it. CLOSE_RANGE_UNSHARE while the stack is up: EINVAL. */
 TAPIR_API int tapir_close(int fd);
+TAPIR_API int tapir_close_range(unsigned first, unsigned last, int flags);
+TAPIR_API void tapir_closefrom(int low);
 TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 

@@ -2,11 +2,14 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop.h"
+#include "tap/own.h"
 
 TestSuite(descriptors, .init = loop_up, .fini = loop_down, .timeout = 20);
 
@@ -73,6 +76,64 @@ Test(descriptors, the_limit_of_descriptors_counts) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+TestSuite(alone, .timeout = 20); /* without a stack to begin with */
+
+/* The stack up, a socket, and down again with so many numbers: 0, or what up says. *lowest: of the library's own, while up. */
+static int up_within(rlim_t numbers, int *lowest, int *fd, char *error, size_t size) {
+    struct rlimit limit, low;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    low = (struct rlimit){.rlim_cur = numbers, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    int result = tapir_up_device(NULL, NULL, error, size) == 0 ? 0 : errno;
+    *lowest = tap_own_next(0);
+    *fd = result == 0 ? tapir_socket(AF_INET, SOCK_DGRAM, 0) : -1;
+    tapir_down();
+    setrlimit(RLIMIT_NOFILE, &limit); /* Criterion's own calls want descriptors */
+    return result;
+}
+
+/* Whatever the limit, the stack comes up whole or says why not; and 0 to 2 are never its own. */
+Test(alone, up_under_every_limit) {
+    char error[256];
+    int lowest, fd, ups = 0;
+    for (rlim_t numbers = 0; numbers < 80; numbers++) {
+        int result = up_within(numbers, &lowest, &fd, error, sizeof error);
+        if (result == 0) {
+            cr_assert(lowest >= 3 && (fd < (int)numbers || errno == EMFILE), "%lu: %d %d", numbers, lowest, fd);
+            ups++;
+        } else {
+            cr_assert(result == EMFILE && strstr(error, "descriptors") != NULL && ups == 0, "%lu: %s", numbers, error);
+            cr_assert(lowest == -1);
+        }
+        cr_assert(tap_own_next(0) == -1);
+    }
+    cr_assert(ups > 60);
+}
+
+/* By a call that was not compiled for the stack: the program ends with a line, and does not spin. */
+static void close_all_own(void) {
+    char byte;
+    close(2);
+    if (tapir_up_device(NULL, NULL, NULL, 0) != 0) {
+        return;
+    }
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    for (int own = tap_own_next(0); own >= 0; own = tap_own_next(own + 1)) {
+        close(own);
+    }
+    (void)tapir_recv(fd, &byte, 1, 0);
+}
+
+Test(alone, the_librarys_own_closed_behind_its_back) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close_all_own();
+        _exit(0);
+    }
+    cr_assert(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 Test(descriptors, numbers_are_shared_with_files) {
     int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
     int file = open("/dev/null", O_RDWR);
@@ -94,6 +155,69 @@ Test(descriptors, the_kernel_refuses_what_was_not_for_it) {
     REFUSED(write(fd, &byte, 1), EBADF);
     GIVES(poll(&poll_fd, 1, 0), 1);
     cr_assert(poll_fd.revents == POLLNVAL);
+}
+
+Test(descriptors, a_number_looks_like_a_socket) {
+    struct stat status;
+    GIVES(fstat(tapir_socket(AF_INET, SOCK_STREAM, 0), &status), 0);
+    cr_assert(S_ISSOCK(status.st_mode));
+}
+
+Test(descriptors, the_lowest_free_number_comes_next) {
+    int saved = dup(0), fd;
+    close(0);
+    GIVES(tapir_socket(AF_INET, SOCK_STREAM, 0), 0);
+    GIVES(tapir_epoll_create1(0), saved + 1);
+    GIVES(tapir_close(0), 0);
+    GIVES(fd = tapir_epoll_create1(0), 0);
+    GIVES(tapir_close(0), 0);
+    cr_assert(dup2(saved, 0) == 0);
+    close(saved);
+}
+
+/* Every kind that the library opens: for the loop, for a blocked thread with kernel descriptors, for a pair, for a set. */
+Test(descriptors, the_librarys_own_are_not_the_programs) {
+    int ends[2], kept = 0;
+    struct epoll_event event = {.events = EPOLLIN};
+    int set = tapir_epoll_create1(0), fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    cr_assert(pipe(ends) == 0);
+    GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event), 0);
+    GIVES(tapir_pollfd(set), set);
+    GIVES(tapir_pollfd(fd), fd);
+    int low = open("/dev/null", O_RDWR);
+    cr_assert(low < 64, "they lie high, not in the way of %d", low);
+    for (int own = tap_own_next(0); own >= 0; own = tap_own_next(own + 1)) {
+        cr_assert(own > low && fcntl(own, F_GETFD) == FD_CLOEXEC);
+        REFUSED(tapir_close(own), EBADF);
+        kept++;
+    }
+    cr_assert(kept == 7, "%d: three eventfds, a placeholder, a set in the set, its eventfd, the far end of a pair",
+              kept);
+    int first = tap_own_next(0);
+    GIVES(tapir_close_range((unsigned)first, (unsigned)first + 100, 0), 0);
+    REFUSED(tapir_close_range((unsigned)first, (unsigned)first + 100, CLOSE_RANGE_UNSHARE), EINVAL);
+    GIVES(fcntl(first, F_GETFD), FD_CLOEXEC);
+    close(low);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(descriptors, a_range_is_closed_with_its_sockets) {
+    int fds[2], file = fcntl(0, F_DUPFD, 200);
+    loop_stream(fds);
+    int moved = fcntl(0, F_DUPFD, 201);
+    cr_assert(file == 200 && moved == 201 && fds[1] < 200);
+    GIVES(tapir_close_range((unsigned)fds[0], (unsigned)fds[0], CLOSE_RANGE_CLOEXEC), 0);
+    GIVES(tapir_fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+    GIVES(tapir_close_range((unsigned)fds[0], (unsigned)fds[0], 0), 0);
+    REFUSED(tapir_fcntl(fds[0], F_GETFD), EBADF);
+    char byte;
+    GIVES(tapir_recv(fds[1], &byte, 1, 0), 0);
+    GIVES(tapir_close_range(200, 201, 0), 0);
+    REFUSED(fcntl(file, F_GETFD), EBADF);
+    REFUSED(fcntl(moved, F_GETFD), EBADF);
+    GIVES(tapir_recv(fds[1], &byte, 1, 0), 0);
+    REFUSED(tapir_close_range(2, 1, 0), EINVAL);
 }
 
 /* dup2 or close over a number of the stack (A6): what stood there is closed when the number comes round again. */

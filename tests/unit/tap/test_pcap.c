@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "frames.h"
+#include "tap/own.h"
 
 /* A device whose read gives one prepared frame and whose write says what it is told to. */
 struct fake {
@@ -236,4 +237,13 @@ Test(pcap, bad_filter_and_bad_path_leave_the_device) {
     cr_assert_null(tapir_pcap_open(&fake.device, "/no/such/directory/x.pcap", NULL, error, sizeof error));
     cr_assert_not_null(strstr(error, "/no/such/directory"), "%s", error);
     cr_assert_eq(fake.closed, 0);
+}
+
+/* A program that closes everything does not close the file: its number is out of the way, and known. */
+Test(pcap, the_file_is_the_librarys_own) {
+    struct fake fake = fake_new();
+    struct tapir_device *device = wrap(&fake, NULL);
+    cr_assert_geq(tap_own_next(0), 64);
+    device->ops->close(device);
+    cr_assert_eq(tap_own_next(0), -1);
 }

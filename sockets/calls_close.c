@@ -1,0 +1,99 @@
+/* Ending descriptors: close, closefrom and close_range, and what a lingering close waits for.
+ *
+ * What the library keeps for itself (tap/own.h) is, for all of them, a number that is not open: so a daemon that closes
+ * whatever it may have inherited does not close the device.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <unistd.h>
+
+#include <tapir/trace.h>
+
+#include "internal.h"
+#include "tap/own.h"
+
+/* --- close --- */
+
+/* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
+static bool sent_all(const struct descriptor *descriptor) {
+    struct tapir_tcp_info info;
+    if (tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
+        return true;
+    }
+    return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
+           info.state == TAPIR_TCP_TIME_WAIT;
+}
+
+/* SO_LINGER with a time: close waits that long for the last data to be acknowledged. With unread data it does not: the
+ * connection is about to be reset (RFC 2525 2.17). The FIN's acknowledgement is no news, so it is looked for. */
+static void linger(struct descriptor *descriptor) {
+    int64_t seconds = 0, unread = 0;
+    if (descriptor->type != SOCK_STREAM ||
+        tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
+        (tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
+        tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
+        return;
+    }
+    uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
+    descriptor->lingering = true;
+    while (!descriptor->closed && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
+        uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
+        if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
+            return;
+        }
+    }
+}
+
+/* A lingering close can be overtaken by another thread's: then it has nothing left to do. */
+int tapir_close(int fd) {
+    if (!sockets_descriptors_ours(fd)) {
+        return tap_own_is(fd) ? (int)sockets_result(-EBADF) : close(fd);
+    }
+    int error;
+    pthread_testcancel();
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    if (descriptor == NULL) {
+        return (int)sockets_result(error);
+    }
+    if (descriptor->kind == DESCRIPTOR_SOCKET) {
+        linger(descriptor);
+    }
+    if (!descriptor->closed) {
+        sockets_descriptors_close(descriptor);
+    }
+    sockets_descriptors_leave(descriptor);
+    return 0;
+}
+
+/* --- many at once --- */
+
+/* The lowest number of [from, last] that is not the kernel's alone: a socket's or a set's, or the library's own; -1: none. */
+static int next_special(unsigned from, unsigned last) {
+    int ours = from > INT_MAX ? -1 : sockets_descriptors_next_number((int)from);
+    int own = from > INT_MAX ? -1 : tap_own_next((int)from);
+    int special = own < 0 || (ours >= 0 && ours < own) ? ours : own;
+    return special < 0 || (unsigned)special > last ? -1 : special;
+}
+
+/* What lies between the special numbers is closed by the kernel, a run at a time. */
+static int close_all_between(unsigned first, unsigned last) {
+    int result = 0;
+    unsigned from = first;
+    for (int special; result == 0 && (special = next_special(from, last)) >= 0; from = (unsigned)special + 1) {
+        result = (unsigned)special > from ? close_range(from, (unsigned)special - 1, 0) : 0;
+        if (!tap_own_is(special)) {
+            (void)tapir_close(special);
+        }
+    }
+    return result != 0 || from > last ? result : close_range(from, last, 0);
+}
+
+/* With a table of its own (CLOSE_RANGE_UNSHARE) a thread would drive the stack by numbers that mean something else there. */
+int tapir_close_range(unsigned first, unsigned last, int flags) {
+    if (((unsigned)flags & CLOSE_RANGE_UNSHARE) != 0 && tap_own_next(0) >= 0) {
+        return (int)sockets_result(-EINVAL);
+    }
+    return first > last || flags != 0 ? close_range(first, last, flags) : close_all_between(first, last);
+}
+
+void tapir_closefrom(int low) { (void)tapir_close_range(low < 0 ? 0 : (unsigned)low, UINT_MAX, 0); }
