@@ -6,7 +6,7 @@
  *   head.c chunk.c  the form of heads and chunked bodies, stricter than http_parser
  *   respond.c     decides the response: which file, which status
  *   response.c    the response's header lines and its way to the socket
- *   upload.c      PUT, into a temporary file that replaces the old one at the end
+ *   upload.c      PUT, into a nameless file that takes its place at the end
  *   path.c range.c date.c mime.c   small parsers, each tested alone
  */
 #ifndef APPS_HTTPD_HTTPD_H
@@ -74,9 +74,12 @@ const char *httpd_mime_type(const char *path);
 /* A file on its way in; parent -1: none. */
 struct httpd_upload {
     int parent, file;
-    bool replaces; /* there was one before */
-    char temporary[40], name[256];
+    bool named; /* it is there under its temporary name. Set before it begins: not to try without one */
+    char temporary[48], name[256];
 };
+
+/* Is the last name of path one that uploads have while they are on their way? Nobody can ask for those. */
+bool httpd_upload_is_temporary(const char *path);
 
 /* Starts an upload to `path` below root. 0, or the HTTP status to answer. */
 int httpd_upload_begin(struct httpd_upload *upload, int root, const char *path);

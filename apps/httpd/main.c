@@ -1,6 +1,7 @@
 /* tapir-httpd: serves the files of a directory over HTTP/1.1. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -117,6 +118,7 @@ int main(int argc, char **argv) {
     server.upload = options.upload;
     server.upload_bytes_max = options.upload_bytes_max;
     server.log = options.log;
+    signal(SIGXFSZ, SIG_IGN); /* an upload beyond "ulimit -f" is one client's error */
     server.root = open_root(argv[first]);
     if (server.root < 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;

@@ -151,8 +151,8 @@ static void answer_get(struct httpd_connection *connection) {
     struct stat info;
     const int root = connection->server->root;
     const int status = httpd_path_decode(connection->request.target, path);
-    if (status != 0) {
-        answer(connection, status, "");
+    if (status != 0 || httpd_upload_is_temporary(path)) {
+        answer(connection, status == 0 ? 404 : status, "");
         return;
     }
     /* Open first and look at what was opened: between a look by name and an open it could have changed. */

@@ -30,8 +30,11 @@ same whole www/large
 
 # The stack dies in the middle of an upload: its successor resets what it knows nothing of.
 start writer curl -sS --limit-rate 10M -T www/large http://10.0.0.2/put
-temporary() { compgen -G 'www/.tapir-upload-*'; }
-wait_until 10 "some of the upload" temporary
+named() { compgen -G 'www/.tapir-upload-*'; }
+nameless() { find "/proc/${pids[httpd]}/fd" -lname '*/www/* (deleted)' | grep .; }
+on_its_way() { nameless || named; }
+wait_until 10 "some of the upload" on_its_way
+could_be_nameless=$(nameless)
 crash httpd
 serve httpd httpd --upload www
 wait_until 20 "the end of the upload" is_gone "${pids[writer]}"
@@ -39,6 +42,7 @@ wait "${pids[writer]}" && fail "the upload to a dead server succeeded"
 unset "pids[writer]"
 grep -qE "reset|Recv failure|Send failure" writer.err || fail "the upload ended without a reset: $(cat writer.err)"
 [[ ! -e www/put ]] || fail "half an upload took its place"
+[[ -z $could_be_nameless || -z $(named) ]] || fail "half an upload was left behind"
 page
 stop httpd
 

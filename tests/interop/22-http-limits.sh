@@ -83,4 +83,13 @@ for fd in "${held[@]}"; do
     exec {fd}<&-
 done
 must "again, once they are closed" curl -sS --fail --max-time 5 --retry 5 --retry-all-errors http://10.0.0.2/page.html
+stop httpd
+
+# The shell's limit of a file's size.
+start httpd bash -c 'ulimit -f 16 && exec "$@"' bash "$apps/tapir-httpd" "${here[@]}" --upload www
+ready httpd serving
+fails 22 "an upload beyond the limit of files" curl -sS --fail --max-time 5 -T big http://10.0.0.2/big
+says 507
+[[ ! -e www/big ]] || fail "it was kept"
+must "a page afterwards" curl -sS --fail --max-time 5 http://10.0.0.2/page.html
 the_end

@@ -98,22 +98,81 @@ static int entries(void) {
     return count;
 }
 
-Test(httpd_root, an_upload_appears_whole_or_not_at_all) {
-    struct httpd_upload upload = {.parent = -1, .file = -1};
-    const int before = entries();
+/* Uploads go the same way with and without names on their way, which only some file systems can do without. */
+static void begin(struct httpd_upload *upload, const char *path, bool named) {
+    *upload = (struct httpd_upload){.parent = -1, .file = -1, .named = named};
+    cr_assert_eq(httpd_upload_begin(upload, root, path), 0);
+    cr_assert_eq(upload->named, named);
+}
+
+static off_t size_of(const char *name) {
     struct stat info;
-    cr_assert_eq(httpd_upload_begin(&upload, root, "new"), 0);
-    cr_assert_eq(httpd_upload_write(&upload, "hello", 5), 0);
-    cr_assert_eq(fstatat(root, "new", &info, 0), -1, "visible before it is whole");
-    cr_assert_eq(httpd_upload_commit(&upload), 201);
-    cr_assert_eq(fstatat(root, "new", &info, 0), 0);
-    cr_assert_eq(info.st_size, 5);
-    cr_assert_eq(httpd_upload_begin(&upload, root, "new"), 0);
-    cr_assert_eq(httpd_upload_commit(&upload), 204);
-    cr_assert_eq(httpd_upload_begin(&upload, root, "gone"), 0);
-    httpd_upload_abort(&upload);
-    httpd_upload_abort(&upload);
-    cr_assert_eq(entries(), before + 1);
+    return fstatat(root, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_size : -1;
+}
+
+Test(httpd_root, an_upload_appears_whole_or_not_at_all) {
+    const int before = entries();
+    for (int named = 0; named < 2; named++) {
+        struct httpd_upload upload;
+        begin(&upload, "new", named == 1);
+        cr_assert_eq(httpd_upload_write(&upload, "hello", 5), 0);
+        cr_assert_eq(size_of("new"), -1, "visible before it is whole");
+        cr_assert_eq(entries(), before + named, "it has a name on its way");
+        cr_assert_eq(httpd_upload_commit(&upload), 201);
+        cr_assert_eq(size_of("new"), 5);
+        begin(&upload, "new", named == 1);
+        cr_assert_eq(httpd_upload_commit(&upload), 204);
+        cr_assert_eq(size_of("new"), 0);
+        begin(&upload, "gone", named == 1);
+        httpd_upload_abort(&upload);
+        httpd_upload_abort(&upload);
+        cr_assert_eq(entries(), before + 1);
+        cr_assert_eq(unlinkat(root, "new", 0), 0);
+    }
+}
+
+/* The place may change while a file is on its way; what is left behind is nothing. */
+Test(httpd_root, an_upload_meets_what_came_in_between) {
+    const int before = entries();
+    for (int named = 0; named < 2; named++) {
+        struct httpd_upload first;
+        struct httpd_upload second;
+        begin(&first, "new", named == 1);
+        begin(&second, "new", named == 1);
+        cr_assert_eq(httpd_upload_write(&second, "second", 6), 0);
+        cr_assert_eq(httpd_upload_commit(&second), 201);
+        cr_assert_eq(httpd_upload_commit(&first), 204);
+        cr_assert_eq(size_of("new"), 0);
+        cr_assert_eq(unlinkat(root, "new", 0), 0);
+        begin(&first, "new", named == 1);
+        cr_assert_eq(mkdirat(root, "new", 0755), 0);
+        cr_assert_eq(httpd_upload_commit(&first), 409);
+        cr_assert_eq(unlinkat(root, "new", AT_REMOVEDIR), 0);
+        begin(&first, "sub/new", named == 1);
+        cr_assert_eq(renameat(root, "sub", root, "other"), 0);
+        cr_assert_eq(httpd_upload_commit(&first), 201);
+        cr_assert_eq(unlinkat(root, "other/new", 0), 0);
+        cr_assert_eq(renameat(root, "other", root, "sub"), 0);
+        cr_assert_eq(entries(), before);
+    }
+}
+
+Test(httpd_root, temporary_names_are_nobodys) {
+    struct httpd_upload first;
+    struct httpd_upload second;
+    begin(&first, "a", true);
+    begin(&second, "a", true);
+    cr_assert_str_neq(first.temporary, second.temporary);
+    cr_assert_gt(strlen(first.temporary), 40);
+    cr_assert(httpd_upload_is_temporary(first.temporary));
+    struct httpd_upload third = {.parent = -1, .file = -1};
+    cr_assert_eq(httpd_upload_begin(&third, root, first.temporary), 403);
+    cr_assert_eq(httpd_upload_begin(&third, root, "sub/.Tapir-UPLOAD-0"), 403);
+    cr_assert(third.parent < 0 && third.file < 0);
+    httpd_upload_abort(&first);
+    httpd_upload_abort(&second);
+    cr_assert_not(httpd_upload_is_temporary(".tapir-upload-/x"));
+    cr_assert_not(httpd_upload_is_temporary("x.tapir-upload-"));
 }
 
 Test(httpd_root, an_upload_stays_inside) {
