@@ -3,7 +3,7 @@
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir www
+www_make
 echo "a page" >www/page.html
 data www/large 30000000
 tap tap0 10.0.0.1/24
