@@ -112,52 +112,49 @@ __attribute__((noreturn)) static void print_help(void) {
 /* What tapir_up calls once root is not needed any more. */
 static int drop_rights(void *user, char *error, size_t size) { return rights_drop(user, error, size); }
 
-/* An option of the stack's own. false: the value makes no sense. */
-static bool take_common(struct tapir_config *config, int c, const char *value) {
+/* An option of the stack's own, as struct common_program has it. */
+static const char *take_common(struct tapir_config *config, int c, const char *value) {
     uint64_t number = 0;
+    const char *wanted;
     switch (c) {
     case OPTION_TAP:
         config->tap = value;
-        return true;
+        return NULL;
     case OPTION_TAP_FD:
-        if (!common_number(value, 0, INT32_MAX, &number)) {
-            return false;
-        }
+        wanted = common_take_number(value, 0, INT32_MAX, &number);
         config->tap_fd = (int)number;
-        return true;
+        return wanted;
     case OPTION_ADDRESS:
         config->address = value;
-        return true;
+        return NULL;
     case OPTION_GATEWAY:
         config->gateway = value;
-        return true;
+        return NULL;
     case OPTION_MAC:
         config->mac = value;
-        return true;
+        return NULL;
     case OPTION_MTU:
-        if (!common_number(value, TAPIR_MTU_MIN, TAPIR_MTU_MAX, &number)) {
-            return false;
-        }
+        wanted = common_take_number(value, TAPIR_MTU_MIN, TAPIR_MTU_MAX, &number);
         config->mtu_bytes = (uint32_t)number;
-        return true;
+        return wanted;
     case OPTION_HOST:
         config->host_address = value;
-        return true;
+        return NULL;
     case OPTION_PCAP:
         config->pcap = value;
-        return true;
+        return NULL;
     case OPTION_FILTER:
         config->filter = value;
-        return true;
+        return NULL;
     case OPTION_TRACE:
         config->trace = print_event;
-        return true;
+        return NULL;
     case OPTION_USER:
         config->opened_ctx = (void *)(uintptr_t)value;
-        return true;
+        return NULL;
     default:
         config->no_offload = true;
-        return true;
+        return NULL;
     }
 }
 
@@ -173,6 +170,12 @@ __attribute__((noreturn)) static void refuse_option(int c, const char *letters, 
         common_usage("-%c is no option", optopt);
     }
     common_usage("%s: this option takes no value", element);
+}
+
+/* The same for a value. name: of a long option; NULL: it was the letter c. */
+__attribute__((noreturn)) static void refuse_value(int c, const char *name, const char *value, const char *wanted) {
+    const char letter[] = {(char)c, '\0'};
+    common_usage("-%s%s %s: it takes %s", name == NULL ? "" : "-", name == NULL ? letter : name, value, wanted);
 }
 
 /* The program's own long options and the common ones in one table, as getopt_long wants it. */
@@ -211,10 +214,12 @@ int common_parse(const struct common_program *which, struct tapir_config *config
         } else if (c == OPTION_VERSION) {
             printf("%s %s\n", program->name, TAPIR_VERSION);
             exit(COMMON_OK);
-        } else if (!(c >= COMMON_FIRST_VALUE ? take_common(config, c, optarg) : program->option(ctx, c, optarg))) {
-            const char letter[] = {(char)c, '\0'};
-            common_usage("%s makes no sense for -%s%s", optarg, index < 0 ? "" : "-",
-                         index < 0 ? letter : merged[index].name);
+        } else {
+            const char *wanted =
+                c >= COMMON_FIRST_VALUE ? take_common(config, c, optarg) : program->option(ctx, c, optarg);
+            if (wanted != NULL) {
+                refuse_value(c, index < 0 ? NULL : merged[index].name, optarg, wanted);
+            }
         }
     }
     if (config->filter != NULL && config->pcap == NULL) {
@@ -290,6 +295,37 @@ bool common_seconds(const char *text, uint64_t *us) {
     }
     *us = (uint64_t)(seconds * 1e6 + 0.5);
     return true;
+}
+
+/* One option at a time is read, by one thread. */
+static char wanted_text[96];
+
+const char *common_take_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
+    if (common_number(text, min, max, value)) {
+        return NULL;
+    }
+    const unsigned long long least = min;
+    if (max < INT64_MAX) {
+        snprintf(wanted_text, sizeof wanted_text, "a whole number from %llu to %llu", least, (unsigned long long)max);
+    } else {
+        snprintf(wanted_text, sizeof wanted_text, "a whole number, at least %llu", least);
+    }
+    return wanted_text;
+}
+
+const char *common_take_port(const char *text, uint16_t *port) {
+    return common_port(text, port) ? NULL : "a port, a number from 1 to 65535";
+}
+
+const char *common_take_seconds(const char *text, uint64_t min_us, uint64_t *us) {
+    if (common_seconds(text, us) && *us >= min_us) {
+        return NULL;
+    }
+    if (min_us == 0) {
+        return "seconds, such as 1.5";
+    }
+    snprintf(wanted_text, sizeof wanted_text, "seconds, at least %g, such as 1.5", (double)min_us / 1e6);
+    return wanted_text;
 }
 
 int common_wait_ms(uint64_t us) { return us / 1000 >= INT32_MAX ? INT32_MAX : (int)((us + 999) / 1000); }

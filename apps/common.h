@@ -19,8 +19,8 @@ struct common_program {
     const char *help;           /* its own options, a line each; NULL: none */
     const char *short_options;  /* as for getopt, without '+', '-' or ':' in front */
     const struct option *longs; /* ends with a zero entry; values below COMMON_FIRST_VALUE. NULL: none */
-    /* Takes option `c` with its value; false: the value makes no sense. */
-    bool (*option)(void *ctx, int c, const char *value);
+    /* Takes option `c` with its value. NULL; or what the option wants instead, such as "a port from 1 to 65535". */
+    const char *(*option)(void *ctx, int c, const char *value);
 };
 
 /* Values of long options from here on are this module's own. */
@@ -54,6 +54,12 @@ bool common_port(const char *text, uint16_t *port);
 
 /* Seconds as "1.5", up to 10^9, in microseconds; false: it is not one. */
 bool common_seconds(const char *text, uint64_t *us);
+
+/* The same for options: NULL; or, in words, what is wanted. The words stay until the next call. */
+const char *common_take_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+const char *common_take_port(const char *text, uint16_t *port);
+/* At least min_us. */
+const char *common_take_seconds(const char *text, uint64_t min_us, uint64_t *us);
 
 /* A time to wait as tapir_poll takes it: rounded up, since to wake a moment early would mean to poll in a circle until
  * the time has come; and no more than the 24 days that fit. */

@@ -152,6 +152,9 @@ static int make_plan(const struct tapir_device *device, const struct tapir_confi
     if (plan->has_gateway) {
         plan->gateway = sockets_address_from_ipv4(gateway);
     }
+    if (plan->has_address && plan->has_gateway && memcmp(&plan->address, &plan->gateway, sizeof plan->gateway) == 0) {
+        return explain(error, size, -EINVAL, "gateway %s is ourselves: name the host that leads on", config->gateway);
+    }
     if (device == NULL) {
         return plan->has_address || plan->has_gateway
                    ? explain(error, size, -EINVAL, "an address needs a device%s; the loopback has its own", "")
@@ -195,10 +198,13 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     if (plan->has_gateway) {
         result = tapir_route_add(HOST->stack, netif, &everywhere, 0, &plan->gateway, 0);
     }
-    return result == 0
-               ? 0
-               : explain(error, size, result, "gateway %s is not in the network of our address: it must be a neighbour",
-                         config->gateway);
+    if (result == 0) {
+        return 0;
+    }
+    return explain(error, size, result,
+                   result == -EINVAL ? "gateway %s is no host but a group or a broadcast address"
+                                     : "gateway %s is not in the network of our address: it must be a neighbour",
+                   config->gateway);
 }
 
 /* From any state of construction back to none. The device is the caller's. */
@@ -329,13 +335,26 @@ static struct tapir_device *open_device(const struct tapir_config *config, char 
     return recorder;
 }
 
-/* Are both ends of the link to have one address? The host would answer itself, and nobody us. */
-static bool host_is_us(const struct tapir_config *config) {
+/* Is the address within the other's network? */
+static bool within(const struct tapir_addr *address, const struct tapir_addr *other, unsigned prefix_len) {
+    uint32_t difference = ntohl(sockets_address_to_ipv4(address).s_addr ^ sockets_address_to_ipv4(other).s_addr);
+    return prefix_len == 0 || difference >> (32 - prefix_len) == 0;
+}
+
+/* The two ends of the link. 0; EINVAL: they are to have one address, so that the host would answer itself, and nobody us;
+ * ENETUNREACH: one is not in the other's network, which somebody may want who adds routes. What cannot be read is found
+ * out elsewhere. */
+static int judge_host(const struct tapir_config *config) {
     struct tapir_addr ours, theirs;
-    unsigned prefix_len;
-    return config->host_address != NULL && config->address != NULL &&
-           read_address(config->address, &ours, &prefix_len) &&
-           read_address(config->host_address, &theirs, &prefix_len) && memcmp(&ours, &theirs, sizeof ours) == 0;
+    unsigned our_len, their_len;
+    if (config->host_address == NULL || config->address == NULL || !read_address(config->address, &ours, &our_len) ||
+        !read_address(config->host_address, &theirs, &their_len)) {
+        return 0;
+    }
+    if (memcmp(&ours, &theirs, sizeof ours) == 0) {
+        return EINVAL;
+    }
+    return within(&theirs, &ours, our_len) && within(&ours, &theirs, their_len) ? 0 : ENETUNREACH;
 }
 
 static int up_tap(const struct tapir_config *config, char *error, size_t size) {
@@ -343,7 +362,8 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     if (result != 0) {
         return result;
     }
-    if (host_is_us(config)) {
+    const int host = judge_host(config);
+    if (host == EINVAL) {
         return explain(error, size, -EINVAL, "%s is our own address: give the host's side another one",
                        config->host_address);
     }
@@ -358,6 +378,11 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     }
     result = config->opened == NULL ? 0 : config->opened(config->opened_ctx, error, size);
     result = result != 0 ? result : up(device, config, error, size);
+    if (result == 0 && remark[0] == '\0' && host == ENETUNREACH) {
+        (void)explain(error, size, 0,
+                      "host %s and our address are in different networks: neither finds the other without a route",
+                      config->host_address);
+    }
     if (result != 0) {
         device->ops->close(device);
     } else if (config->tap_fd >= 0) {

@@ -22,22 +22,22 @@ struct options {
     uint16_t port;
 };
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct options *options = ctx;
     switch (c) {
     case 'p':
-        return common_port(value, &options->port);
+        return common_take_port(value, &options->port);
     case 'u':
         options->udp = true;
-        return true;
+        return NULL;
     default:
         for (size_t i = 0; i < sizeof designs / sizeof designs[0]; i++) {
             if (strcmp(value, designs[i].name) == 0) {
                 options->design = &designs[i];
-                return true;
+                return NULL;
             }
         }
-        return false;
+        return "iterative, threads, poll or epoll";
     }
 }
 

@@ -18,31 +18,31 @@ struct options {
     uint64_t redirects_max, timeout_us;
 };
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct options *options = ctx;
     switch (c) {
     case 'o':
         options->output = value;
-        return true;
+        return NULL;
     case 'T':
         options->upload = value;
-        return true;
+        return NULL;
     case 'I':
         options->head_only = true;
-        return true;
+        return NULL;
     case 'i':
         options->show_head = true;
-        return true;
+        return NULL;
     case 'f':
         options->fail = true;
-        return true;
+        return NULL;
     case 'q':
         options->quiet = true;
-        return true;
+        return NULL;
     case 'L':
-        return common_number(value, 0, 50, &options->redirects_max);
+        return common_take_number(value, 0, 50, &options->redirects_max);
     default:
-        return common_seconds(value, &options->timeout_us);
+        return common_take_seconds(value, 0, &options->timeout_us);
     }
 }
 

@@ -18,25 +18,25 @@ struct options {
     bool upload, log;
 };
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct options *options = ctx;
     switch (c) {
     case 'p':
-        return common_port(value, &options->port);
+        return common_take_port(value, &options->port);
     case 'i':
-        return common_seconds(value, &options->idle_us) && options->idle_us > 0;
+        return common_take_seconds(value, 1000, &options->idle_us);
     case 'c':
-        return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->connections_max);
+        return common_take_number(value, 1, TAPIR_SOCKETS_MAX, &options->connections_max);
     case 'n':
-        return common_number(value, 1, TAPIR_SOCKETS_MAX, &options->peer_max);
+        return common_take_number(value, 1, TAPIR_SOCKETS_MAX, &options->peer_max);
     case 'm':
-        return common_number(value, 0, INT64_MAX, &options->upload_bytes_max);
+        return common_take_number(value, 0, INT64_MAX, &options->upload_bytes_max);
     case 'u':
         options->upload = true;
-        return true;
+        return NULL;
     default:
         options->log = true;
-        return true;
+        return NULL;
     }
 }
 

@@ -4,28 +4,28 @@
 #include "common.h"
 #include "nc/nc.h"
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct nc_options *options = ctx;
     switch (c) {
     case 'l':
         options->listen = true;
-        return true;
+        return NULL;
     case 'u':
         options->udp = true;
-        return true;
+        return NULL;
     case 'N':
         options->half_close = true;
-        return true;
+        return NULL;
     case 'k':
         options->keep_listening = true;
-        return true;
+        return NULL;
     case 'v':
         options->verbose = true;
-        return true;
+        return NULL;
     case 'p':
-        return common_port(value, &options->source_port);
+        return common_take_port(value, &options->source_port);
     default:
-        return common_seconds(value, &options->idle_us);
+        return common_take_seconds(value, 0, &options->idle_us);
     }
 }
 
@@ -40,7 +40,7 @@ static void take_operands(struct nc_options *options, int count, char **operands
     }
     options->host = options->listen ? NULL : operands[0];
     if (!common_port(operands[count - 1], &options->port)) {
-        common_usage("%s is no port", operands[count - 1]);
+        common_usage("%s is no port: give a number from 1 to 65535", operands[count - 1]);
     }
     if (options->keep_listening && !options->listen) {
         common_usage("-k goes with -l");

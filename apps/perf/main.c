@@ -26,46 +26,48 @@ struct options {
     const char *congestion;
 };
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct options *options = ctx;
     switch (c) {
     case OPTION_SERVER:
         options->server = true;
-        return true;
+        return NULL;
     case OPTION_REVERSE:
         options->reverse = true;
-        return true;
+        return NULL;
     case OPTION_RR:
         options->rr = true;
-        return true;
+        return NULL;
     case OPTION_JSON:
         options->json = true;
-        return true;
+        return NULL;
     case OPTION_PATTERN:
         options->pattern = true;
-        return true;
+        return NULL;
     case OPTION_CONGESTION:
         options->congestion = value;
-        return strcmp(value, "cubic") == 0 || strcmp(value, "reno") == 0 || strcmp(value, "bbr") == 0;
+        return strcmp(value, "cubic") == 0 || strcmp(value, "reno") == 0 || strcmp(value, "bbr") == 0
+                   ? NULL
+                   : "cubic, reno or bbr";
     case OPTION_REQUEST:
-        return common_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
+        return common_take_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
     case OPTION_RESPONSE:
-        return common_number(value, 1, PERF_MESSAGE_MAX, &options->response_bytes);
+        return common_take_number(value, 1, PERF_MESSAGE_MAX, &options->response_bytes);
     case OPTION_DISCARD:
-        return common_port(value, &options->discard);
+        return common_take_port(value, &options->discard);
     case OPTION_SOURCE:
-        return common_port(value, &options->source);
+        return common_take_port(value, &options->source);
     case OPTION_ECHO:
-        return common_port(value, &options->echo);
+        return common_take_port(value, &options->echo);
     case 'p':
-        return common_port(value, &options->port);
+        return common_take_port(value, &options->port);
     case 't':
-        return common_seconds(value, &options->duration_us) && options->duration_us > 0;
+        return common_take_seconds(value, 1000, &options->duration_us);
     case 'i':
         options->interval_given = true;
-        return common_seconds(value, &options->interval_us) && options->interval_us >= 10000;
+        return common_take_seconds(value, 10000, &options->interval_us);
     default:
-        return common_number(value, 1, PERF_PARALLEL_MAX, &options->parallel);
+        return common_take_number(value, 1, PERF_PARALLEL_MAX, &options->parallel);
     }
 }
 

@@ -30,31 +30,31 @@ struct ping {
     uint8_t message[PING_HEADER_BYTES + PING_PAYLOAD_MAX + 1];
 };
 
-static bool take_option(void *ctx, int c, const char *value) {
+static const char *take_option(void *ctx, int c, const char *value) {
     struct options *options = ctx;
     uint64_t number = 0;
-    bool good = true;
+    const char *wanted;
     switch (c) {
     case 'c':
-        return common_number(value, 1, UINT64_MAX, &options->count);
+        return common_take_number(value, 1, UINT64_MAX, &options->count);
     case 'i':
-        return common_seconds(value, &options->interval_us);
+        return common_take_seconds(value, 0, &options->interval_us);
     case 'W':
-        return common_seconds(value, &options->timeout_us);
+        return common_take_seconds(value, 0, &options->timeout_us);
     case 's':
-        good = common_number(value, 0, PING_PAYLOAD_MAX, &number);
+        wanted = common_take_number(value, 0, PING_PAYLOAD_MAX, &number);
         options->payload_bytes = (size_t)number;
-        return good;
+        return wanted;
     case 't':
-        good = common_number(value, 1, 255, &number);
+        wanted = common_take_number(value, 1, 255, &number);
         options->ttl = (int)number;
-        return good;
+        return wanted;
     case 'q':
         options->quiet = true;
-        return true;
+        return NULL;
     default:
         options->flood = true;
-        return true;
+        return NULL;
     }
 }
 

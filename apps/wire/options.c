@@ -76,6 +76,40 @@ static const struct option longs[] = {
     {0},
 };
 
+#define CHANCE "a percentage from 0 to 100, such as 0.5%"
+#define ITS_END ", behind the --tap of its end"
+
+/* What an option takes, for whoever gave it something else. */
+static const char *const wants[] = {
+    [OPTION_TAP] = "the name of a device, and there are two",
+    [OPTION_NS] = "a namespace" ITS_END,
+    [OPTION_HOST] = "an address" ITS_END,
+    [OPTION_HOST_MTU] = "a whole number from 68 to 65521" ITS_END,
+    [OPTION_SEED] = "a whole number below 2^64",
+    [OPTION_FLAP] = "two times with their units, such as 10s:500ms, and perhaps :N",
+    [OPTION_MTU] = "bytes, or at most 16 steps, such as 1500,10s:1000",
+    [OPTION_RATE] = "bits a second, such as 64k, 10M or 1.5G",
+    [OPTION_QUEUE] = "bytes, such as 64k, or a time with its unit, such as 20ms",
+    [OPTION_ECN] = "bytes, such as 64k, or a time with its unit, such as 20ms",
+    [OPTION_DROP_COUNT] = "a whole number, at least 1",
+    [OPTION_LOSS] = CHANCE,
+    [OPTION_BURST] = "two to four percentages, such as 1,25,100,0, the first above 0",
+    [OPTION_EVERY] = "a whole number from 1 to 4294967295",
+    [OPTION_DUPLICATE] = CHANCE,
+    [OPTION_CORRUPT] = CHANCE,
+    [OPTION_REORDER] = "a percentage and a time with its unit, such as 3%,4ms",
+    [OPTION_DELAY] = "a time with its unit, such as 300us, 20ms or 1.5s, an hour at most",
+    [OPTION_JITTER] = "a time with its unit, such as 5ms, and perhaps ,normal and ,overtake",
+};
+
+static const char *name_of(int option) {
+    size_t i = 0;
+    while (longs[i].val != option) {
+        i++;
+    }
+    return longs[i].name;
+}
+
 /* Takes the next word of a list into word[size] and moves *list behind its separator; false: none, or too long. */
 static bool next_word(const char **list, char separator, char *word, size_t size) {
     if (*list == NULL) {
@@ -380,7 +414,7 @@ enum wire_options_verdict wire_options_parse(struct wire_options *options, int a
             return WIRE_WRONG;
         }
         if (!take(&cursor, c, optarg)) {
-            snprintf(error, size, "%s makes no sense for %s", optarg, argv[here]);
+            snprintf(error, size, "--%s %s: it takes %s", name_of(c), optarg, wants[c]);
             return WIRE_WRONG;
         }
     }

@@ -12,13 +12,13 @@ struct seen {
     uint16_t port;
 };
 
-static bool take(void *ctx, int c, const char *value) {
+static const char *take(void *ctx, int c, const char *value) {
     struct seen *seen = ctx;
     if (c == 'v') {
         seen->verbose++;
-        return true;
+        return NULL;
     }
-    return common_port(value, &seen->port);
+    return common_take_port(value, &seen->port);
 }
 
 static const struct option longs[] = {
@@ -128,9 +128,10 @@ Test(common, a_usage_error_names_the_option) {
         {"tapir-test: --verbose=3: this option takes no value", "x", "operand", "--verbose=3"},
         {"tapir-test: --low=3: this option takes no value", "x", "--low=3"},
         {"tapir-test: --trace=1: this option takes no value", "x", "--trace=1"},
-        {"tapir-test: 67 makes no sense for --mtu", "x", "operand", "--mtu", "67"},
-        {"tapir-test: y makes no sense for -p", "x", "operand", "-vpy"},
-        {"tapir-test: y makes no sense for --port", "x", "--port=y", "operand"},
+        {"tapir-test: --mtu 67: it takes a whole number from 68 to 65521", "x", "operand", "--mtu", "67"},
+        {"tapir-test: --tap-fd x: it takes a whole number from 0 to 2147483647", "x", "--tap-fd=x"},
+        {"tapir-test: -p http: it takes a port, a number from 1 to 65535", "x", "operand", "-vphttp"},
+        {"tapir-test: --port y: it takes a port, a number from 1 to 65535", "x", "--port=y", "operand"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         const char *const argv[] = {lines[i][1], lines[i][2], lines[i][3], lines[i][4], NULL};
@@ -154,6 +155,18 @@ Test(common, numbers) {
     cr_assert(common_port("65535", &port) && port == 65535);
     cr_assert_not(common_port("0", &port));
     cr_assert_not(common_port("65536", &port));
+}
+
+Test(common, what_is_wanted_instead) {
+    uint64_t n = 0;
+    cr_assert_null(common_take_number("7", 1, 10, &n));
+    cr_assert_eq(n, 7);
+    cr_assert_str_eq(common_take_number("11", 1, 10, &n), "a whole number from 1 to 10");
+    cr_assert_str_eq(common_take_number("0", 1, UINT64_MAX, &n), "a whole number, at least 1");
+    cr_assert_null(common_take_seconds("0", 0, &n));
+    cr_assert_str_eq(common_take_seconds("5s", 0, &n), "seconds, such as 1.5");
+    cr_assert_null(common_take_seconds("0.01", 10000, &n));
+    cr_assert_str_eq(common_take_seconds("0.009", 10000, &n), "seconds, at least 0.01, such as 1.5");
 }
 
 Test(common, waits_round_up_and_never_wrap) {

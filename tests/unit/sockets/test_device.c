@@ -212,7 +212,10 @@ Test(config, what_is_wrong_is_said_and_nothing_is_taken) {
         {"10.0.0.257/24", NULL, NULL, 0, EINVAL, "prefix"},
         {"224.0.0.1/24", NULL, NULL, 0, EINVAL, "224.0.0.1"},
         {"10.0.0.2/24", "10.0.0", NULL, 0, EINVAL, "gateway"},
-        {"10.0.0.2/24", "10.0.1.1", NULL, 0, ENETUNREACH, "10.0.1.1"},
+        {"10.0.0.2/24", "10.0.1.1", NULL, 0, ENETUNREACH, "10.0.1.1 is not in the network"},
+        {"10.0.0.2/24", "10.0.0.2", NULL, 0, EINVAL, "10.0.0.2 is ourselves"},
+        {"10.0.0.2/24", "10.0.0.255", NULL, 0, EINVAL, "10.0.0.255 is no host"},
+        {"10.0.0.2/24", "224.0.0.1", NULL, 0, EINVAL, "224.0.0.1 is no host"},
         {"10.0.0.2/24", NULL, "2:3", 0, EINVAL, "MAC"},
         {"10.0.0.2/24", NULL, "01:00:00:00:00:01", 0, EINVAL, "MAC"},
         {"10.0.0.2/24", NULL, "00:00:00:00:00:00", 0, EINVAL, "MAC"},
@@ -305,6 +308,26 @@ static int attached_tap(void) {
         cr_skip_test("no TAP device can be made here");
     }
     return fd;
+}
+
+Test(config, a_host_in_another_network_is_remarked_on) {
+    static const struct {
+        const char *address, *host;
+        bool apart;
+    } cases[] = {
+        {"10.0.0.2/24", "10.0.0.1/24", false}, {"10.0.0.2/24", "10.0.1.1/24", true},
+        {"10.0.0.2/16", "10.0.1.1/24", true},  {"10.0.0.2/24", "10.0.1.1/16", true},
+        {"10.0.0.2/31", "10.0.0.3/31", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char error[256];
+        struct tapir_config config = {
+            .no_offload = true, .tap_fd = attached_tap(), .address = cases[i].address, .host_address = cases[i].host};
+        cr_assert_eq(tapir_up(&config, error, sizeof error), 0, "%s", error);
+        cr_assert_eq(strstr(error, "different networks") != NULL, cases[i].apart, "%s %s: %s", cases[i].address,
+                     cases[i].host, error);
+        tapir_down();
+    }
 }
 
 Test(config, a_descriptor_is_taken_on_success_alone) {
