@@ -77,7 +77,7 @@ struct patience {
     uint64_t timeout_us, deadline_us; /* the deadline counts from the first time that it has to wait */
 };
 
-/* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR or -EBADF. */
+/* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR, -EBADF, or -EPIPE (connect(AF_UNSPEC)). */
 static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events) {
     if (patience->nonblocking) {
         bool retry = !patience->refreshed && sockets_drive_refresh();
@@ -87,7 +87,7 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     if (patience->deadline_us == 0) {
         patience->deadline_us = sockets_wait_deadline(patience->timeout_us);
     }
-    return sockets_wait_ready(descriptor, events, patience->deadline_us, true);
+    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us);
 }
 
 /* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
@@ -97,16 +97,22 @@ static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg 
     descriptor->syn_waits = false;
     int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, 0),
                                      sockets_drive_now());
-    if (result < 0 && result != -EINPROGRESS) {
-        return result;
+    if ((result < 0 && result != -EINPROGRESS) || sockets_calls_setup_connected(descriptor)) {
+        return result; /* connected: the handshake was over, and this a send like another */
     }
-    descriptor->connecting = true;
     int64_t taken = result > 0 ? result : 0;
     if (nonblocking) {
         return taken > 0 ? taken : -EINPROGRESS;
     }
     int error = sockets_calls_setup_await(descriptor, -EINPROGRESS);
     return error == -EINPROGRESS && taken > 0 ? taken : error != 0 ? error : taken;
+}
+
+/* The connection was taken apart meanwhile: as on Linux, an error that it left goes before EPIPE. */
+static int why_cut(struct descriptor *descriptor) {
+    int64_t error = 0;
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &error);
+    return error != 0 ? -(int)error : -EPIPE;
 }
 
 /* Sends what is left of the message after `sent` bytes. */
@@ -132,7 +138,7 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
         }
         int error = be_patient(&patience, descriptor, TAPIR_READY_OUT);
         if (error != 0) {
-            return sent > 0 ? (int64_t)sent : error;
+            return sent > 0 ? (int64_t)sent : error == -EPIPE ? why_cut(descriptor) : error;
         }
     }
 }

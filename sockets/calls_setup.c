@@ -211,46 +211,63 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* --- connect --- */
 
-/* The handshake failed: as Linux, the socket may try again, and is not connected till then. */
-static int give_up_connecting(struct descriptor *descriptor, int error) {
-    (void)tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, NULL, sockets_drive_now());
-    descriptor->connecting = false;
-    return error;
+/* As Linux: whoever waits for the connection that was is told EPIPE. */
+static int disconnect(struct descriptor *descriptor) {
+    int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, NULL, sockets_drive_now());
+    descriptor->syn_waits = false;
+    if (result == 0 && descriptor->type == SOCK_STREAM) {
+        descriptor->disconnects++;
+        sockets_wait_notify(descriptor);
+    }
+    return result;
+}
+
+int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us) {
+    unsigned before = descriptor->disconnects;
+    int result = sockets_wait_ready(descriptor, events, deadline_us, true);
+    return descriptor->disconnects != before && result != -EBADF ? -EPIPE : result;
+}
+
+bool sockets_calls_setup_connected(const struct descriptor *descriptor) {
+    struct tapir_endpoint peer;
+    return tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) == 0;
+}
+
+/* How the handshake ended. Over without an error is no success; after a failure the socket may try again, as on Linux. */
+static int connect_ended(struct descriptor *descriptor) {
+    struct tapir_endpoint peer;
+    int64_t failure = 0;
+    if (tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) ==
+        0) { /* now it is told: later it is EISCONN */
+        (void)tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, &peer, sockets_drive_now());
+        return 0;
+    }
+    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
+    (void)disconnect(descriptor);
+    return failure != 0 ? (int)-failure : -ECONNABORTED;
 }
 
 int sockets_calls_setup_await(struct descriptor *descriptor, int begun) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
-    int64_t failure = 0;
     do {
-        int error = sockets_wait_ready(descriptor, ended, deadline_us, true);
+        int error = sockets_calls_setup_wait(descriptor, ended, deadline_us);
         if (error != 0) {
             return error == -EAGAIN ? begun : error;
         }
     } while ((tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ended) == 0);
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
-    if (failure != 0) {
-        return give_up_connecting(descriptor, (int)-failure);
-    }
-    descriptor->connecting = false;
-    return 0;
+    return connect_ended(descriptor);
 }
 
-/* The first connect() after the handshake's end tells it, also when an earlier call began it; then it is EISCONN. */
 static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
-    bool begun = descriptor->connecting;
     int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
-    descriptor->connecting = result == -EINPROGRESS || result == -EALREADY;
-    if (descriptor->type == SOCK_STREAM && result == 0) { /* of one that blocks, too: TCP_FASTOPEN_CONNECT */
-        descriptor->syn_waits = peer != NULL;
-    }
-    if (descriptor->connecting) {
+    if (result == -EINPROGRESS || result == -EALREADY) {
         return descriptor->nonblocking ? result : sockets_calls_setup_await(descriptor, result);
     }
-    if (begun && result == -EISCONN) {
-        return 0;
-    }
-    return begun && result != 0 && peer != NULL ? give_up_connecting(descriptor, result) : result;
+    /* Also of one that blocks: TCP_FASTOPEN_CONNECT. */
+    descriptor->syn_waits =
+        descriptor->type == SOCK_STREAM && result == 0 && !sockets_calls_setup_connected(descriptor);
+    return result;
 }
 
 int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
@@ -270,7 +287,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     }
     error = family == AF_UNSPEC ? 0 : sockets_address_in(address, size, &peer);
     if (error == 0) {
-        error = connect_now(descriptor, family == AF_UNSPEC ? NULL : &peer);
+        error = family == AF_UNSPEC ? disconnect(descriptor) : connect_now(descriptor, &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
                descriptor->type == SOCK_STREAM &&
                tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) == 0) {

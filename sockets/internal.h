@@ -47,8 +47,8 @@ struct descriptor {
     /* SOCKET */
     tapir_sock sock;
     int type;                                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
-    bool connecting;                           /* a connect was begun and its end not yet told */
     bool syn_waits;                            /* a connect has left its SYN to the first send */
+    unsigned disconnects;                      /* how often connect(AF_UNSPEC), or a connect that failed, ended all */
     uint64_t recv_timeout_us, send_timeout_us; /* TAPIR_NEVER: none */
     int recv_low_bytes;                        /* SO_RCVLOWAT */
     bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
@@ -303,6 +303,12 @@ struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4);
 struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 
 /* --- calls_setup.c --- */
+
+/* Whether a stream has a peer that answered. */
+bool sockets_calls_setup_connected(const struct descriptor *descriptor);
+
+/* sockets_wait_ready for a call that needs the connection that is there now: also -EPIPE, another thread has taken it apart. */
+int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us);
 
 /* Waits for the end of a handshake: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
  * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */

@@ -168,11 +168,14 @@ TAPIR_API int tapir_sock_close(struct tapir_stack *stack, tapir_sock sock, uint6
  * -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS. */
 TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *local);
 
-/* Stream: starts the handshake, -EINPROGRESS; again: -EALREADY, -EISCONN. Others: sets the peer, 0.
- * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset).
+/* Stream: starts the handshake, -EINPROGRESS. Again, while that goes on: -EALREADY; then once how it ended, 0 or why it
+ * failed (-ECONNABORTED if the error was taken elsewhere), after which it may be tried anew; after success -EISCONN for good.
+ * Others: sets the peer, 0.
+ * peer NULL is AF_UNSPEC: takes the association apart (a stream is reset, ECONNRESET is its pending error; a listener listens
+ * no more).
  * With TAPIR_OPT_FASTOPEN_CONNECT and a cookie: 0, and the handshake starts with the first send.
- * -ENETUNREACH, -ENETDOWN, -ENODEV, -EADDRNOTAVAIL, -EACCES (broadcast), -EISCONN (listening; with peer NULL -EINVAL),
- * -EAGAIN (datagrams: no port is left), -ENOBUFS, or once why the connect before failed. */
+ * -ENETUNREACH, -ENETDOWN, -ENODEV, -EADDRNOTAVAIL, -EACCES (broadcast), -EISCONN (listening), -EINVAL (a connect was shut
+ * down before its end was told), -EAGAIN (datagrams: no port is left), -ENOBUFS. */
 TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *peer,
                                  uint64_t now_us);
 
@@ -204,7 +207,8 @@ TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, co
 TAPIR_API int64_t tapir_sock_recv(struct tapir_stack *stack, tapir_sock sock, struct tapir_msg *msg, uint32_t flags,
                                   uint64_t now_us);
 
-/* Shuts reading, writing or both (TAPIR_SHUT_*). -ENOTCONN, -EINVAL, -ENOBUFS (of a listener). */
+/* Shuts reading, writing or both (TAPIR_SHUT_*). Either ends a handshake: the socket is as new, ECONNRESET its pending error.
+ * -ENOTCONN, -EINVAL, -ENOBUFS (of a listener). */
 TAPIR_API int tapir_sock_shutdown(struct tapir_stack *stack, tapir_sock sock, uint32_t how, uint64_t now_us);
 
 /* The socket's own endpoint (zero while unbound), and its peer's (-ENOTCONN). */

@@ -59,85 +59,122 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     return rc;
 }
 
-/* Ends what there is; the socket can be used anew, its explicit bind kept (connect(2), AF_UNSPEC). */
+/* Ends what there is; the socket can be used anew, its explicit bind kept (connect(2), AF_UNSPEC). Its error stays: calls
+ * of others that were in the way must not take the end for a good one. */
 static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
     tcp_user_abort(c, now_us);
-    c->error = 0;
+    int error = c->error;
     if (!stream->bound) {
         tcp_table_unbind(c->tcp, &c->port);
     }
     struct tapir_endpoint none = {0};
     tcp_conn_prepare(c, &none, &none, now_us);
+    c->error = error;
+    stream->phase = STREAM_UNCONNECTED;
     return 0;
 }
 
-static int connect_again(struct tcp_conn *c) {
-    if (tcp_in(c, SYN_SENT | SYN_RECEIVED) && !tcp_conn_deferred(c)) {
-        return -EALREADY;
-    }
-    return -EISCONN;
-}
-
-/* May it connect, and to where? */
-static int ready_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer, struct tapir_endpoint *to) {
+/* The connect that was begun: how far it is, or once how it ended. Over without an error is no success. */
+static int tell_connect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
-    if (c == NULL) {
-        return -EISCONN;
+    if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
+        return tcp_conn_deferred(c) ? -EISCONN : -EALREADY;
     }
     if (!tcp_in(c, CLOSED)) {
-        return connect_again(c);
+        stream->phase = STREAM_CONNECTED;
+        return 0;
     }
     int error = tcp_user_take_error(c);
-    if (error != 0) { /* the failure of the connect before, reported once */
-        return -error;
-    }
-    if (c->fin_received || c->fin_sent) {
+    (void)disconnect(stream, now_us);
+    return error != 0 ? -error : -ECONNABORTED;
+}
+
+/* What stands in the way of a new connect: 0 (nothing), or the answer; *told: the answer is that of an earlier one. */
+static int may_connect(struct sock_stream *stream, bool *told, uint64_t now_us) {
+    *told = false;
+    switch (stream->phase) {
+    case STREAM_UNCONNECTED:
+        return 0;
+    case STREAM_CONNECTING:
+        *told = true;
+        return tell_connect(stream, now_us);
+    case STREAM_CONNECTED:
         return -EISCONN;
+    case STREAM_CUT:
+        break;
     }
+    return -EINVAL;
+}
+
+/* 0.0.0.0 is this host, as on Linux. A port that no one chose is chosen anew. */
+static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer) {
+    struct tcp_conn *c = stream->conn;
+    struct tapir_endpoint to = *peer;
     if (!stream->bound) {
         tcp_table_unbind(c->tcp, &c->port);
         c->port.local = (struct tapir_endpoint){0};
     }
-    *to = *peer;
-    if (addr_is_any(&to->addr)) { /* 0.0.0.0 is this host, as on Linux */
-        to->addr = addr_of_ipv4(IPV4_LOOPBACK);
+    if (addr_is_any(&to.addr)) {
+        to.addr = addr_of_ipv4(IPV4_LOOPBACK);
     }
-    return 0;
+    return to;
 }
 
 static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
-    struct tapir_endpoint to;
     if (peer == NULL) {
-        return stream->listener != NULL ? -EINVAL : disconnect(stream, now_us);
+        return stream->listener != NULL ? sock_stream_unlisten(s, TAPIR_SHUT_RD, now_us) : disconnect(stream, now_us);
     }
-    int rc = ready_to_connect(stream, peer, &to);
+    if (stream->listener != NULL) {
+        return -EISCONN;
+    }
+    bool told;
+    int rc = may_connect(stream, &told, now_us);
+    if (rc != 0 || told) {
+        return rc;
+    }
+    struct tapir_endpoint to = prepare_to_connect(stream, peer);
+    if (stream->conn->set.fastopen_connect) {
+        rc = tcp_user_fastopen_connect(stream->conn, &to, now_us);
+    } else {
+        rc = tcp_user_open(stream->conn, &to, now_us);
+        rc = rc == 0 ? -EINPROGRESS : rc;
+    }
+    if (rc == 0 || rc == -EINPROGRESS) {
+        stream->phase = STREAM_CONNECTING;
+    }
+    return rc;
+}
+
+/* MSG_FASTOPEN: connects, or goes on with a connect() that has left the SYN to this; after one that succeeded it is a send
+ * like another. */
+static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
+    struct tcp_conn *c = stream->conn;
+    if (stream->listener != NULL) {
+        return -EISCONN;
+    }
+    if (tcp_conn_deferred(c)) {
+        return tcp_user_fastopen_send(c, msg, now_us);
+    }
+    bool told;
+    int rc = may_connect(stream, &told, now_us);
     if (rc != 0) {
         return rc;
     }
-    if (stream->conn->set.fastopen_connect) {
-        return tcp_user_fastopen_connect(stream->conn, &to, now_us);
+    if (told) {
+        return tcp_user_data_send(c, msg, flags, now_us);
     }
-    rc = tcp_user_open(stream->conn, &to, now_us);
-    return rc == 0 ? -EINPROGRESS : rc;
-}
-
-/* MSG_FASTOPEN: connects, or goes on with a connect() that has left the SYN to this. */
-static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *msg, uint64_t now_us) {
-    struct tcp_conn *c = stream->conn;
-    if (c != NULL && tcp_conn_deferred(c)) {
-        return tcp_user_fastopen_send(c, msg, now_us);
-    }
-    if (c != NULL && tcp_in(c, CLOSED) && !msg->has_peer) {
+    if (!msg->has_peer) {
         return -EINVAL;
     }
-    struct tapir_endpoint to;
-    int rc = ready_to_connect(stream, &msg->peer, &to);
-    if (rc == 0) {
-        rc = tcp_user_prepare(c, &to, now_us);
+    struct tapir_endpoint to = prepare_to_connect(stream, &msg->peer);
+    rc = tcp_user_prepare(c, &to, now_us);
+    if (rc != 0) {
+        return rc;
     }
-    return rc != 0 ? rc : tcp_user_fastopen_send(c, msg, now_us);
+    stream->phase = STREAM_CONNECTING;
+    return tcp_user_fastopen_send(c, msg, now_us);
 }
 
 static int stream_listen(struct sock *s, unsigned backlog) {
@@ -148,7 +185,7 @@ static int stream_listen(struct sock *s, unsigned backlog) {
         return 0;
     }
     struct tcp_conn *c = stream->conn;
-    if (!tcp_in(c, CLOSED) || c->fin_received || c->fin_sent) {
+    if (stream->phase != STREAM_UNCONNECTED) {
         return -EINVAL;
     }
     bool claimed = list_linked(&c->port.node);
@@ -188,6 +225,7 @@ static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoi
     }
     child->impl = made;
     made->bound = true;
+    made->phase = STREAM_CONNECTED;
     made->conn->news.owner = child->handle;
     *peer = made->conn->remote;
     news_mark(s->layer->core, &made->conn->news);
@@ -197,7 +235,7 @@ static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoi
 static int64_t stream_send(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
     if ((flags & TAPIR_MSG_FASTOPEN) != 0) {
-        return send_to_open(stream, msg, now_us);
+        return send_to_open(stream, msg, flags, now_us);
     }
     return stream->listener != NULL ? -EPIPE : tcp_user_data_send(stream->conn, msg, flags, now_us);
 }
@@ -217,6 +255,13 @@ static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
     if (stream->listener != NULL) {
         return sock_stream_unlisten(s, how, now_us);
+    }
+    if (stream->phase == STREAM_CONNECTING) {
+        bool open = !tcp_in(stream->conn, SYN_SENT | SYN_RECEIVED | CLOSED);
+        stream->phase = open ? STREAM_CONNECTED : STREAM_CUT;
+    }
+    if (tcp_in(stream->conn, SYN_SENT)) { /* there is no direction yet that would be left (3.10.4: "delete the TCB") */
+        return disconnect(stream, now_us);
     }
     return tcp_user_shutdown(stream->conn, how, now_us);
 }

@@ -1,4 +1,6 @@
 /* The sixth and seventh steps of 3.10.7.4: urgent data and the segment text; when to acknowledge. */
+#include <errno.h>
+
 #include "tcp/arrives.h"
 #include "tcp/bare.h"
 #include "tcp/timers.h"
@@ -140,7 +142,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     if (unwanted(c)) {
         COUNT(c->tcp->core, tcp_after_close);
         tcp_bare_reset_for(c->tcp, seg, now_us);
-        tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
+        tcp_conn_end(c, TCP_EVENT_ABORT, ECONNRESET, now_us);
         return (struct tcp_judgement){TCP_GONE, "data after close"};
     }
     tcp_ecn_received(&c->ecn, seg->tos, seg->flags);

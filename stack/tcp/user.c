@@ -94,22 +94,15 @@ static void close_sending(struct tcp_conn *c, uint64_t now_us) {
 }
 
 int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us) {
+    CHECK(!tcp_in(c, SYN_SENT));
+    c->rd_shut = c->rd_shut || (how & TAPIR_SHUT_RD) != 0; /* of one that is not connected, too, as on Linux */
+    news_mark(c->tcp->core, &c->news);
     if (tcp_in(c, CLOSED)) {
         return -ENOTCONN;
     }
-    if ((how & TAPIR_SHUT_RD) != 0) {
-        c->rd_shut = true;
+    if ((how & TAPIR_SHUT_WR) != 0 && tcp_in(c, SYN_RECEIVED | TCP_SENDING) && !c->fin_wanted) {
+        close_sending(c, now_us);
     }
-    if ((how & TAPIR_SHUT_WR) != 0) {
-        if (tcp_in(c, SYN_SENT)) {
-            tcp_conn_end(c, TCP_EVENT_CLOSE, 0, now_us);
-            return 0;
-        }
-        if (tcp_in(c, SYN_RECEIVED | TCP_SENDING) && !c->fin_wanted) {
-            close_sending(c, now_us);
-        }
-    }
-    news_mark(c->tcp->core, &c->news);
     return 0;
 }
 
@@ -117,10 +110,12 @@ void tcp_user_abort(struct tcp_conn *c, uint64_t now_us) {
     if (tcp_in(c, CLOSED)) {
         return;
     }
-    if (tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT)) {
+    bool peer_waits = tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
+    if (peer_waits) {
         tcp_bare_reset(c, now_us);
     }
-    tcp_conn_end(c, TCP_EVENT_ABORT, 0, now_us);
+    /* Calls in the way get "connection reset" (3.10.5); in the closing states nothing is missing. */
+    tcp_conn_end(c, TCP_EVENT_ABORT, peer_waits || tcp_in(c, SYN_SENT) ? ECONNRESET : 0, now_us);
 }
 
 /* D6: too many connections that nobody owns; the one that has been alone longest goes. */

@@ -44,13 +44,14 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
  * pending error. Stops at the urgent mark. */
 int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
-/* CLOSE of the sending side, or of the receiving side (TAPIR_SHUT_*). -ENOTCONN. */
+/* CLOSE of the sending side, or of the receiving side (TAPIR_SHUT_*); not in SYN-SENT. -ENOTCONN. */
 int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us);
 
 /* The socket goes away. Takes c: it is freed now or lives on as an orphan. */
 void tcp_user_close(struct tcp_conn *c, uint64_t now_us);
 
-/* ABORT: RST where there is somebody to tell. The connection is in CLOSED afterwards, or freed if an orphan. */
+/* ABORT: RST where there is somebody to tell, ECONNRESET for calls in the way. The connection is in CLOSED afterwards, or
+ * freed if an orphan. */
 void tcp_user_abort(struct tcp_conn *c, uint64_t now_us);
 
 /* Takes the pending error: a positive errno or 0. */

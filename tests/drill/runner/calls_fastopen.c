@@ -27,10 +27,16 @@ static int64_t open_with(struct call *call, struct descriptor *d, struct tapir_m
     if (rc < 0 && rc != -EINPROGRESS) {
         return rc;
     }
+    struct tapir_endpoint peer;
+    if (tapir_sock_peer(run->world.stack, d->sock, &peer) == 0) { /* connected before, and told only now */
+        call->done = (uint64_t)rc;
+        d->sent += (uint64_t)rc;
+        return 0;
+    }
     if (!d->deferred) {
         calls_setup_restart_flow(run, d, msg->peer.port);
     }
-    call->opens = d->connecting = true;
+    call->opens = true;
     d->deferred = false;
     call->done = d->sent = rc > 0 ? (uint64_t)rc : 0;
     return 0;

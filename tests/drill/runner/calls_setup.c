@@ -139,14 +139,22 @@ void calls_setup_restart_flow(struct run *run, struct descriptor *d, uint16_t re
     }
 }
 
+static bool is_connected(struct run *run, const struct descriptor *d) {
+    struct tapir_endpoint peer;
+    return tapir_sock_peer(run->world.stack, d->sock, &peer) == 0;
+}
+
+/* As connect() of the library: over without an error is no success. */
 int64_t calls_setup_connect_ended(struct run *run, struct descriptor *d) {
+    struct tapir_endpoint peer;
     int64_t failure = 0;
-    (void)tapir_sock_get(run->world.stack, d->sock, TAPIR_OPT_ERROR, &failure);
-    d->connecting = false;
-    if (failure != 0) {
-        (void)tapir_sock_connect(run->world.stack, d->sock, NULL, run->world.now_us);
+    if (tapir_sock_peer(run->world.stack, d->sock, &peer) == 0) {
+        (void)tapir_sock_connect(run->world.stack, d->sock, &peer, run->world.now_us);
+        return 0;
     }
-    return -failure;
+    (void)tapir_sock_get(run->world.stack, d->sock, TAPIR_OPT_ERROR, &failure);
+    (void)tapir_sock_connect(run->world.stack, d->sock, NULL, run->world.now_us);
+    return failure != 0 ? -failure : -ECONNABORTED;
 }
 
 static int64_t connect_begin(struct call *call, struct descriptor *d) {
@@ -160,17 +168,12 @@ static int64_t connect_begin(struct call *call, struct descriptor *d) {
         (void)calls_field_number(address, "sa_family", 0, &family);
     }
     const struct tapir_endpoint *to = family == AF_UNSPEC ? NULL : &peer;
-    bool begun = d->connecting;
     int rc = tapir_sock_connect(run->world.stack, d->sock, to, run->world.now_us);
-    if ((rc == 0 || rc == -EINPROGRESS) && to != NULL) {
+    bool stream = d->type == SOCK_STREAM;
+    d->deferred = rc == 0 && to != NULL && stream && !is_connected(run, d);
+    if (rc == -EINPROGRESS || d->deferred || (rc == 0 && to != NULL && !stream)) {
         calls_setup_restart_flow(run, d, peer.port);
     }
-    if (begun && rc != -EALREADY) { /* the first call after the end tells how it ended */
-        int64_t ended = calls_setup_connect_ended(run, d);
-        return rc == -EISCONN ? 0 : ended != 0 ? ended : rc;
-    }
-    d->connecting = rc == -EINPROGRESS || rc == -EALREADY;
-    d->deferred = rc == 0 && to != NULL && d->type == SOCK_STREAM;
     return rc;
 }
 
@@ -183,7 +186,7 @@ int64_t calls_setup_connect(struct call *call) {
     }
     /* Tried again, the call does not connect again: it only looks whether the handshake is over. */
     int64_t rc = call->begun ? -EINPROGRESS : connect_begin(call, d);
-    if (!d->connecting || d->nonblocking) {
+    if ((rc != -EINPROGRESS && rc != -EALREADY) || d->nonblocking) {
         return rc;
     }
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;

@@ -15,7 +15,7 @@ struct descriptor {
     enum descriptor_kind kind;
     int type; /* SOCK_STREAM, ... */
     tapir_sock sock;
-    bool nonblocking, connecting, deferred;   /* deferred: connect() has left the SYN to the first write */
+    bool nonblocking, deferred;               /* deferred: connect() has left the SYN to the first write */
     int64_t recv_timeout_us, send_timeout_us; /* INT64_MAX: none */
     uint32_t recv_low_bytes;
     bool want_ttl, want_tos, want_pktinfo; /* control messages asked for */

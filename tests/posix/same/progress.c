@@ -16,30 +16,37 @@ static char bytes[BYTES];
 enum way { SEND, WRITE, WRITEV, SENDMSG, RECV, RECVMSG, WAYS };
 static const char *const way_names[] = {"send", "write", "writev", "sendmsg", "recv", "recvmsg"};
 
-enum end { RESET, UNREAD, SHUT, ENDS };
-static const char *const end_names[] = {"reset", "closed with unread data", "shut down by another thread"};
+enum end { RESET, UNREAD, SHUT, UNCONNECT, ENDS };
+static const char *const end_names[] = {"reset", "closed with unread data", "shut down by another thread",
+                                        "taken apart by another thread"};
 
 enum next { NEXT_ERROR, NEXT_RECV, NEXT_SEND, NEXT_POLL, NEXTS };
 
 struct ending {
     enum end how;
-    bool reads; /* the bytes have come already; else: wait until some were sent */
+    bool reads;
     int ours, theirs;
 };
 
+/* Once some bytes have been moved. */
 static void *end_later(void *argument) {
     const struct ending *ending = argument;
-    int sent = ending->reads;
-    for (int turn = 0; sent == 0 && turn < 5000; turn++) {
+    bool begun = false;
+    for (int turn = 0; !begun && turn < 5000; turn++) {
+        int there = 0;
         pause_ms(1);
-        must(ioctl(ending->theirs, FIONREAD, &sent) == 0, "FIONREAD");
+        must(ioctl(ending->reads ? ending->ours : ending->theirs, FIONREAD, &there) == 0, "FIONREAD");
+        begun = ending->reads ? there == 0 : there > 0;
     }
     if (ending->how == RESET) {
         reset(ending->theirs);
     } else if (ending->how == UNREAD) {
         close(ending->theirs);
-    } else {
+    } else if (ending->how == SHUT) {
         shutdown(ending->ours, SHUT_RDWR);
+    } else {
+        struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+        must(connect(ending->ours, &nowhere, sizeof nowhere) == 0, "connect(AF_UNSPEC)");
     }
     return NULL;
 }
@@ -102,7 +109,7 @@ static void try(enum way way, enum end how, enum next next) {
     printf("%s, %s: %s; ", way_names[way], end_names[how], some);
     tell_next(next, ends[0]);
     close(ends[0]);
-    if (how == SHUT) {
+    if (how == SHUT || how == UNCONNECT) {
         close(ends[1]);
     }
 }

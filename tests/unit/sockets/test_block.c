@@ -107,6 +107,35 @@ static void shutdown_wakes(void) {
 }
 Test(block, shutdown) { as_leader_and_follower(shutdown_wakes); }
 
+static void unconnect(struct later *later) {
+    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    later->result = tapir_connect(later->fd, &nowhere, sizeof nowhere);
+}
+
+/* HAZARDS Z9: an attempt that another thread ends is no connection. A listener with a full queue answers nobody. */
+static void ended_connect_is_no_success(void) {
+    static const struct {
+        void (*end)(struct later *later);
+        int error;
+    } ways[] = {{loop_shutdown, ECONNRESET}, {unconnect, EPIPE}, {loop_close, EBADF}};
+    struct sockaddr_in address = loop_address(7100);
+    int listener = loop_listen(7100), first = tapir_socket(AF_INET, SOCK_STREAM, 0);
+    GIVES(tapir_listen(listener, 0), 0);
+    GIVES(tapir_connect(first, (struct sockaddr *)&address, sizeof address), 0);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct later later;
+        int fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
+        loop_later(&later, 20, ways[i].end, fd);
+        REFUSED(tapir_connect(fd, (struct sockaddr *)&address, sizeof address), ways[i].error);
+        loop_join(&later);
+        GIVES(later.result, 0);
+        cr_assert(ways[i].error == EBADF || tapir_close(fd) == 0);
+    }
+    tapir_close(first);
+    tapir_close(listener);
+}
+Test(block, z9_a_connect_that_is_ended_is_no_success) { as_leader_and_follower(ended_connect_is_no_success); }
+
 static void signal_interrupts(void) {
     struct later later;
     int fds[2];
