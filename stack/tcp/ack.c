@@ -1,5 +1,6 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
 #include "tcp/arrives.h"
+#include "tcp/place.h"
 #include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
@@ -8,8 +9,6 @@ void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg) {
     bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
     c->snd.wnd = seg->wnd << (syn ? 0 : c->snd.wscale); /* RFC 7323 2.2: a SYN's window is never scaled */
     c->snd.max_wnd = max_u32(c->snd.max_wnd, c->snd.wnd);
-    c->snd.wl1 = seg->seq;
-    c->snd.wl2 = seg->ack;
 }
 
 void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
@@ -38,8 +37,8 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
 
 /* RFC 5681 2: no payload, no SYN or FIN, the same ACK and the same window. */
 static bool repeats(const struct tcp_conn *c, const struct tcp_segment *seg) {
-    return seq_eq(seg->ack, c->snd.una) && seg->len == 0 && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN) &&
-           seg->wnd << c->snd.wscale == c->snd.wnd && c->snd.wnd != 0;
+    bool bare = seg->len == 0 && !seg->trimmed && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN);
+    return bare && seq_eq(seg->ack, c->snd.una) && seg->wnd << c->snd.wscale == c->snd.wnd && c->snd.wnd != 0;
 }
 
 /* A probe's octet was accepted beyond snd.nxt. */
@@ -134,9 +133,10 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
     tcp_conn_owe(c, TCP_OWE_TRY);
 }
 
-/* What the ACK number, the SACK blocks and the lack of anything new mean for what is outstanding. */
-static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    bool advances = seq_gt(seg->ack, c->snd.una);
+/* What the ACK number, the SACK blocks and the lack of anything new mean for what is outstanding. An ACK below snd.una was
+ * overtaken on the way: its blocks are news all the same (RFC 2018 5, RFC 2883 5). */
+static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp_place_ack place, uint64_t now_us) {
+    bool advances = place == TCP_PLACE_ACK_NEW;
     uint32_t flight = seq_diff(c->snd.nxt, c->snd.una);
     struct loss_ack ack = {.now_us = now_us,
                            .acked_bytes = advances ? seq_diff(seg->ack, c->snd.una) : 0,
@@ -158,7 +158,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
         tcp_ack_rtt(c, seg, now_us);
     }
     c->stat.dsack_dups += came_twice ? 1 : 0;
-    if (tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
+    if (place != TCP_PLACE_ACK_OLD && tcp_ecn_congested(&c->ecn, seg->flags, ack.una, ack.nxt)) {
         COUNT(c->tcp->core, tcp_ecn_reductions);
         tcp_loss_marked(&c->loss, &c->cc, &ack);
         tcp_trace_cwnd(c, "congestion marked", now_us);
@@ -170,45 +170,46 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     }
 }
 
-static void update_window(struct tcp_conn *c, const struct tcp_segment *seg) {
-    bool newer = seq_lt(c->snd.wl1, seg->seq) || (seq_eq(c->snd.wl1, seg->seq) && seq_le(c->snd.wl2, seg->ack));
-    if (!newer) {
+/* RFC 9293 3.10.7.4 takes a window only from a segment whose SEQ is not below that of the last such (SND.WL1, SND.WL2), so that an
+ * old one, late, does not count. But what is between rcv.nxt and the edge may be anybody's guess: one forged ACK with a later
+ * SEQ would keep out the peer's own windows for good. So what is late is told by rcv.nxt, which only the stream moves. Even of
+ * that a window counts with an ACK of something new, since the right edge moves with snd.una only where the peer says so; and
+ * if it reaches further (SHLD-14: no peer takes that back). */
+static void update_window(struct tcp_conn *c, const struct tcp_segment *seg, bool advances) {
+    bool late = seq_lt(seg->seq, c->rcv.nxt);
+    uint32_t before_bytes = c->snd.wnd;
+    if (late && !advances && seg->wnd << c->snd.wscale <= before_bytes) {
         return;
     }
-    uint32_t before = c->snd.wnd;
     tcp_ack_window(c, seg);
-    if (c->snd.wnd > before) {
+    if (c->snd.wnd > before_bytes) {
         tcp_conn_owe(c, TCP_OWE_TRY);
     }
 }
 
 /* How far back an ACK may be: MAX.SND.WND (RFC 5961 5.2), but never before our first byte: what was not sent
  * cannot have been acknowledged (ghost ACKs, S4). */
-static bool too_far_back(const struct tcp_conn *c, struct seq ack) {
-    uint32_t sent = seq_diff(c->snd.una, c->snd.iss);
-    uint32_t back = seq_diff(c->snd.una, ack);
+static uint32_t past_acks(const struct tcp_conn *c) {
     bool wrapped = c->stat.bytes_acked > UINT32_MAX / 2;
-    return back > c->snd.max_wnd || (!wrapped && back >= sent);
+    uint32_t sent = seq_diff(c->snd.una, c->snd.iss); /* the SYN's ACK is the first there was */
+    return wrapped ? c->snd.max_wnd : min_u32(c->snd.max_wnd, max_u32(sent, 1) - 1);
 }
 
 struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     account_probe(c, seg->ack, now_us);
-    if (seq_gt(seg->ack, c->snd.nxt)) {
+    enum tcp_place_ack place = tcp_place_ack(c->snd.una, c->snd.nxt, past_acks(c), seg->ack);
+    if (place == TCP_PLACE_ACK_STRANGE) {
         COUNT(c->tcp->core, tcp_bad_ack);
-        return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK of what was never sent"};
-    }
-    if (seq_lt(seg->ack, c->snd.una) && too_far_back(c, seg->ack)) {
-        COUNT(c->tcp->core, tcp_bad_ack);
-        return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK too far back"};
+        return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK of what was never sent, or too far back"};
     }
     c->stat.last_ack_recv_us = now_us;
     c->probes = 0; /* MUST-37: the peer answers, however shut its window is */
-    if (c->snd.wnd == 0 && seg->wnd == 0) {
+    take_ack(c, seg, place, now_us);
+    if (place != TCP_PLACE_ACK_OLD) {
+        update_window(c, seg, place == TCP_PLACE_ACK_NEW);
+    }
+    if (c->snd.wnd == 0) { /* SHLD-17: it is there, and what is beyond its window does not time out */
         c->retransmits = 0;
     }
-    if (seq_ge(seg->ack, c->snd.una)) {
-        take_ack(c, seg, now_us);
-        update_window(c, seg);
-    }
-    return (struct tcp_judgement){TCP_GO_ON, "ok"};
+    return tcp_go_on();
 }

@@ -17,11 +17,13 @@ enum tcp_verdict {
     TCP_GONE,
 };
 
-/* A verdict with the reason that a trace shows. */
+/* A verdict with the reason that a trace shows; NULL: nothing worth a remark. */
 struct tcp_judgement {
     enum tcp_verdict verdict;
     const char *reason;
 };
+
+static inline struct tcp_judgement tcp_go_on(void) { return (struct tcp_judgement){TCP_GO_ON, NULL}; }
 
 /* In SYN-SENT (3.10.7.3), and in every state from SYN-RECEIVED on (3.10.7.4). */
 void tcp_arrives_synsent(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
@@ -33,7 +35,7 @@ struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *
 /* The fifth step in synchronized states: what the ACK acknowledges, and the window. ack.c */
 struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 
-/* The peer's window as of seg; wl1 and wl2 follow. ack.c */
+/* The peer's window as of seg. ack.c */
 void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg);
 
 /* The segment's SACK blocks as offsets, those that make sense (T6); what was reported twice is a D-SACK. blocks.c */

@@ -4,10 +4,9 @@
 #include "tcp/arrives.h"
 #include "tcp/bare.h"
 #include "tcp/early.h"
+#include "tcp/place.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
-
-static struct tcp_judgement go_on(void) { return (struct tcp_judgement){TCP_GO_ON, "ok"}; }
 
 static int reset_error(const struct tcp_conn *c) {
     if (tcp_in(c, SYN_RECEIVED)) {
@@ -22,7 +21,7 @@ static int reset_error(const struct tcp_conn *c) {
 /* RFC 5961 3.2: only the exact sequence number resets; what is merely in the window is challenged. */
 static struct tcp_judgement second_check_rst(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     if (!tcp_segment_has(seg, WIRE_TCP_RST)) {
-        return go_on();
+        return tcp_go_on();
     }
     if (!seq_eq(seg->seq, c->rcv.nxt)) {
         COUNT(c->tcp->core, tcp_rst_ignored);
@@ -44,11 +43,11 @@ static struct tcp_judgement fourth_check_syn(struct tcp_conn *c, struct tcp_segm
         COUNT(c->tcp->core, tcp_flags);
         return (struct tcp_judgement){TCP_DROP_CHALLENGE, "SYN in the window"};
     }
-    return go_on();
+    return tcp_go_on();
 }
 
 static struct tcp_judgement ack_of_syn(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
-    if (!seq_gt(seg->ack, c->snd.una) || !seq_le(seg->ack, c->snd.nxt)) {
+    if (tcp_place_ack(c->snd.una, c->snd.nxt, 0, seg->ack) != TCP_PLACE_ACK_NEW) {
         COUNT(c->tcp->core, tcp_bad_ack);
         return (struct tcp_judgement){TCP_DROP_RESET, "ACK of no SYN of ours"};
     }
@@ -58,13 +57,13 @@ static struct tcp_judgement ack_of_syn(struct tcp_conn *c, struct tcp_segment *s
         tcp_state_enter(c, FIN_WAIT_1, TCP_EVENT_CLOSE, now_us);
     }
     bool more = c->fastopen.early && seq_gt(seg->ack, c->snd.una);
-    return more ? tcp_ack_process(c, seg, now_us) : go_on();
+    return more ? tcp_ack_process(c, seg, now_us) : tcp_go_on();
 }
 
 /* What our FIN's acknowledgement changes. */
 static struct tcp_judgement ack_of_fin(struct tcp_conn *c, uint64_t now_us) {
     if (!tcp_conn_fin_acked(c)) {
-        return go_on();
+        return tcp_go_on();
     }
     if (tcp_in(c, FIN_WAIT_1)) {
         tcp_state_enter(c, FIN_WAIT_2, TCP_EVENT_RCV_ACK_OF_FIN, now_us);
@@ -77,7 +76,7 @@ static struct tcp_judgement ack_of_fin(struct tcp_conn *c, uint64_t now_us) {
         tcp_conn_end(c, TCP_EVENT_RCV_ACK_OF_FIN, 0, now_us);
         return (struct tcp_judgement){TCP_GONE, "closed"};
     }
-    return go_on();
+    return tcp_go_on();
 }
 
 static struct tcp_judgement fifth_check_ack(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
@@ -92,7 +91,7 @@ static struct tcp_judgement fifth_check_ack(struct tcp_conn *c, struct tcp_segme
 static struct tcp_judgement sixth_check_urg(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     (void)now_us;
     tcp_recv_urgent(c, seg);
-    return go_on();
+    return tcp_go_on();
 }
 
 static struct tcp_judgement eighth_check_fin(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
@@ -127,15 +126,17 @@ void tcp_arrives_other(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now
     };
     const struct tcp_segment whole = *seg; /* the trace shows it as it came, not as it was trimmed */
     struct core *core = c->tcp->core;
-    struct tcp_judgement j = go_on();
+    const char *reason = "ok";
+    struct tcp_judgement j = tcp_go_on();
     for (size_t i = 0; i < ARRAY_LEN(steps) && j.verdict == TCP_GO_ON; i++) {
         j = steps[i](c, seg, now_us);
+        reason = j.reason != NULL ? j.reason : reason;
     }
     if (j.verdict == TCP_GONE) {
-        tcp_trace_in(core, NULL, &whole, false, j.reason, now_us);
+        tcp_trace_in(core, NULL, &whole, false, reason, now_us);
         return;
     }
-    tcp_trace_in(core, c, &whole, j.verdict != TCP_GO_ON, j.reason, now_us);
+    tcp_trace_in(core, c, &whole, j.verdict != TCP_GO_ON, reason, now_us);
     act(c, seg, j.verdict, now_us);
     tcp_state_check(c);
 }

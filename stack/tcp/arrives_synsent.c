@@ -3,6 +3,7 @@
 
 #include "tcp/arrives.h"
 #include "tcp/bare.h"
+#include "tcp/place.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 #include "tcp/user.h"
@@ -22,7 +23,7 @@ static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
 
 /* First: is the ACK of our SYN? */
 static bool ack_acceptable(const struct tcp_conn *c, const struct tcp_segment *seg) {
-    return seq_gt(seg->ack, c->snd.iss) && seq_le(seg->ack, c->snd.nxt);
+    return tcp_place_ack(c->snd.iss, c->snd.nxt, 0, seg->ack) == TCP_PLACE_ACK_NEW;
 }
 
 static void established(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {

@@ -1,24 +1,20 @@
 /* The SACK blocks of a received segment (RFC 2018 3, RFC 2883 4): which of them to believe. */
 #include "tcp/arrives.h"
+#include "tcp/place.h"
 
 /* Within what was sent, and not absurdly far back (T6, S1). */
 static bool plausible(const struct tcp_conn *c, struct seq left, struct seq right) {
-    uint32_t back = seq_lt(left, c->snd.una) ? seq_diff(c->snd.una, left) : 0;
-    /* All three comparisons: those of sequence numbers are not transitive. */
-    return seq_lt(left, right) && seq_lt(left, c->snd.nxt) && seq_le(right, c->snd.nxt) && back <= c->snd.max_wnd &&
-           back <= tcp_conn_snd_offset(c, c->snd.una);
+    uint32_t back = (uint32_t)min_u64(c->snd.max_wnd, tcp_conn_snd_offset(c, c->snd.una));
+    return tcp_place_within(seq_sub(c->snd.una, back), c->snd.nxt, left, right);
 }
 
 /* RFC 2883 4: the first block is a duplicate when it lies below the ACK, or within the second block. */
 static bool is_duplicate(const struct tcp_segment *seg, struct seq left, struct seq right) {
-    if (seq_le(right, seg->ack)) {
+    if (seq_le(right, seg->ack)) { /* both are near snd.una */
         return true;
     }
-    if (seg->options.sack_count < 2) {
-        return false;
-    }
     const struct wire_tcp_sack *second = &seg->options.sack[1];
-    return seq_ge(left, seq_of(second->left)) && seq_le(right, seq_of(second->right));
+    return seg->options.sack_count >= 2 && tcp_place_within(seq_of(second->left), seq_of(second->right), left, right);
 }
 
 static struct sack_block offsets(const struct tcp_conn *c, struct seq left, struct seq right) {

@@ -103,7 +103,6 @@ struct tcp_conn {
 
     struct {
         struct seq iss, una, nxt;
-        struct seq wl1, wl2;
         uint32_t wnd, max_wnd;
         uint8_t wscale;
         bool wscale_ok;          /* the peer sent the option */

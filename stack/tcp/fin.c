@@ -4,8 +4,6 @@
 #include "tcp/timewait.h"
 #include "tcp/trace.h"
 
-static const struct tcp_judgement go_on = {TCP_GO_ON, "ok"};
-
 struct tcp_judgement tcp_fin_finished(struct tcp_conn *c, enum tcp_event event, uint64_t now_us) {
     tcp_state_enter(c, TIME_WAIT, event, now_us);
     tcp_timewait_start(c, now_us);
@@ -29,12 +27,12 @@ static struct tcp_judgement take_fin(struct tcp_conn *c, uint64_t now_us) {
     } else {
         return tcp_fin_finished(c, TCP_EVENT_RCV_FIN, now_us);
     }
-    return go_on;
+    return tcp_go_on();
 }
 
 struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     if (!tcp_in(c, TCP_RECEIVING)) {
-        return go_on;
+        return tcp_go_on();
     }
     if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* it may be early: remember where it is */
         c->rcv.fin = seq_add(seg->seq, seg->len);
@@ -46,5 +44,5 @@ struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment 
     if (c->rcv.fin_known && seq_ge(c->rcv.nxt, c->rcv.fin)) {
         return take_fin(c, now_us);
     }
-    return go_on;
+    return tcp_go_on();
 }

@@ -9,7 +9,7 @@
 
 /* RFC 5927 4.1: the quoted segment must be one that is in flight. */
 static bool in_flight(const struct tcp_conn *c, struct seq seq) {
-    return seq_le(c->snd.una, seq) && seq_lt(seq, c->snd.nxt);
+    return seq_in(seq, c->snd.una, seq_diff(c->snd.nxt, c->snd.una));
 }
 
 /* The path takes less than we sent: smaller segments, and those in flight again (RFC 1191 6.4). */

@@ -135,9 +135,8 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
 }
 
 struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
-    static const struct tcp_judgement ok = {TCP_GO_ON, "ok"};
     if (seg->len == 0 || !tcp_in(c, TCP_RECEIVING)) {
-        return ok;
+        return tcp_go_on();
     }
     if (unwanted(c)) {
         COUNT(c->tcp->core, tcp_after_close);
@@ -160,7 +159,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         c->stat.bytes_received += c->rcv.queue.next - next_before;
         c->stat.data_segs_in += tcp_segment_count(seg);
         took_text(c, seg, gap_before, now_us);
-        return ok;
+        return tcp_go_on();
     case REASM_EARLY:
         COUNT(c->tcp->core, tcp_ooo);
         c->stat.ooo_segs++;

@@ -58,7 +58,8 @@ void tcp_segment_trim_front(struct tcp_segment *seg, uint32_t bytes) {
         bytes--;
         seg->up = seg->up > 0 ? (uint16_t)(seg->up - 1) : 0;
     }
-    CHECK(bytes <= seg->len + (tcp_segment_has(seg, WIRE_TCP_FIN) ? 1 : 0));
+    bytes = min_u32(bytes, tcp_segment_len(seg));
+    seg->trimmed = seg->trimmed || bytes > 0;
     seg->seq = seq_add(seg->seq, bytes);
     if (bytes > seg->len) {
         seg->flags &= (uint8_t)~WIRE_TCP_FIN;
@@ -74,11 +75,12 @@ void tcp_segment_trim_front(struct tcp_segment *seg, uint32_t bytes) {
 }
 
 void tcp_segment_trim_end(struct tcp_segment *seg, uint32_t bytes) {
+    seg->trimmed = seg->trimmed || bytes > 0;
     if (bytes > 0 && tcp_segment_has(seg, WIRE_TCP_FIN)) {
         seg->flags &= (uint8_t)~WIRE_TCP_FIN;
         bytes--;
     }
-    CHECK(bytes <= seg->len);
+    bytes = min_u32(bytes, seg->len);
     if (bytes > 0) {
         seg->len -= bytes;
         seg->flags &= (uint8_t)~WIRE_TCP_PSH;

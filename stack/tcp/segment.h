@@ -12,6 +12,7 @@ struct tcp_segment {
     uint16_t up;
     uint8_t flags; /* WIRE_TCP_* */
     uint8_t tos, ttl;
+    bool trimmed;        /* text or a FIN was cut off: as it came, it was more than an ACK */
     uint8_t arrived_in;  /* enum tapir_tcp_state of its connection when it came; for the trace */
     uint16_t gso_bytes;  /* payload bytes a wire segment, when several came as one; else 0 */
     const uint8_t *data; /* payload, within frame */
@@ -40,7 +41,7 @@ static inline uint32_t tcp_segment_count(const struct tcp_segment *seg) {
     return seg->gso_bytes == 0 || seg->len == 0 ? 1 : (seg->len + seg->gso_bytes - 1) / seg->gso_bytes;
 }
 
-/* Cuts `bytes` of sequence space off the front (a SYN first), or off the end (a FIN first). */
+/* Cuts `bytes` of sequence space off the front (a SYN first), or off the end (a FIN first). No more than there are. */
 void tcp_segment_trim_front(struct tcp_segment *seg, uint32_t bytes);
 void tcp_segment_trim_end(struct tcp_segment *seg, uint32_t bytes);
 

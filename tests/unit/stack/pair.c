@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "tcp/isn.h"
+#include "tcp/table.h"
 
 enum { CHUNK = 20000 };
 
-static uint32_t draw(struct pair *p, uint32_t bound) {
+uint32_t pair_draw(struct pair *p, uint32_t bound) {
     p->draws = p->draws * 6364136223846793005ULL + 1442695040888963407ULL;
     return (uint32_t)((p->draws >> 33) % bound);
 }
@@ -184,8 +185,8 @@ static void post(struct pair *p, int to, const struct tapir_out *out) {
     packet->offload = out->offload;
     packet->node = (struct list){0};
     packet->at_us = p->now_us + p->config.delay_us;
-    if (draw(p, 1000) < p->config.reorder) {
-        packet->at_us += 1 + draw(p, (uint32_t)p->config.delay_us * 2 + 2000);
+    if (pair_draw(p, 1000) < p->config.reorder) {
+        packet->at_us += 1 + pair_draw(p, (uint32_t)p->config.delay_us * 2 + 2000);
     }
     struct list *before = p->wire.prev;
     while (before != &p->wire && LIST_ENTRY(before, struct pair_packet, node)->at_us > packet->at_us) {
@@ -210,7 +211,7 @@ static void transmit(struct pair *p, int from) {
             post_on_wire(p, 1 - from, &out);
             continue;
         }
-        if (draw(p, 1000) < p->config.loss && !arp) { /* who three times loses a question is unreachable */
+        if (pair_draw(p, 1000) < p->config.loss && !arp) { /* who three times loses a question is unreachable */
             p->lost++;
             continue;
         }
@@ -219,22 +220,74 @@ static void transmit(struct pair *p, int from) {
             continue;
         }
         post(p, 1 - from, &out);
-        if (draw(p, 1000) < p->config.repeat) {
+        if (pair_draw(p, 1000) < p->config.repeat) {
             post(p, 1 - from, &out);
         }
     }
 }
 
-static void inject(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
+static void take_in(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
     struct pair_host *host = &p->hosts[to];
     struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)len);
     if (frame != NULL) { /* else as a driver without memory: lost */
         memcpy(frame->data, bytes, len);
         frame->len = (uint32_t)len;
         frame->offload = *offload;
-        between(p);
         tapir_stack_input(host->stack, 1, frame, pair_clock(p, to));
         tapir_frame_release(frame);
+    }
+}
+
+static void inject(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
+    between(p);
+    take_in(p, to, bytes, len, offload);
+}
+
+void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void *text, size_t len) {
+    static const struct tapir_offload plain;
+    uint8_t bytes[2048];
+    struct tapir_endpoint from = end_of(p, 1 - to);
+    struct tapir_endpoint dest = end_of(p, to);
+    struct wire_tcp tcp = *wire;
+    tcp.src_port = from.port;
+    tcp.dst_port = dest.port;
+    uint16_t tcp_len = (uint16_t)(WIRE_TCP_LEN + wire_tcp_options_len(&tcp.options) + len);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    wire_eth_emit(&w, &(struct wire_eth){.dst = {2, 0, 0, 0, 0, (uint8_t)(to + 1)},
+                                         .src = {2, 0, 0, 0, 0, (uint8_t)(2 - to)},
+                                         .type = WIRE_ETHERTYPE_IPV4});
+    wire_ipv4_emit(&w, &(struct wire_ipv4){.header_len = WIRE_IPV4_LEN,
+                                           .total_len = (uint16_t)(WIRE_IPV4_LEN + tcp_len),
+                                           .dont_fragment = true,
+                                           .ttl = 64,
+                                           .protocol = WIRE_PROTO_TCP,
+                                           .src = addr_ipv4(&from.addr),
+                                           .dst = addr_ipv4(&dest.addr)});
+    uint8_t *start = bytes + (sizeof bytes - writer_left(&w));
+    wire_tcp_emit(&w, &tcp);
+    writer_copy(&w, text, len);
+    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&from.addr), addr_ipv4(&dest.addr), WIRE_PROTO_TCP, tcp_len);
+    tcp.checksum = (uint16_t)~checksum_fold(checksum_add(sum, start, tcp_len));
+    w = writer_of(start, tcp_len);
+    wire_tcp_emit(&w, &tcp);
+    take_in(p, to, bytes, (size_t)(start - bytes) + tcp_len, &plain);
+}
+
+struct tcp_conn *pair_conn(struct pair *p, int which) {
+    struct tapir_endpoint local = end_of(p, which);
+    struct tapir_endpoint remote = end_of(p, 1 - which);
+    return tcp_table_conn(&p->hosts[which].stack->tcp, &local, &remote);
+}
+
+/* SHLD-15: but for a probe's octet nobody sends what the other has not offered room for. */
+static void check_windows(struct pair *p) {
+    for (int i = 0; i < 2 && p->config.between == NULL; i++) {
+        const struct tcp_conn *from = pair_conn(p, i);
+        const struct tcp_conn *to = pair_conn(p, 1 - i);
+        if (from != NULL && to != NULL && tcp_in(from, TCP_SYNCHRONIZED) && tcp_in(to, TCP_SYNCHRONIZED)) {
+            cr_assert(seq_le(from->snd.nxt, seq_add(to->rcv.edge, 1)), "seed %llu: host %d sent beyond the window",
+                      (unsigned long long)p->config.seed, i);
+        }
     }
 }
 
@@ -271,7 +324,7 @@ static void app_write(struct pair *p, int which) {
     struct pair_host *host = &p->hosts[which];
     uint8_t bytes[CHUNK];
     while (host->sent < p->config.bytes[which]) {
-        size_t len = (size_t)min_u64(1 + draw(p, CHUNK), p->config.bytes[which] - host->sent);
+        size_t len = (size_t)min_u64(1 + pair_draw(p, CHUNK), p->config.bytes[which] - host->sent);
         for (size_t i = 0; i < len; i++) {
             bytes[i] = pattern(which, host->sent + i);
         }
@@ -297,7 +350,7 @@ static void app_read(struct pair *p, int which) {
     }
     host->next_read_us = p->now_us + p->config.nap_us[which];
     for (unsigned rounds = 0; rounds < (p->config.nap_us[which] != 0 ? 2 : 1000); rounds++) {
-        struct tapir_iovec iov = {.base = bytes, .len = 1 + draw(p, CHUNK)};
+        struct tapir_iovec iov = {.base = bytes, .len = 1 + pair_draw(p, CHUNK)};
         struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
         int64_t got = tapir_sock_recv(host->stack, host->sock, &msg, 0, pair_clock(p, which));
         if (got <= 0) {
@@ -364,6 +417,7 @@ static void step(struct pair *p, bool apps, uint64_t end_us) {
     }
     transmit(p, 0);
     transmit(p, 1);
+    check_windows(p);
     p->now_us = min_u64(end_us, max_u64(next_event(p), p->now_us + 1));
 }
 

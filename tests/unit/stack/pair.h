@@ -87,6 +87,18 @@ bool pair_connect(struct pair *p);
  * application met an error and may. */
 bool pair_transfer(struct pair *p);
 
+/* A segment that a host never sent arrives at host `to` as if the other had: ports are filled in, `wire` has the rest. */
+void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void *text, size_t len);
+
+/* A number below bound, from the seed. */
+uint32_t pair_draw(struct pair *p, uint32_t bound);
+
+/* A host's clock. */
+uint64_t pair_clock(const struct pair *p, int host);
+
+/* The connection of a host's socket, or NULL. */
+struct tcp_conn *pair_conn(struct pair *p, int which);
+
 /* Time passes. */
 void pair_wait(struct pair *p, uint64_t us);
 

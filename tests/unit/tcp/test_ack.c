@@ -69,14 +69,29 @@ Test(tcp_ack, S4_a_ghost_ack_is_challenged) {
     tcp_bench_free(b);
 }
 
-Test(tcp_ack, a_window_update_is_taken_from_the_newest_segment_only) { /* SND.WL1, SND.WL2 */
+/* What is late has no say (RFC 9293 3.10.7.4, SND.WL1), unless it acknowledges more or reaches further (HAZARDS Z3). */
+Test(tcp_ack, Z3_which_segment_a_window_is_taken_from) {
     struct tcp_bench *b = tcp_bench_established(&plain);
+    const uint32_t *wnd = &tcp_bench_conn(b)->snd.wnd;
     send_seg(b, .len = 100, .wnd = 5000);
-    send_seg(b, .seq = -50, .len = 0, .wnd = 1);    /* out of the window: no */
-    send_seg(b, .seq = 50, .len = 10, .wnd = 6000); /* later: yes */
-    cr_assert_eq(tcp_bench_conn(b)->snd.wnd, 6000);
-    send_seg(b, .len = 10, .wnd = 2); /* sent before that one */
-    cr_assert_eq(tcp_bench_conn(b)->snd.wnd, 6000);
+    cr_assert_eq(*wnd, 5000);
+    send_seg(b, .seq = -50, .len = 0,
+             .wnd = 1); /* overtaken, and not yet acknowledged: its ACK is heard, its window old */
+    cr_assert_eq(*wnd, 5000);
+    send_seg(b, .seq = -50, .len = 0, .wnd = 5500); /* but no window shrinks */
+    cr_assert_eq(*wnd, 5500);
+    send_seg(b, .seq = 50, .len = 10, .wnd = 4000); /* early */
+    cr_assert_eq(*wnd, 4000);
+    send_seg(b, .len = 10, .wnd = 3000); /* nobody knows that this is older: who sent the other? */
+    cr_assert_eq(*wnd, 3000);
+    cr_assert_eq(tcp_bench_write(b, 300), 300);
+    expect(b, SEG_LEN(300), SEG_ACK(110));
+    send_seg(b, .seq = -5, .ack = -200, .wnd = 2000); /* not even heard */
+    cr_assert_eq(*wnd, 3000);
+    send_seg(b, .ack = -200, .wnd = 2000); /* acknowledges more */
+    cr_assert_eq(*wnd, 2000);
+    send_seg(b, .ack = -250, .wnd = 6000); /* acknowledges less: old, even if it reaches further */
+    cr_assert_eq(*wnd, 2000);
     tcp_bench_free(b);
 }
 

@@ -161,3 +161,18 @@ Test(tcp_user_fastopen, ends_before_the_answer) {
         tcp_bench_free(b);
     }
 }
+
+/* Z1: connect() has been called, and the SYN waits for data. No ACK is one of it, least of all those half the space away. */
+Test(tcp_user_fastopen, Z1_nothing_acknowledges_a_syn_that_waits) {
+    struct tcp_bench *b = knowing(&(struct tcp_bench_config){.active = true, .has_iss = true, .iss = 1000}, 1460);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_FASTOPEN_CONNECT, 1), 0);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), 0);
+    b->peer_heard = tcp_bench_conn(b)->snd.iss.v;
+    for (int64_t eighth = 0; eighth < 8; eighth++) {
+        for (int64_t near = -1; near <= 1; near++) {
+            send_seg(b, .flags = F(SYN) | F(ACK), .ack = (eighth << 29) + near, .stay = true);
+            expect_state(b, SYN_SENT);
+        }
+    }
+    tcp_bench_free(b);
+}
