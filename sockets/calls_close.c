@@ -44,10 +44,21 @@ static void linger(struct descriptor *descriptor) {
     }
 }
 
+/* In another process only the number goes. A child that shares this memory (vfork) has numbers of its own, but not tables. */
+static int close_elsewhere(int fd) {
+    if (sockets_fork_in_child()) {
+        sockets_descriptors_forget(fd);
+    }
+    return close(fd);
+}
+
 /* A lingering close can be overtaken by another thread's: then it has nothing left to do. */
 int tapir_close(int fd) {
     if (!sockets_descriptors_ours(fd)) {
         return tap_own_is(fd) ? (int)sockets_result(-EBADF) : close(fd);
+    }
+    if (sockets_fork_elsewhere()) {
+        return close_elsewhere(fd);
     }
     int error;
     pthread_testcancel();
@@ -88,8 +99,19 @@ static int close_all_between(unsigned first, unsigned last) {
     return result != 0 || from > last ? result : close_range(from, last, 0);
 }
 
+static int close_range_elsewhere(unsigned first, unsigned last, int flags) {
+    bool forget = sockets_fork_in_child() && ((unsigned)flags & CLOSE_RANGE_CLOEXEC) == 0;
+    for (int fd = forget ? next_special(first, last) : -1; fd >= 0; fd = next_special((unsigned)fd + 1, last)) {
+        sockets_descriptors_forget(fd);
+    }
+    return close_range(first, last, flags);
+}
+
 /* With a table of its own (CLOSE_RANGE_UNSHARE) a thread would drive the stack by numbers that mean something else there. */
 int tapir_close_range(unsigned first, unsigned last, int flags) {
+    if (sockets_fork_elsewhere()) {
+        return close_range_elsewhere(first, last, flags);
+    }
     if (((unsigned)flags & CLOSE_RANGE_UNSHARE) != 0 && tap_own_next(0) >= 0) {
         return (int)sockets_result(-EINVAL);
     }

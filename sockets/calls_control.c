@@ -26,7 +26,8 @@ int tapir_fcntl(int fd, int command, ...) {
     void *argument = va_arg(arguments, void *); /* as libc: an int comes the same way */
     va_end(arguments);
     int number = (int)(intptr_t)argument;
-    if (!sockets_descriptors_ours(fd)) {
+    /* The flags of a number, which a forked child may set too, are the placeholder's. */
+    if (!sockets_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
         return fcntl(fd, command, argument);
     }
     int result;
@@ -40,11 +41,6 @@ int tapir_fcntl(int fd, int command, ...) {
         break;
     case F_SETFL:
         result = set_status(descriptor, number);
-        break;
-    case F_GETFD:
-    case F_SETFD: /* close-on-exec is kept by the placeholder */
-        result = fcntl(fd, command, number);
-        result = result < 0 ? -errno : result;
         break;
     default:
         result = -EINVAL;
@@ -93,16 +89,15 @@ int tapir_ioctl(int fd, unsigned long request, ...) {
     if (!sockets_descriptors_ours(fd)) {
         return ioctl(fd, request, argument);
     }
+    if (request == FIOCLEX || request == FIONCLEX) { /* the placeholder knows fcntl alone */
+        return fcntl(fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
+    }
     int result;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
     if (descriptor == NULL) {
         return (int)sockets_result(result);
     }
-    if (request == FIOCLEX || request == FIONCLEX) { /* the placeholder knows fcntl alone */
-        result = fcntl(fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
-    } else {
-        result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, request, argument) : -ENOTTY;
-    }
+    result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, request, argument) : -ENOTTY;
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(result);
 }

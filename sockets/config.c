@@ -177,9 +177,6 @@ static int make_plan(const struct tapir_device *device, const struct tapir_confi
 
 /* --- up --- */
 
-static void note_fork(void) { atomic_store(&HOST->forked, true); }
-static void register_fork(void) { pthread_atfork(NULL, NULL, note_fork); }
-
 static int add_interface(const struct plan *plan, const struct tapir_config *config, char *error, size_t size) {
     static const struct tapir_addr everywhere = {.b = {[10] = 0xff, [11] = 0xff}};
     int netif = tapir_netif_add(HOST->stack, &plan->netif);
@@ -219,6 +216,9 @@ static void undo(void) {
     HOST->device = NULL;
     HOST->netif = 0;
     HOST->address.s_addr = INADDR_ANY;
+    tap_own_disclaim(HOST->claimed_fd);
+    HOST->claimed_fd = -1;
+    sockets_fork_watch(false);
 }
 
 /* Builds everything, with the lock held. */
@@ -246,7 +246,8 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
                        result == -EMFILE ? no_descriptors : "the background thread cannot be started%s", "");
     }
     HOST->device = device;
-    if (device != NULL) {
+    if (device != NULL && !tap_own_is(device->fd)) {
+        HOST->claimed_fd = device->fd;
         tap_own_claim(device->fd);
     }
     (void)sockets_drive_flush(); /* the announcement of our address */
@@ -255,13 +256,12 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
 
 /* With `setup` held. */
 static int up(struct tapir_device *device, const struct tapir_config *config, char *error, size_t size) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct plan plan;
-    pthread_once(&once, register_fork);
     int result = make_plan(device, config, &plan, error, size);
     if (result != 0) {
         return result;
     }
+    sockets_fork_watch(true);
     sockets_drive_lock();
     result = build(device, &plan, config, error, size);
     if (result != 0) {
@@ -271,11 +271,14 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
     return result;
 }
 
-/* Whether one may be brought up: 0, -EBADF or -EALREADY. */
+/* A child does not try the locks: the threads that hold them may not exist there. */
+static bool refused_to_child(char *error, size_t size) {
+    return sockets_fork_in_child() &&
+           explain(error, size, true, "the stack is the parent's%s; a forked child has none", "");
+}
+
+/* Whether one may be brought up: 0 or -EALREADY. */
 static int check_down(char *error, size_t size) {
-    if (atomic_load(&HOST->forked)) {
-        return explain(error, size, -EBADF, "the stack is the parent's%s; a forked child has none", "");
-    }
     sockets_drive_lock();
     bool is_up = HOST->stack != NULL;
     sockets_drive_unlock();
@@ -286,6 +289,9 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
     static const struct tapir_config nothing = TAPIR_CONFIG_DEFAULT;
     if (size > 0) {
         error[0] = '\0';
+    }
+    if (refused_to_child(error, size)) {
+        return (int)sockets_result(-EBADF);
     }
     int cancel_state = begin_setup();
     int result = check_down(error, size);
@@ -398,6 +404,9 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
     if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
         return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));
     }
+    if (refused_to_child(error, size)) {
+        return (int)sockets_result(-EBADF);
+    }
     int cancel_state = begin_setup();
     int result = up_tap(config, error, size);
     end_setup(cancel_state);
@@ -454,7 +463,8 @@ static int up_from_environment(void) {
 }
 
 int sockets_config_ensure(void) {
-    if (atomic_load(&HOST->forked)) {
+    if (sockets_fork_in_child()) {
+        sockets_fork_refuse();
         return -EBADF;
     }
     sockets_drive_lock();
@@ -497,14 +507,13 @@ static void take_down(void) {
     struct tapir_device *device = HOST->device;
     undo();
     if (device != NULL) {
-        tap_own_disclaim(device->fd);
         device->ops->close(device);
     }
     HOST->closing = false;
 }
 
 void tapir_down(void) {
-    if (atomic_load(&HOST->forked)) {
+    if (sockets_fork_in_child()) {
         return;
     }
     int cancel_state = begin_setup();

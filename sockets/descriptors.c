@@ -204,6 +204,8 @@ void sockets_descriptors_close(struct descriptor *descriptor) {
     sockets_descriptors_release(descriptor);
 }
 
+void sockets_descriptors_forget(int fd) { atomic_store_explicit(slot_of(fd), NULL, memory_order_release); }
+
 void sockets_descriptors_release(struct descriptor *descriptor) {
     if (--descriptor->users == 0) {
         free(descriptor->epoll);

@@ -33,6 +33,7 @@ struct host sockets_drive_host = {
     .gate = PTHREAD_MUTEX_INITIALIZER,
     .all_out = PTHREAD_COND_INITIALIZER,
     .wake_fds = {-1, -1},
+    .claimed_fd = -1,
 };
 
 #define HOST (&sockets_drive_host)
@@ -85,7 +86,8 @@ static void give_way(void) {
 
 /* A forked child does not even try the lock: the thread that holds it may not exist there. */
 bool sockets_drive_enter(void) {
-    if (atomic_load_explicit(&HOST->forked, memory_order_relaxed)) {
+    if (sockets_fork_in_child()) {
+        sockets_fork_refuse();
         return false;
     }
     sockets_drive_lock();

@@ -155,6 +155,9 @@ void sockets_epoll_update(struct descriptor *descriptor) {
 /* --- the set --- */
 
 int tapir_epoll_create1(int flags) {
+    if (sockets_fork_in_child()) { /* where all descriptors are the kernel's */
+        return epoll_create1(flags);
+    }
     int error = sockets_config_ensure();
     if (error != 0) {
         return (int)sockets_result(error);

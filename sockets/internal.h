@@ -98,6 +98,9 @@ void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock);
 /* Takes the descriptor out of the table, closes the socket and the number, and ends the calls inside. */
 void sockets_descriptors_close(struct descriptor *descriptor);
 
+/* In a forked child, where no lock is to be had: the number means nothing to us any more. */
+void sockets_descriptors_forget(int fd);
+
 /* Drops one user; the last frees it. */
 void sockets_descriptors_release(struct descriptor *descriptor);
 
@@ -196,9 +199,9 @@ struct host {
     pthread_mutex_t lock;
     pthread_mutex_t gate;        /* held by the one thread that is next: see sockets_drive_lock */
     _Atomic uint32_t contenders; /* threads that found the lock taken */
-    atomic_bool forked;          /* this process is a child: hands off */
     struct tapir_stack *stack;   /* NULL: down */
     struct tapir_device *device; /* NULL: loopback only */
+    int claimed_fd;              /* the device's, if it was not the library's own before; -1: none */
     bool device_lost;            /* it failed for good: neither read nor polled again */
     int netif;                   /* the device's, 0: none */
     struct in_addr address;      /* its own */
@@ -273,6 +276,21 @@ void sockets_drive_destroy(void);
 /* An eventfd for a thread that has to sleep on descriptors; -1: none to be had. Given back with _put. */
 int sockets_drive_event_get(void);
 void sockets_drive_event_put(int fd);
+
+/* --- fork.c --- */
+
+/* The stack comes up, or has gone down: children made in between have none. */
+void sockets_fork_watch(bool up);
+
+/* Whether this process is a child of the one that has the stack. */
+bool sockets_fork_in_child(void);
+
+/* The same at the cost of a system call, but of any other process, also one that shares this memory (vfork): what is done
+ * to numbers there must not be done to the tables here. */
+bool sockets_fork_elsewhere(void);
+
+/* Says on stderr, once, why a child's call fails and what to do. */
+void sockets_fork_refuse(void);
 
 /* --- background.c --- */
 

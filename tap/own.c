@@ -97,3 +97,9 @@ void tap_own_close(int fd) {
         close(fd);
     }
 }
+
+void tap_own_close_all(void) {
+    for (int fd = tap_own_next(0); fd >= 0; fd = tap_own_next(fd + 1)) {
+        tap_own_close(fd);
+    }
+}

@@ -20,6 +20,9 @@ void tap_own_disclaim(int fd);
 /* Whether a number is ours. May be called by any thread. */
 bool tap_own_is(int fd);
 
+/* In a forked child, which has no use for them. */
+void tap_own_close_all(void);
+
 /* The lowest of ours from `from` on; -1: none. */
 int tap_own_next(int from);
 

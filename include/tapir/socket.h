@@ -24,8 +24,9 @@
  * A thread that ends in one has left the stack as if a signal had ended the call; a close that lingers has closed. No
  * other call is one, nor what a device or a trace function does inside.
  *
- * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF; calls
- * on kernel descriptors work. exec: the sockets end with the process.
+ * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF, and the first
+ * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
+ * descriptors work. The device is closed in the child. exec: the sockets end with the process.
  *
  * Not for the stack's descriptors: dup, dup2, fdopen, sendfile, passing them to another process, and the kernel's
  * own read, write, close, poll or epoll, except on what tapir_pollfd returns.

@@ -1,4 +1,4 @@
-/* Tests of what a descriptor is: its number, its limits, its flags, and what fork does to it (A6). */
+/* Tests of what a descriptor is: its number, its limits and its flags. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -270,45 +270,6 @@ Test(descriptors, calls_for_a_socket_on_something_else) {
         REFUSED(tapir_getsockname(fd, (struct sockaddr *)&address, &(socklen_t){16}), ENOTSOCK);
     }
     close(file);
-}
-
-/* In a forked child: everything on the parent's sockets is EBADF, pipes work, and the parent goes on unharmed. */
-static int child_main(int fds[2], int ends[2]) {
-    char byte = 'x';
-    struct pollfd poll_fd = {.fd = fds[0], .events = POLLIN};
-    int errors = 0;
-    errors += tapir_send(fds[0], &byte, 1, 0) != -1 || errno != EBADF;
-    errors += tapir_recv(fds[0], &byte, 1, 0) != -1 || errno != EBADF;
-    errors += tapir_close(fds[0]) != -1 || errno != EBADF;
-    errors += tapir_socket(AF_INET, SOCK_STREAM, 0) != -1 || errno != EBADF;
-    errors += tapir_listen(fds[1], 1) != -1 || errno != EBADF;
-    errors += tapir_up_device(NULL, NULL, NULL, 0) != -1 || errno != EBADF;
-    errors += tapir_lock() != NULL;
-    errors += tapir_poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLNVAL;
-    errors += tapir_write(ends[1], &byte, 1) != 1;
-    tapir_down();
-    return errors;
-}
-
-Test(descriptors, a_forked_child_has_no_stack) {
-    int fds[2], ends[2], status;
-    char byte;
-    struct occupant occupant;
-    loop_stream(fds);
-    loop_occupy(&occupant); /* a thread that may hold the lock when the process forks */
-    cr_assert(pipe(ends) == 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        _exit(child_main(fds, ends));
-    }
-    cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
-    cr_assert(WEXITSTATUS(status) == 0, "%d calls in the child", WEXITSTATUS(status));
-    GIVES(tapir_read(ends[0], &byte, 1), 1);
-    GIVES(tapir_send(fds[0], "x", 1, 0), 1);
-    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
-    loop_unoccupy(&occupant);
-    close(ends[0]);
-    close(ends[1]);
 }
 
 /* Threads open, close and use numbers that other threads have just closed: an error at most, never another's data. */
