@@ -1,5 +1,6 @@
 /* Ending descriptors: close, closefrom and close_range, and what a lingering close waits for.
  *
+ * A number is free at once; the last of a socket's takes the socket with it, after the wait if it lingers (SO_LINGER).
  * What the library keeps for itself (tap/own.h) is, for all of them, a number that is not open: so a daemon that closes
  * whatever it may have inherited does not close the device.
  */
@@ -36,12 +37,19 @@ static void linger(struct descriptor *descriptor) {
     }
     uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
     descriptor->lingering = true;
-    while (!descriptor->closed && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
+    while (!sockets_drive_host.closing && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
         uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
         if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
             return;
         }
     }
+}
+
+void sockets_calls_close_last(struct descriptor *descriptor) {
+    if (descriptor->kind == DESCRIPTOR_SOCKET) {
+        linger(descriptor);
+    }
+    sockets_descriptors_end(descriptor);
 }
 
 /* In another process only the number goes. A child that shares this memory (vfork) has numbers of its own, but not tables. */
@@ -52,7 +60,6 @@ static int close_elsewhere(int fd) {
     return close(fd);
 }
 
-/* A lingering close can be overtaken by another thread's: then it has nothing left to do. */
 int tapir_close(int fd) {
     if (!sockets_descriptors_ours(fd)) {
         return tap_own_is(fd) ? (int)sockets_result(-EBADF) : close(fd);
@@ -66,11 +73,10 @@ int tapir_close(int fd) {
     if (descriptor == NULL) {
         return (int)sockets_result(error);
     }
-    if (descriptor->kind == DESCRIPTOR_SOCKET) {
-        linger(descriptor);
-    }
-    if (!descriptor->closed) {
-        sockets_descriptors_close(descriptor);
+    bool last = sockets_descriptors_drop(descriptor, fd);
+    close(fd);
+    if (last) {
+        sockets_calls_close_last(descriptor);
     }
     sockets_descriptors_leave(descriptor);
     return 0;

@@ -26,6 +26,9 @@ int tapir_fcntl(int fd, int command, ...) {
     void *argument = va_arg(arguments, void *); /* as libc: an int comes the same way */
     va_end(arguments);
     int number = (int)(intptr_t)argument;
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+        return sockets_calls_dup_from(fd, command, number);
+    }
     /* The flags of a number, which a forked child may set too, are the placeholder's. */
     if (!sockets_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
         return fcntl(fd, command, argument);

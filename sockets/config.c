@@ -516,6 +516,7 @@ void tapir_down(void) {
     if (sockets_fork_in_child()) {
         return;
     }
+    sockets_text_flush();
     int cancel_state = begin_setup();
     sockets_drive_lock();
     if (HOST->stack != NULL) {

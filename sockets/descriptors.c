@@ -89,18 +89,25 @@ static _Atomic(struct descriptor *) *slot_make(int fd) {
     return slot_of(fd);
 }
 
-struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
+bool sockets_descriptors_share(struct descriptor *descriptor, int fd) {
     _Atomic(struct descriptor *) *slot = slot_make(fd);
-    struct descriptor *descriptor = slot == NULL ? NULL : calloc(1, sizeof *descriptor);
-    if (descriptor == NULL) {
-        return NULL;
+    if (slot == NULL) {
+        return false;
     }
     /* Somebody closed the number through the kernel: what stood there can be reached by nobody. */
     struct descriptor *lost = atomic_load_explicit(slot, memory_order_relaxed);
-    if (lost != NULL) {
-        lost->fd = -1;
-        atomic_store_explicit(slot, NULL, memory_order_relaxed);
-        sockets_descriptors_close(lost);
+    if (lost != NULL && sockets_descriptors_drop(lost, fd)) {
+        sockets_descriptors_end(lost);
+    }
+    descriptor->numbers++;
+    atomic_store_explicit(slot, descriptor, memory_order_release);
+    return true;
+}
+
+struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
+    struct descriptor *descriptor = calloc(1, sizeof *descriptor);
+    if (descriptor == NULL) {
+        return NULL;
     }
     descriptor->kind = kind;
     descriptor->fd = fd;
@@ -109,7 +116,10 @@ struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
     descriptor->recv_timeout_us = descriptor->send_timeout_us = TAPIR_NEVER;
     descriptor->recv_low_bytes = 1;
     list_init(&descriptor->watches);
-    atomic_store_explicit(slot, descriptor, memory_order_release);
+    if (!sockets_descriptors_share(descriptor, fd)) {
+        free(descriptor);
+        return NULL;
+    }
     return descriptor;
 }
 
@@ -186,25 +196,46 @@ static void close_socket(struct descriptor *descriptor) {
     descriptor->pair_fd = -1;
 }
 
-/* The slot is emptied before the kernel may give the number away again. */
-void sockets_descriptors_close(struct descriptor *descriptor) {
-    int fd = descriptor->fd;
-    descriptor->closed = true;
-    if (fd >= 0) {
-        atomic_store_explicit(slot_of(fd), NULL, memory_order_release);
+/* With one number, as nearly all have, nothing is walked through. */
+int sockets_descriptors_number(const struct descriptor *descriptor, int from) {
+    if (descriptor->numbers <= 1) {
+        return descriptor->numbers == 1 && descriptor->fd >= from ? descriptor->fd : -1;
     }
+    int fd = sockets_descriptors_next_number(from);
+    while (fd >= 0 && sockets_descriptors_find(fd) != descriptor) {
+        fd = sockets_descriptors_next_number(fd + 1);
+    }
+    return fd;
+}
+
+void sockets_descriptors_forget(int fd) { atomic_store_explicit(slot_of(fd), NULL, memory_order_release); }
+
+bool sockets_descriptors_drop(struct descriptor *descriptor, int fd) {
+    sockets_descriptors_forget(fd);
+    if (descriptor->numbers > 1 && descriptor->fd == fd) {
+        descriptor->fd = sockets_descriptors_number(descriptor, 0);
+    }
+    return --descriptor->numbers == 0;
+}
+
+void sockets_descriptors_end(struct descriptor *descriptor) {
+    descriptor->closed = true;
     if (descriptor->kind == DESCRIPTOR_EPOLL) {
         sockets_epoll_close(descriptor->epoll);
     } else {
         close_socket(descriptor);
     }
-    if (fd >= 0) {
-        close(fd);
-    }
     sockets_descriptors_release(descriptor);
 }
 
-void sockets_descriptors_forget(int fd) { atomic_store_explicit(slot_of(fd), NULL, memory_order_release); }
+/* The slot is emptied before the kernel may give the number away again. */
+void sockets_descriptors_close(struct descriptor *descriptor) {
+    for (int fd; (fd = sockets_descriptors_number(descriptor, 0)) >= 0;) {
+        (void)sockets_descriptors_drop(descriptor, fd);
+        close(fd);
+    }
+    sockets_descriptors_end(descriptor);
+}
 
 void sockets_descriptors_release(struct descriptor *descriptor) {
     if (--descriptor->users == 0) {

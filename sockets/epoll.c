@@ -33,6 +33,7 @@ struct item {
     struct watch watch; /* first: the notifier finds the rest by it */
     struct epoll *epoll;
     struct list in_set, in_ready;
+    int fd; /* the number that it was added by: each of a socket's numbers may be */
     struct epoll_event event;
     bool disabled; /* EPOLLONESHOT has fired */
 };
@@ -104,10 +105,10 @@ static void notify_item(struct watch *watch, uint32_t ready) {
     }
 }
 
-static struct item *find_item(const struct epoll *epoll, const struct descriptor *descriptor) {
+static struct item *find_item(const struct epoll *epoll, const struct descriptor *descriptor, int fd) {
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
-        if (item->watch.notify == notify_item && item->epoll == epoll) {
+        if (item->watch.notify == notify_item && item->epoll == epoll && item->fd == fd) {
             return item;
         }
     }
@@ -257,12 +258,13 @@ static int control_kernel(struct epoll *epoll, int operation, int fd, struct epo
     return epoll_ctl(epoll->inner, operation, fd, event) == 0 ? 0 : -errno;
 }
 
-static int add_item(struct epoll *epoll, struct descriptor *descriptor, const struct epoll_event *event) {
+static int add_item(struct epoll *epoll, struct descriptor *descriptor, int fd, const struct epoll_event *event) {
     struct item *item = calloc(1, sizeof *item);
     if (item == NULL) {
         return -ENOMEM;
     }
     item->epoll = epoll;
+    item->fd = fd;
     item->watch.descriptor = descriptor;
     item->watch.notify = notify_item;
     list_push_back(&descriptor->watches, &item->watch.node);
@@ -271,11 +273,11 @@ static int add_item(struct epoll *epoll, struct descriptor *descriptor, const st
     return 0;
 }
 
-static int control_socket(struct epoll *epoll, int operation, struct descriptor *descriptor,
+static int control_socket(struct epoll *epoll, int operation, struct descriptor *descriptor, int fd,
                           const struct epoll_event *event) {
-    struct item *item = find_item(epoll, descriptor);
+    struct item *item = find_item(epoll, descriptor, fd);
     if (operation == EPOLL_CTL_ADD) {
-        return item != NULL ? -EEXIST : add_item(epoll, descriptor, event);
+        return item != NULL ? -EEXIST : add_item(epoll, descriptor, fd, event);
     }
     if (item == NULL) {
         return -ENOENT;
@@ -291,7 +293,7 @@ static int control_socket(struct epoll *epoll, int operation, struct descriptor 
 static int control(struct epoll *epoll, int operation, int fd, struct epoll_event *event) {
     struct descriptor *descriptor = sockets_descriptors_find(fd);
     bool known = operation == EPOLL_CTL_ADD || operation == EPOLL_CTL_MOD || operation == EPOLL_CTL_DEL;
-    if (!known || fd == epoll->descriptor->fd) {
+    if (!known || descriptor == epoll->descriptor) {
         return -EINVAL;
     }
     if (operation != EPOLL_CTL_DEL && event == NULL) {
@@ -304,7 +306,7 @@ static int control(struct epoll *epoll, int operation, int fd, struct epoll_even
         int error = descriptor == NULL ? 0 : sockets_epoll_expose(descriptor->epoll);
         return error != 0 ? error : control_kernel(epoll, operation, fd, event);
     }
-    return control_socket(epoll, operation, descriptor, event);
+    return control_socket(epoll, operation, descriptor, fd, event);
 }
 
 int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event) {

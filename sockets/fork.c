@@ -24,6 +24,7 @@ static atomic_flag told = ATOMIC_FLAG_INIT;
 static void note_child(void) {
     if (atomic_load(&watched)) {
         *mark = 0;
+        atomic_flag_clear(&told);
         tap_own_disclaim(sockets_drive_host.claimed_fd);
         tap_own_close_all();
     }

@@ -34,12 +34,13 @@ enum descriptor_kind { DESCRIPTOR_SOCKET, DESCRIPTOR_EPOLL, DESCRIPTOR_ANY /* to
 
 struct watch;
 
-/* What a number of the process's descriptor table means to us. */
+/* What one or more numbers of the process's descriptor table mean to us: an open file description, as POSIX has it. */
 struct descriptor {
     enum descriptor_kind kind;
-    int fd;
-    unsigned users;      /* the table, and each call inside */
-    bool closed;         /* out of the table; calls inside end with EBADF */
+    int fd;              /* one of its numbers */
+    unsigned numbers;    /* how many it has (dup) */
+    unsigned users;      /* its numbers together, and each call inside */
+    bool closed;         /* has no number any more; calls inside end with EBADF */
     bool lingering;      /* a call of close is inside, and waits for the peer (SO_LINGER) */
     bool nonblocking;    /* O_NONBLOCK */
     struct list watches; /* of struct watch */
@@ -88,15 +89,27 @@ struct descriptor *sockets_descriptors_by_sock(tapir_sock sock);
 /* Gives a new number that stands for nothing yet, or -EMFILE, -ENFILE. Takes no lock. */
 int sockets_descriptors_reserve(bool close_on_exec);
 
-/* Makes a descriptor of a reserved number, with one user: the table. Takes fd on success. NULL: memory short, or the
+/* Makes a descriptor of a reserved number, with one user: its numbers. Takes fd on success. NULL: memory short, or the
  * number is beyond the table. */
 struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind);
+
+/* Gives the descriptor one more number, a copy of another of its own. Takes fd on success; false: as NULL above. */
+bool sockets_descriptors_share(struct descriptor *descriptor, int fd);
+
+/* Takes a number out of the table; whether it is closed, too, is the caller's affair. True: it was the last one. */
+bool sockets_descriptors_drop(struct descriptor *descriptor, int fd);
+
+/* Ends a descriptor without numbers: closes the socket, and ends the calls inside. */
+void sockets_descriptors_end(struct descriptor *descriptor);
 
 /* Keeps a socket's handle in the descriptor: news finds it from now on. */
 void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock);
 
-/* Takes the descriptor out of the table, closes the socket and the number, and ends the calls inside. */
+/* Closes all its numbers, and ends it. */
 void sockets_descriptors_close(struct descriptor *descriptor);
+
+/* The lowest of its numbers from `from` on; -1: there is none. */
+int sockets_descriptors_number(const struct descriptor *descriptor, int from);
 
 /* In a forked child, where no lock is to be had: the number means nothing to us any more. */
 void sockets_descriptors_forget(int fd);
@@ -332,6 +345,16 @@ int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uin
  * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
 int sockets_calls_setup_await(struct descriptor *descriptor, int begun);
 
+/* --- calls_close.c --- */
+
+/* The last number of a descriptor is gone: lingers, and ends it. The caller is a user. */
+void sockets_calls_close_last(struct descriptor *descriptor);
+
+/* --- calls_dup.c --- */
+
+/* F_DUPFD and F_DUPFD_CLOEXEC of any number, with the results and errno of tapir_fcntl. */
+int sockets_calls_dup_from(int fd, int command, int lowest);
+
 /* --- calls_data.c --- */
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
@@ -395,6 +418,11 @@ int sockets_epoll_expose(struct epoll *epoll);
 
 /* Sets the pair's state to the socket's readiness, if it has a pair. */
 void sockets_pollfd_update(struct descriptor *descriptor);
+
+/* --- text.c --- */
+
+/* Writes what FILE streams over sockets have buffered: the stack is about to go down. */
+void sockets_text_flush(void);
 
 /* --- interfaces: number 1 is "lo", 2 the device's, as on a Linux host with one card --- */
 

@@ -55,16 +55,25 @@ void sockets_pollfd_update(struct descriptor *descriptor) {
     }
 }
 
-/* The number keeps its close-on-exec flag; the other end never goes over exec. */
+/* Puts an end of the pair in the place of each of the socket's numbers, which keeps its close-on-exec flag. */
+static bool replace_numbers(const struct descriptor *descriptor, int end) {
+    bool done = true;
+    for (int fd = sockets_descriptors_number(descriptor, 0); done && fd >= 0;
+         fd = sockets_descriptors_number(descriptor, fd + 1)) {
+        int flags = fcntl(fd, F_GETFD);
+        done = dup3(end, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) >= 0;
+    }
+    return done;
+}
+
 static int make_pair(struct descriptor *descriptor) {
     int ends[2], size = SEND_BUFFER_BYTES;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
         return -errno;
     }
     ends[1] = tap_own_keep(ends[1]);
-    int flags = fcntl(descriptor->fd, F_GETFD);
     bool made = ends[1] >= 0 && setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
-                dup3(ends[0], descriptor->fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) >= 0;
+                replace_numbers(descriptor, ends[0]);
     int error = made ? 0 : -errno;
     close(ends[0]);
     if (!made) {

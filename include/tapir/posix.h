@@ -8,8 +8,7 @@
  * Put before a file, -include also comes before its own feature macros: what `#define _GNU_SOURCE` in it should bring
  * is to be asked for on the command line (-D_GNU_SOURCE).
  *
- * Left to the C library: FILE streams over a socket (fdopen), dup, sendfile, names (getaddrinfo here takes
- * numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
+ * Left to the C library: sendfile, names (getaddrinfo here takes numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
  */
 #ifndef TAPIR_POSIX_H
 #define TAPIR_POSIX_H
@@ -50,6 +49,13 @@
 #define close tapir_close
 #define close_range tapir_close_range
 #define closefrom tapir_closefrom
+#define dup tapir_dup
+#define fdopen tapir_fdopen
+#define fileno tapir_fileno
+#define dprintf tapir_dprintf
+#define vdprintf tapir_vdprintf
+#define dup2 tapir_dup2
+#define dup3 tapir_dup3
 #define getsockname tapir_getsockname
 #define getpeername tapir_getpeername
 #define send tapir_send

@@ -28,14 +28,16 @@
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
  * descriptors work. The device is closed in the child. exec: the sockets end with the process.
  *
- * Not for the stack's descriptors: dup, dup2, fdopen, sendfile, passing them to another process, and the kernel's
- * own read, write, close, poll or epoll, except on what tapir_pollfd returns.
+ * Not for the stack's descriptors: sendfile, passing them to another process, and the kernel's own read, write, close, poll
+ * or epoll, except on what tapir_pollfd returns.
  */
 #ifndef TAPIR_SOCKET_H
 #define TAPIR_SOCKET_H
 
 #include <netdb.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -123,6 +125,13 @@ TAPIR_API int tapir_shutdown(int fd, int how);
 TAPIR_API int tapir_close(int fd);
 TAPIR_API int tapir_close_range(unsigned first, unsigned last, int flags);
 TAPIR_API void tapir_closefrom(int low);
+
+/* As of files: each number means the same socket or set, O_NONBLOCK and all but FD_CLOEXEC are common to them, and the last
+ * that is closed closes it. EBADF also for a number that the library uses for itself, as the one or the other. */
+TAPIR_API int tapir_dup(int fd);
+TAPIR_API int tapir_dup2(int fd, int number);
+TAPIR_API int tapir_dup3(int fd, int number, int flags);
+
 TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
@@ -154,7 +163,7 @@ TAPIR_API ssize_t tapir_writev(int fd, const struct iovec *pieces, int count);
 TAPIR_API int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
 TAPIR_API int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
 
-/* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD; any other command on a socket of the stack: EINVAL. */
+/* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC; any other command on a socket of the stack: EINVAL. */
 TAPIR_API int tapir_fcntl(int fd, int command, ...);
 
 /* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO, FIOCLEX, FIONCLEX; any other request on a socket of the stack: ENOTTY. */
@@ -174,6 +183,15 @@ TAPIR_API int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int cou
  * the socket or epoll set `fd` (an error counts as both). It is `fd` itself, belongs to it and ends with it: only
  * poll it. A kernel descriptor is returned as it is. -1 and EBADF, EMFILE, ENFILE or ENOMEM. */
 TAPIR_API int tapir_pollfd(int fd);
+
+/* --- text: FILE streams over sockets --- */
+
+/* Gives a stream that takes fd: fclose closes it. Its number is told by tapir_fileno alone. What it has buffered is written before
+ * tapir_down takes the stack down, and so at exit. NULL and EINVAL (no mode of fopen) or ENOMEM. */
+TAPIR_API FILE *tapir_fdopen(int fd, const char *mode);
+TAPIR_API int tapir_fileno(FILE *file);
+TAPIR_API int tapir_dprintf(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+TAPIR_API int tapir_vdprintf(int fd, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* --- addresses: numeric hosts; services by number or from /etc/services --- */
 

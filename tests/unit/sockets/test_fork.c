@@ -53,8 +53,8 @@ static int use_everything(void *arg) {
     FD_SET(fds[0], &set);
     int wrong = fails(tapir_send(fds[0], &byte, 1, 0)) + fails(tapir_recv(fds[0], &byte, 1, 0)) +
                 fails(tapir_socket(AF_INET, SOCK_STREAM, 0)) + fails(tapir_listen(fds[1], 1)) +
-                fails(tapir_fcntl(fds[0], F_GETFL)) + fails(tapir_up_device(NULL, NULL, NULL, 0)) +
-                fails(tapir_select(fds[0] + 1, &set, NULL, NULL, NULL));
+                fails(tapir_fcntl(fds[0], F_GETFL)) + fails(tapir_dup(fds[0])) + fails(tapir_dup2(fds[0], 0)) +
+                fails(tapir_up_device(NULL, NULL, NULL, 0)) + fails(tapir_select(fds[0] + 1, &set, NULL, NULL, NULL));
     wrong += tapir_lock() != NULL;
     wrong += tapir_poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLNVAL;
     tapir_down();
@@ -108,6 +108,7 @@ static int tidy_up(void *arg) {
     wrong += tapir_close_range((unsigned)fds[1], (unsigned)fds[1], 0) != 0 || fails(tapir_fcntl(fds[1], F_GETFD));
     wrong += pipe(ends) != 0 || ends[0] != fds[0] || ends[1] != fds[1];
     wrong += tapir_write(ends[1], &byte, 1) != 1 || tapir_read(ends[0], &byte, 1) != 1;
+    wrong += tapir_dup2(STDERR_FILENO, fds[2]) != fds[2] || tapir_fcntl(fds[2], F_GETFL) < 0;
     int set = tapir_epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN};
     wrong += set < 0 || tapir_epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event) != 0;
@@ -116,9 +117,10 @@ static int tidy_up(void *arg) {
 }
 
 Test(fork, a_child_closes_what_it_does_not_want) {
-    int fds[2];
+    int fds[3];
     struct child child;
     loop_stream(fds);
+    fds[2] = tapir_dup(fds[0]);
     in_child(&child, fork, tidy_up, fds);
     cr_assert(child.wrong == 0, "%d calls in the child", child.wrong);
     cr_assert(child.text[0] == '\0', "%s", child.text);
@@ -128,7 +130,11 @@ Test(fork, a_child_closes_what_it_does_not_want) {
 /* A child that shares the memory, not the numbers. */
 static int close_and_leave(void *arg) {
     const int *fds = arg;
-    return tapir_close(fds[0]) != 0 || tapir_close_range((unsigned)fds[1], (unsigned)fds[1], 0) != 0;
+    int wrong = tapir_dup2(STDERR_FILENO, fds[0]) != fds[0];
+    close(STDERR_FILENO);
+    wrong += fails(tapir_dup(fds[1])) + fails(tapir_dup2(fds[1], 0));
+    wrong += tapir_close(fds[0]) != 0 || tapir_close_range((unsigned)fds[1], (unsigned)fds[1], 0) != 0;
+    return wrong;
 }
 
 Test(fork, what_a_vforked_child_closes_stays_open_here) {

@@ -50,6 +50,28 @@ Test(pollfd, all_four_states_again_and_again) {
     }
 }
 
+/* A pair takes the place of all numbers that there are, and each later one is its copy. */
+Test(pollfd, every_number_of_a_socket_shows_it) {
+    int fds[2];
+    loop_stream(fds);
+    int before = tapir_dup(fds[0]);
+    GIVES(tapir_fcntl(before, F_SETFD, FD_CLOEXEC), 0);
+    GIVES(tapir_pollfd(fds[0]), fds[0]);
+    int after = tapir_dup(before);
+    GIVES(tapir_fcntl(before, F_GETFD), FD_CLOEXEC);
+    GIVES(tapir_fcntl(after, F_GETFD), 0);
+    GIVES(tapir_send(fds[1], "x", 1, 0), 1);
+    expect(before, POLLIN | POLLOUT);
+    expect(after, POLLIN | POLLOUT);
+    GIVES(tapir_close(fds[0]), 0);
+    empty(before);
+    expect(after, POLLOUT);
+    GIVES(tapir_close(before), 0);
+    GIVES(tapir_send(fds[1], "x", 1, 0), 1);
+    expect(after, POLLIN | POLLOUT);
+    GIVES(tapir_close(after), 0);
+}
+
 Test(pollfd, the_kernels_poll_is_woken) {
     struct later later;
     int fds[2];
