@@ -77,14 +77,13 @@ static const struct option longs[] = {
 };
 
 #define CHANCE "a percentage from 0 to 100, such as 0.5%"
-#define ITS_END ", behind the --tap of its end"
 
 /* What an option takes, for whoever gave it something else. */
 static const char *const wants[] = {
     [OPTION_TAP] = "the name of a device, and there are two",
-    [OPTION_NS] = "a namespace" ITS_END,
-    [OPTION_HOST] = "an address" ITS_END,
-    [OPTION_HOST_MTU] = "a whole number from 68 to 65521" ITS_END,
+    [OPTION_NS] = "a namespace, and it goes behind the --tap of its end",
+    [OPTION_HOST] = "an address, and it goes behind the --tap of its end",
+    [OPTION_HOST_MTU] = "a whole number from 68 to 65521, and it goes behind the --tap of its end",
     [OPTION_SEED] = "a whole number below 2^64",
     [OPTION_FLAP] = "two times with their units, such as 10s:500ms, and perhaps :N",
     [OPTION_MTU] = "bytes, or at most 16 steps, such as 1500,10s:1000",

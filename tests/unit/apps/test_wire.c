@@ -99,7 +99,7 @@ Test(wire, ends) {
     wrong("", "two ends");
     wrong("--tap a", "two ends");
     wrong("--tap a --tap b --tap c", "--tap c: it takes the name of a device, and there are two");
-    wrong("--ns x --tap a --tap b", "--ns x: it takes a namespace, behind the --tap");
+    wrong("--ns x --tap a --tap b", "--ns x: it takes a namespace, and it goes behind the --tap of its end");
     wrong("--tap a --host-mtu 1000 --tap b", "--host-mtu goes with --host");
     wrong("--tap a --host 10.0.0.1/24 --host-mtu 67 --tap b",
           "--host-mtu 67: it takes a whole number from 68 to 65521");
