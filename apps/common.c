@@ -375,6 +375,14 @@ int common_listen(int type, uint16_t port) {
     return fd;
 }
 
+bool common_accept_may_go_on(int error) {
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+        poll(NULL, 0, 10);
+        return true;
+    }
+    return error == EINTR || error == ECONNABORTED || error == EAGAIN;
+}
+
 int common_thread(void *(*body)(void *), void *ctx) {
     pthread_t thread;
     sigset_t all;

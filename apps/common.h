@@ -81,6 +81,10 @@ const char *common_address_text(const struct sockaddr_in *address, char *text);
  * gone before accept. */
 int common_listen(int type, uint16_t port);
 
+/* Is this error of accept one connection's misfortune, after which a server goes on? Where the process is short of
+ * something, it pauses a moment first, in which others may close. */
+bool common_accept_may_go_on(int error);
+
 /* Runs body(ctx) in a thread of its own, which SIGINT and SIGTERM leave alone, detached. 0 or an errno. */
 int common_thread(void *(*body)(void *), void *ctx);
 

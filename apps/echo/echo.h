@@ -24,7 +24,7 @@ int echo_udp_serve(int fd, uint16_t own_port);
 /* May a datagram from this port be answered? Not if the answer would be answered in turn, for ever (U4). */
 bool echo_udp_may_answer(uint16_t source_port, uint16_t own_port);
 
-/* Copies from the connection to itself until its end, with blocking calls; closes it. */
+/* Copies from the connection to itself until its end or common_stopped, with blocking calls; closes it. */
 void echo_blocking_session(int fd);
 
 /* A connection of the designs that never block. */
@@ -44,9 +44,5 @@ short echo_session_pump(struct echo_session *session);
 
 /* Takes the session and closes its socket. NULL is allowed. */
 void echo_session_free(struct echo_session *session);
-
-/* Is this error of accept one connection's misfortune, after which the server goes on? Where the process is short
- * of something, it pauses a moment first, in which others may close. */
-bool echo_accept_may_go_on(int error);
 
 #endif

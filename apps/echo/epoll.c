@@ -35,7 +35,7 @@ static void end_session(struct server *server, struct echo_session *session) {
 static int accept_one(struct server *server, int listener) {
     const int fd = tapir_accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) {
-        if (echo_accept_may_go_on(errno)) {
+        if (common_accept_may_go_on(errno)) {
             return 0;
         }
         common_say("accept: %s", strerror(errno));
@@ -79,7 +79,7 @@ int echo_epoll_serve(int listener) {
             common_say("epoll_wait: %s", strerror(errno));
             result = -1;
         }
-        for (int i = 0; i < count && result == 0; i++) {
+        for (int i = 0; i < count && result == 0 && !common_stopped(); i++) {
             if (events[i].data.ptr == NULL) {
                 result = accept_one(&server, listener);
             } else {

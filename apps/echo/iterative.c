@@ -12,7 +12,7 @@ int echo_iterative_serve(int listener) {
         const int fd = tapir_accept(listener, NULL, NULL);
         if (fd >= 0) {
             echo_blocking_session(fd);
-        } else if (!echo_accept_may_go_on(errno)) {
+        } else if (!common_accept_may_go_on(errno)) {
             common_say("accept: %s", strerror(errno));
             return -1;
         }

@@ -18,7 +18,7 @@ struct server {
 static int accept_one(struct server *server) {
     const int fd = tapir_accept4(server->fds[0].fd, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) {
-        if (echo_accept_may_go_on(errno)) {
+        if (common_accept_may_go_on(errno)) {
             return 0;
         }
         common_say("accept: %s", strerror(errno));
@@ -61,7 +61,7 @@ int echo_poll_serve(int listener) {
             }
             continue;
         }
-        for (nfds_t i = 1; i < server.count;) {
+        for (nfds_t i = 1; i < server.count && !common_stopped();) {
             if (server.fds[i].revents == 0 || serve_one(&server, i)) {
                 i++;
             }

@@ -5,18 +5,11 @@
 #include "common.h"
 #include "echo/echo.h"
 
-bool echo_accept_may_go_on(int error) {
-    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-        poll(NULL, 0, 10);
-        return true;
-    }
-    return error == EINTR || error == ECONNABORTED || error == EAGAIN;
-}
-
-/* A stream has no messages: what one recv gives is not what one send gave, and send may take less than it got. */
+/* A stream has no messages: what one recv gives is not what one send gave, and send may take less than it got. A peer
+ * that never pauses never lets a call block, so that no signal would end one: the flag is looked at each time. */
 void echo_blocking_session(int fd) {
     char buffer[65536];
-    for (;;) {
+    while (!common_stopped()) {
         const ssize_t n = tapir_recv(fd, buffer, sizeof buffer, 0);
         if (n <= 0) {
             break;

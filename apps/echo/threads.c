@@ -22,7 +22,7 @@ int echo_threads_serve(int listener) {
                 common_say("no thread for a connection: %s", strerror(why));
                 tapir_close(fd);
             }
-        } else if (!echo_accept_may_go_on(errno)) {
+        } else if (!common_accept_may_go_on(errno)) {
             common_say("accept: %s", strerror(errno));
             return -1;
         }

@@ -32,6 +32,9 @@ static char buffer[BUFFER_BYTES];
 static int write_out(int fd, const char *data, size_t bytes) {
     while (bytes > 0) {
         const ssize_t n = write(fd, data, bytes);
+        if (n < 0 && common_stopped()) {
+            return -1;
+        }
         if (n < 0 && errno != EINTR) {
             common_say("writing: %s", strerror(errno));
             return -1;
@@ -213,9 +216,10 @@ static int await_continue(int fd, http_parser *parser, struct exchange *exchange
     return receive_some(fd, parser, exchange) < 0 ? -1 : 0;
 }
 
-/* Sends the file's bytes. 0; or -1 after printing why, unless the server has already answered. */
+/* Sends the file's bytes. 0; or -1 after printing why, unless the server has already answered. As long as the server takes
+ * them no call blocks, and none is ended by a signal. */
 static int send_file(int fd, struct exchange *exchange) {
-    for (;;) {
+    while (!common_stopped()) {
         const ssize_t n = read(exchange->transfer->upload_fd, buffer, sizeof buffer);
         if (n < 0) {
             common_say("%s: %s", exchange->transfer->upload, strerror(errno));
@@ -233,6 +237,7 @@ static int send_file(int fd, struct exchange *exchange) {
         }
         get_progress_add(&exchange->progress, (uint64_t)n, common_now_us());
     }
+    return -1;
 }
 
 /* Sends the request line, the fields, and with an upload the body. 0 or -1 after printing why. */
@@ -312,8 +317,7 @@ int get_transfer_run(struct get_transfer *transfer) {
         exchange.progress.started_us = common_now_us();
         result = send_request(fd, &parser, &exchange);
         while (result == 0 && !exchange.complete) {
-            const int more = receive_some(fd, &parser, &exchange);
-            result = more < 0 ? -1 : 0;
+            result = common_stopped() || receive_some(fd, &parser, &exchange) < 0 ? -1 : 0;
         }
         get_progress_end(&exchange.progress, common_now_us());
         tapir_close(fd);

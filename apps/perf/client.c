@@ -45,7 +45,7 @@ static int run_flow(struct flow *flow) {
     uint8_t report[PERF_RESULT_BYTES];
     switch (order->test) {
     case PERF_DOWNLOAD:
-        return perf_flow_sink(flow->fd, false, flow->buffer, &flow->count);
+        return perf_flow_sink(flow->fd, &client->stop, false, flow->buffer, &flow->count);
     case PERF_TRANSACTIONS:
         return perf_flow_ask(flow->fd, order, client->until_us, &client->stop, flow->buffer, &flow->count,
                              &flow->latency);

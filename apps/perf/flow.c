@@ -68,9 +68,9 @@ static int refuse_stream(int fd, uint64_t offset) {
     return -1;
 }
 
-int perf_flow_sink(int fd, bool pattern, char *buffer, struct perf_count *count) {
+int perf_flow_sink(int fd, const atomic_bool *stop, bool pattern, char *buffer, struct perf_count *count) {
     uint64_t offset = 0;
-    for (;;) {
+    while (!atomic_load_explicit(stop, memory_order_relaxed)) {
         const ssize_t n = tapir_recv(fd, buffer, PERF_BUFFER_BYTES, 0);
         if (n <= 0) {
             return (int)n;
@@ -82,10 +82,11 @@ int perf_flow_sink(int fd, bool pattern, char *buffer, struct perf_count *count)
         }
         count_bytes(count, (size_t)n);
     }
+    return 0;
 }
 
-int perf_flow_echo(int fd, char *buffer, struct perf_count *count) {
-    for (;;) {
+int perf_flow_echo(int fd, const atomic_bool *stop, char *buffer, struct perf_count *count) {
+    while (!atomic_load_explicit(stop, memory_order_relaxed)) {
         const ssize_t n = tapir_recv(fd, buffer, PERF_BUFFER_BYTES, 0);
         if (n <= 0) {
             return (int)n;
@@ -95,6 +96,7 @@ int perf_flow_echo(int fd, char *buffer, struct perf_count *count) {
         }
         count_bytes(count, (size_t)n);
     }
+    return 0;
 }
 
 /* Receives a message of any size through the buffer. 0; -1 with errno; 1: the peer ended before its first byte. */
@@ -148,9 +150,10 @@ int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, con
     return 0;
 }
 
-/* No time and no flag: the client's end between two requests is this side's end. */
-int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struct perf_count *count) {
-    for (;;) {
+/* No time: the client's end between two requests is this side's end. */
+int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *stop, char *buffer,
+                     struct perf_count *count) {
+    while (!atomic_load_explicit(stop, memory_order_relaxed)) {
         const int got = receive_message(fd, buffer, order->request_bytes);
         if (got != 0) {
             return got < 0 ? -1 : 0;
@@ -160,4 +163,5 @@ int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struc
         }
         count_transaction(count, order);
     }
+    return 0;
 }

@@ -68,17 +68,18 @@ int perf_flow_congestion(int fd, const char *name);
 /* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop: zeros, or the pattern of pattern.h. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count);
 
-/* Receives until the peer's end. If that should be the pattern and is not, it says so, closing will reset the
+/* Receives until the peer's end or *stop. If that should be the pattern and is not, it says so, closing will reset the
  * connection, and the error is EBADMSG. `buffer` has PERF_BUFFER_BYTES, here and below. */
-int perf_flow_sink(int fd, bool pattern, char *buffer, struct perf_count *count);
+int perf_flow_sink(int fd, const atomic_bool *stop, bool pattern, char *buffer, struct perf_count *count);
 
-/* Sends back what comes, until the peer's end. */
-int perf_flow_echo(int fd, char *buffer, struct perf_count *count);
+/* Sends back what comes, until the peer's end or *stop. */
+int perf_flow_echo(int fd, const atomic_bool *stop, char *buffer, struct perf_count *count);
 
-/* The two sides of request and response. The client's ends at the time or at *stop. */
+/* The two sides of request and response. The client's ends at the time. */
 int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
                   struct perf_count *count, struct perf_latency *latency);
-int perf_flow_answer(int fd, const struct perf_order *order, char *buffer, struct perf_count *count);
+int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *stop, char *buffer,
+                     struct perf_count *count);
 
 /* --- report.c --- */
 

@@ -50,9 +50,9 @@ static int serve_order(struct server *server, int fd, char *buffer) {
         return tapir_shutdown(fd, SHUT_WR);
     }
     if (order.test == PERF_TRANSACTIONS) {
-        return perf_flow_answer(fd, &order, buffer, &server->total);
+        return perf_flow_answer(fd, &order, &server->stop, buffer, &server->total);
     }
-    if (perf_flow_sink(fd, false, buffer, &count) != 0) {
+    if (perf_flow_sink(fd, &server->stop, false, buffer, &count) != 0) {
         return -1;
     }
     const struct perf_result result = {.bytes = atomic_load(&count.bytes), .elapsed_us = common_now_us() - started_us};
@@ -65,11 +65,11 @@ static int serve_order(struct server *server, int fd, char *buffer) {
 static int serve(struct server *server, enum service service, int fd, char *buffer) {
     switch (service) {
     case SERVE_DISCARD:
-        return perf_flow_sink(fd, server->pattern, buffer, &server->total);
+        return perf_flow_sink(fd, &server->stop, server->pattern, buffer, &server->total);
     case SERVE_SOURCE:
         return perf_flow_source(fd, TAPIR_NEVER, &server->stop, server->pattern, &server->total);
     case SERVE_ECHO:
-        return perf_flow_echo(fd, buffer, &server->total);
+        return perf_flow_echo(fd, &server->stop, buffer, &server->total);
     default:
         return serve_order(server, fd, buffer);
     }
@@ -101,7 +101,7 @@ static void *run_job(void *ctx) {
 static int accept_one(struct server *server, enum service service) {
     const int fd = tapir_accept(server->listeners[service].fd, NULL, NULL);
     if (fd < 0) {
-        if (errno == EINTR || errno == ECONNABORTED || errno == EAGAIN) {
+        if (common_accept_may_go_on(errno)) {
             return 0;
         }
         common_say("accept: %s", strerror(errno));
