@@ -21,7 +21,7 @@
     COUNTER(arp_short, "drop: ARP shorter than its addresses")                                            \
     COUNTER(arp_bad, "drop: ARP of another hardware, protocol or operation")                              \
     COUNTER(arp_martian, "drop: ARP sender that no station may have")                                     \
-    COUNTER(arp_locked, "ARP claim ignored: the entry was confirmed a moment ago")                        \
+    COUNTER(arp_locked, "ARP claim not taken at once: the neighbour we know is asked first")              \
     COUNTER(arp_conflict, "another station claims our address")                                           \
     COUNTER(arp_defend, "announcements sent to defend an address")                                        \
     COUNTER(arp_table_full, "neighbour not cached: the table is full or memory short")                    \

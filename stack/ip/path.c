@@ -152,9 +152,12 @@ void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us)
 }
 
 void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
-    (void)now_us;
-    /* A neighbour on-link is the link's own affair: it probes (RFC 4861 7.3); only gateways have deputies. */
-    if (has_neighbour(path) && !addr_equal(&path->next_hop, &path->dst)) {
+    if (!has_neighbour(path)) {
+        return;
+    }
+    /* RFC 4861 7.3: whether the neighbour is there the link finds out; only gateways have deputies. */
+    link_arp_cache_suspect(path->netif, &path->next_hop, now_us);
+    if (!addr_equal(&path->next_hop, &path->dst)) {
         ip_route_gateway_dead(ip, path);
     }
 }

@@ -8,7 +8,10 @@
  *   STALE       its address is known, unconfirmed, unused     it is used: DELAY; or TAPIR_ARP_STALE_US: forgotten
  *   DELAY       a stale one is used: a transport may confirm  TAPIR_ARP_DELAY_US without news: PROBE
  *   PROBE       nobody confirmed it: asks it alone            it answers; or TAPIR_ARP_TRIES seconds: forgotten
+ *               or it is doubted: the same, quickly           the same; or TAPIR_ARP_TRIES * TAPIR_ARP_DOUBT_RETRY_US
  *   FAILED      no answer: datagrams are refused at once      TAPIR_ARP_FAILED_US: forgotten
+ *
+ * One that is forgotten and used again is asked for anew, of everybody: so a neighbour that moved is found.
  */
 #ifndef LINK_ARP_H
 #define LINK_ARP_H
@@ -16,6 +19,13 @@
 #include "link/internal.h"
 
 enum arp_state { ARP_INCOMPLETE, ARP_REACHABLE, ARP_STALE, ARP_DELAY, ARP_PROBE, ARP_FAILED };
+
+/* Why a neighbour in PROBE is asked quickly; a greater reason includes the lesser. */
+enum arp_doubt {
+    ARP_DOUBT_NONE,
+    ARP_DOUBT_SILENCE, /* a transport hears nothing from beyond it; when it does again, the doubt is over */
+    ARP_DOUBT_RIVAL,   /* another station claims its address: what a transport hears may come from that one */
+};
 
 /* One neighbour of one interface. Owned by the interface's table; arp_cache.c alone writes it. */
 struct arp_entry {
@@ -28,8 +38,10 @@ struct arp_entry {
     uint8_t mac[MAC_LEN];       /* not known in INCOMPLETE and FAILED */
     uint8_t state;              /* enum arp_state */
     uint8_t tries;              /* questions in this INCOMPLETE or PROBE */
+    uint8_t doubt;              /* enum arp_doubt; NONE but in PROBE */
     bool proven;                /* it was REACHABLE once */
     uint64_t trusted_us;        /* when mac was last confirmed or replaced, for the lock of L5 */
+    uint64_t doubted_us;        /* when it was last asked because of a doubt; 0: never */
     struct frame_queue pending; /* datagrams, data at the IP header; counted in link->pending_bytes */
 };
 

@@ -3,7 +3,8 @@
  * ARP authenticates nobody, so the table limits what a lie can do rather than detect it:
  *   - only our own question makes a neighbour REACHABLE, or a transport that hears from beyond it;
  *   - an unasked claim never makes an entry, unless it is a request to us, whose sender wants an answer (RFC 826);
- *   - an entry confirmed a moment ago is not moved, so neither is a neighbour in conversation (L5);
+ *   - an entry confirmed a moment ago, as is a neighbour in conversation, is not moved by a claim, but asked whether
+ *     it is still there (L5); if it is silent it is forgotten, and the next datagram asks everybody (Z11);
  *   - a moved entry is only STALE: its first use starts the verification.
  * Whoever answers a question first is believed: there is no better evidence on an Ethernet.
  */
@@ -91,6 +92,7 @@ static void enter(struct arp_entry *entry, enum arp_state state, uint64_t now_us
     }
     entry->state = (uint8_t)state;
     entry->tries = 0;
+    entry->doubt = ARP_DOUBT_NONE;
     if (state == ARP_STALE || state == ARP_FAILED) {
         list_push_back(entry->proven ? &netif->neighbours_stale : &netif->neighbours_unproven, &entry->idle);
     }
@@ -114,7 +116,7 @@ static void forget(struct arp_entry *entry) {
 static void ask(struct arp_entry *entry, uint64_t now_us) {
     const struct link_address *source = link_address_source(entry->netif, entry->ipv4);
     entry->tries++;
-    arm(entry, now_us + TAPIR_ARP_RETRY_US);
+    arm(entry, now_us + (entry->doubt == ARP_DOUBT_NONE ? TAPIR_ARP_RETRY_US : TAPIR_ARP_DOUBT_RETRY_US));
     if (source == NULL) {
         return;
     }
@@ -126,6 +128,24 @@ static void ask(struct arp_entry *entry, uint64_t now_us) {
     const struct wire_arp arp = {
         .op = WIRE_ARP_REQUEST, .sender_ip = addr_ipv4(&source->addr), .target_ip = entry->ipv4};
     link_arp_send(entry->netif, mac, &arp, "asks for a neighbour", now_us);
+}
+
+/* There is reason to think that a known neighbour is not where we know it: it is asked at once, but no sooner than a
+ * second after the last such reason, however often others give us one. Datagrams go to it until it is found silent. */
+static void doubt(struct arp_entry *entry, enum arp_doubt reason, uint64_t now_us) {
+    if (entry->doubt != ARP_DOUBT_NONE) {
+        entry->doubt = (uint8_t)max_u32(entry->doubt, reason);
+        return;
+    }
+    enter(entry, ARP_PROBE, now_us);
+    entry->doubt = (uint8_t)reason;
+    uint64_t next_us = entry->doubted_us + TAPIR_ARP_RETRY_US;
+    entry->doubted_us = max_u64(now_us, next_us);
+    if (now_us < next_us) {
+        arm(entry, next_us);
+    } else {
+        ask(entry, now_us);
+    }
 }
 
 /* No answer: what waited is reported. The handler may use the table, so the entry is not touched after. */
@@ -257,18 +277,28 @@ static void deliver(struct arp_entry *entry, uint64_t now_us) {
     }
 }
 
-/* A claim about a neighbour that has an entry (RFC 826's merge). Only the answer to a question confirms; any other
- * claim of a new hardware address is taken once the lock is over, to be verified when it is used (L5). */
+static bool is_known(const struct arp_entry *entry) {
+    return entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED;
+}
+
+/* Is the hardware address held against other claims? While one of them is looked into, all of them wait for that. */
+static bool is_locked(const struct arp_entry *entry, uint64_t now_us) {
+    return is_known(entry) && (entry->doubt == ARP_DOUBT_RIVAL || now_us - entry->trusted_us < TAPIR_ARP_LOCK_US);
+}
+
+/* A claim about a neighbour that has an entry (RFC 826's merge). Only the answer to a question confirms, of whoever
+ * was asked; any other claim of a new hardware address is taken unless the old one is locked, to be verified when it
+ * is used (L5). */
 static const char *merge(struct arp_entry *entry, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
     bool asked = entry->state == ARP_INCOMPLETE || entry->state == ARP_PROBE;
-    bool known = entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED;
-    bool same = known && mac_equal(entry->mac, arp->sender_mac);
-    if (known && !same && now_us - entry->trusted_us < TAPIR_ARP_LOCK_US) {
+    bool same = is_known(entry) && mac_equal(entry->mac, arp->sender_mac);
+    if (!same && is_locked(entry, now_us)) {
         COUNT(entry->netif->link->core, arp_locked);
-        return "locked: confirmed a moment ago";
+        doubt(entry, ARP_DOUBT_RIVAL, now_us);
+        return "locked: the neighbour we know is asked";
     }
-    memcpy(entry->mac, arp->sender_mac, sizeof entry->mac);
-    if (asked && to_us && arp->op == WIRE_ARP_REPLY) {
+    if (asked && to_us && arp->op == WIRE_ARP_REPLY && (same || !is_known(entry))) {
+        memcpy(entry->mac, arp->sender_mac, sizeof entry->mac);
         confirm(entry, now_us);
         deliver(entry, now_us);
         return "confirms a neighbour";
@@ -277,6 +307,7 @@ static const char *merge(struct arp_entry *entry, const struct wire_arp *arp, bo
         /* Not even its age is renewed, or repeating a lie would keep it alive. */
         return "known";
     }
+    memcpy(entry->mac, arp->sender_mac, sizeof entry->mac);
     entry->trusted_us = now_us;
     enter(entry, ARP_STALE, now_us);
     deliver(entry, now_us);
@@ -317,8 +348,15 @@ void link_arp_cache_flush(struct link_netif *netif) {
 
 void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
     struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
-    if (entry != NULL && entry->state != ARP_INCOMPLETE && entry->state != ARP_FAILED) {
+    if (entry != NULL && is_known(entry) && entry->doubt != ARP_DOUBT_RIVAL) {
         confirm(entry, now_us);
+    }
+}
+
+void link_arp_cache_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
+    struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
+    if (entry != NULL && is_known(entry)) {
+        doubt(entry, ARP_DOUBT_SILENCE, now_us);
     }
 }
 

@@ -122,8 +122,12 @@ struct tapir_frame *link_send_flatten(struct link *link, const struct tapir_out 
 /* The next queued frame for the device, given; NULL: none. */
 struct tapir_frame *link_netif_dequeue(struct link_netif *netif);
 
-/* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). */
+/* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). Not believed while
+ * another station claims to be that neighbour. */
 void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
+
+/* The transport has had no answer for long (RFC 1122 4.2.3.5: R1): the neighbour is asked whether it is still there. */
+void link_arp_cache_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
 
 /* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). This counts as a use of the entry.
  * Not for lo. For tests and traces. */

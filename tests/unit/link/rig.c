@@ -173,3 +173,40 @@ void rig_resolve(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
     cr_assert_eq(rig_state(rig, ipv4), ARP_REACHABLE);
     cr_assert_eq(rig_drain(rig), 2);
 }
+
+void rig_assert_question(struct rig *rig, uint32_t ipv4, const uint8_t dst[6]) {
+    struct sent sent = rig_sent(rig);
+    cr_assert(sent.is_arp);
+    cr_assert_eq(sent.arp.op, WIRE_ARP_REQUEST);
+    cr_assert_eq(sent.arp.sender_ip, OUR_IP);
+    cr_assert_eq(sent.arp.target_ip, ipv4);
+    cr_assert_arr_eq(sent.eth.dst, dst, 6);
+}
+
+void rig_assert_datagram(struct rig *rig, uint8_t tag, const uint8_t dst[6]) {
+    struct sent sent = rig_sent(rig);
+    cr_assert(sent.any && !sent.is_arp);
+    cr_assert_eq(sent.tag, tag);
+    cr_assert_arr_eq(sent.eth.dst, dst, 6);
+}
+
+void rig_assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
+    cr_assert_eq(rig_send(rig, ipv4, 9), 0);
+    rig_assert_datagram(rig, 9, mac);
+}
+
+void rig_confirm(struct rig *rig, uint32_t ipv4) {
+    const struct tapir_addr addr = addr_of_ipv4(ipv4);
+    link_arp_cache_confirm(rig->netif, &addr, rig->now_us);
+}
+
+void rig_suspect(struct rig *rig, uint32_t ipv4) {
+    const struct tapir_addr addr = addr_of_ipv4(ipv4);
+    link_arp_cache_suspect(rig->netif, &addr, rig->now_us);
+}
+
+void rig_make_stale(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
+    rig_resolve(rig, ipv4, mac);
+    rig_wait(rig, TAPIR_ARP_REACHABLE_US);
+    cr_assert_eq(rig_state(rig, ipv4), ARP_STALE);
+}

@@ -89,6 +89,20 @@ int rig_state(const struct rig *rig, uint32_t ipv4);
 /* Resolves ipv4 at mac: the entry is REACHABLE, nothing is queued. */
 void rig_resolve(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]);
 
+/* The next frame sent is a question for ipv4, put to `dst`. */
+void rig_assert_question(struct rig *rig, uint32_t ipv4, const uint8_t dst[6]);
+
+/* The next frame sent is the datagram `tag`, to `dst`; the same with a datagram sent now. */
+void rig_assert_datagram(struct rig *rig, uint8_t tag, const uint8_t dst[6]);
+void rig_assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]);
+
+/* link_arp_cache_confirm, link_arp_cache_suspect. */
+void rig_confirm(struct rig *rig, uint32_t ipv4);
+void rig_suspect(struct rig *rig, uint32_t ipv4);
+
+/* A neighbour that is STALE: resolved once, then idle. */
+void rig_make_stale(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]);
+
 #define COUNTER_OF(rig, name) ((rig)->core.counters.name)
 
 #endif

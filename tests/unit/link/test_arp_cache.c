@@ -3,56 +3,20 @@
 
 #include "link/rig.h"
 
-/* The next frame sent is a question for ipv4, put to `dst`. */
-static void assert_question(struct rig *rig, uint32_t ipv4, const uint8_t dst[6]) {
-    struct sent sent = rig_sent(rig);
-    cr_assert(sent.is_arp);
-    cr_assert_eq(sent.arp.op, WIRE_ARP_REQUEST);
-    cr_assert_eq(sent.arp.sender_ip, OUR_IP);
-    cr_assert_eq(sent.arp.target_ip, ipv4);
-    cr_assert_arr_eq(sent.eth.dst, dst, 6);
-}
-
-/* The next frame sent is the datagram `tag`, to `dst`. */
-static void assert_datagram(struct rig *rig, uint8_t tag, const uint8_t dst[6]) {
-    struct sent sent = rig_sent(rig);
-    cr_assert(sent.any && !sent.is_arp);
-    cr_assert_eq(sent.tag, tag);
-    cr_assert_arr_eq(sent.eth.dst, dst, 6);
-}
-
-/* The same with a datagram sent now. */
-static void assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
-    cr_assert_eq(rig_send(rig, ipv4, 9), 0);
-    assert_datagram(rig, 9, mac);
-}
-
-static void confirm(struct rig *rig, uint32_t ipv4) {
-    const struct tapir_addr addr = addr_of_ipv4(ipv4);
-    link_arp_cache_confirm(rig->netif, &addr, rig->now_us);
-}
-
-/* A neighbour that is STALE: resolved once, then idle. */
-static void make_stale(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
-    rig_resolve(rig, ipv4, mac);
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US);
-    cr_assert_eq(rig_state(rig, ipv4), ARP_STALE);
-}
-
 Test(link_arp_cache, datagrams_wait_and_leave_in_order) {
     struct rig *rig = rig_start();
     for (uint8_t tag = 1; tag <= 5; tag++) {
         cr_assert_eq(rig_send(rig, PEER_IP, tag), 0);
     }
-    assert_question(rig, PEER_IP, all_mac);
+    rig_assert_question(rig, PEER_IP, all_mac);
     cr_assert(!rig_sent(rig).any);
     rig_answer(rig, peer_mac, PEER_IP);
     for (uint8_t tag = 1; tag <= 5; tag++) {
-        assert_datagram(rig, tag, peer_mac);
+        rig_assert_datagram(rig, tag, peer_mac);
     }
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     cr_assert_eq(rig->link.pending_bytes, 0);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_stop(rig);
 }
 
@@ -62,7 +26,7 @@ Test(link_arp_cache, one_question_a_second_then_unreachable) {
     for (unsigned tick = 0; tick < 300; tick++) {
         cr_assert_eq(rig_send(rig, PEER_IP, (uint8_t)tick), 0);
         if (tick % 100 == 0) {
-            assert_question(rig, PEER_IP, all_mac);
+            rig_assert_question(rig, PEER_IP, all_mac);
         }
         cr_assert(!rig_sent(rig).any, "tick %u", tick);
         rig_wait(rig, SECOND_US / 100);
@@ -89,7 +53,7 @@ Test(link_arp_cache, a_failed_neighbour_is_refused_for_a_while) {
     rig_wait(rig, TAPIR_ARP_FAILED_US);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     cr_assert_eq(rig_send(rig, PEER_IP, 3), 0);
-    assert_question(rig, PEER_IP, all_mac);
+    rig_assert_question(rig, PEER_IP, all_mac);
     rig_stop(rig);
 }
 
@@ -100,7 +64,7 @@ Test(link_arp_cache, a_failed_neighbour_may_come_back_by_itself) {
     (void)rig_drain(rig);
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
     cr_assert_eq(rig_drain(rig), 1);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_stop(rig);
 }
 
@@ -110,7 +74,7 @@ Test(link_arp_cache, a_late_answer_to_a_retry_counts) {
     rig_wait(rig, 3 * SECOND_US - 1);
     cr_assert_eq(rig_drain(rig), 3);
     rig_answer(rig, peer_mac, PEER_IP);
-    assert_datagram(rig, 1, peer_mac);
+    rig_assert_datagram(rig, 1, peer_mac);
     rig_wait(rig, 5 * SECOND_US);
     cr_assert_eq(rig->lost, 0);
     rig_stop(rig);
@@ -128,9 +92,9 @@ Test(link_arp_cache, without_an_address_it_cannot_ask_and_fails) {
 Test(link_arp_cache, a_request_from_the_awaited_neighbour_serves_as_answer) {
     struct rig *rig = rig_start();
     (void)rig_send(rig, PEER_IP, 1);
-    assert_question(rig, PEER_IP, all_mac);
+    rig_assert_question(rig, PEER_IP, all_mac);
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
-    assert_datagram(rig, 1, peer_mac);
+    rig_assert_datagram(rig, 1, peer_mac);
     /* That it hears us is not proven, so it is verified. */
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_DELAY);
     rig_stop(rig);
@@ -140,18 +104,18 @@ Test(link_arp_cache, reachable_stale_delay_probe_reachable) {
     struct rig *rig = rig_start();
     rig_resolve(rig, PEER_IP, peer_mac);
     rig_wait(rig, TAPIR_ARP_REACHABLE_US - 1);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_wait(rig, 1);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
     rig_wait(rig, 100 * SECOND_US);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_DELAY);
     rig_wait(rig, TAPIR_ARP_DELAY_US - 1);
     cr_assert(!rig_sent(rig).any);
     rig_wait(rig, 1);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_PROBE);
-    assert_question(rig, PEER_IP, peer_mac);
+    rig_assert_question(rig, PEER_IP, peer_mac);
     rig_answer(rig, peer_mac, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_stop(rig);
@@ -159,21 +123,21 @@ Test(link_arp_cache, reachable_stale_delay_probe_reachable) {
 
 Test(link_arp_cache, a_neighbour_that_fell_silent_is_asked_alone_then_forgotten) {
     struct rig *rig = rig_start();
-    make_stale(rig, PEER_IP, peer_mac);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_make_stale(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_wait(rig, TAPIR_ARP_DELAY_US);
     for (unsigned i = 0; i < TAPIR_ARP_TRIES; i++) {
-        assert_question(rig, PEER_IP, peer_mac);
+        rig_assert_question(rig, PEER_IP, peer_mac);
         cr_assert(!rig_sent(rig).any);
         /* Datagrams keep going to it meanwhile. */
-        assert_goes_to(rig, PEER_IP, peer_mac);
+        rig_assert_goes_to(rig, PEER_IP, peer_mac);
         rig_wait(rig, TAPIR_ARP_RETRY_US);
     }
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     cr_assert_eq(rig_send(rig, PEER_IP, 5), 0);
-    assert_question(rig, PEER_IP, all_mac);
+    rig_assert_question(rig, PEER_IP, all_mac);
     rig_answer(rig, rogue_mac, PEER_IP);
-    assert_datagram(rig, 5, rogue_mac);
+    rig_assert_datagram(rig, 5, rogue_mac);
     rig_stop(rig);
 }
 
@@ -183,24 +147,24 @@ Test(link_arp_cache, transports_confirm_and_spare_the_probe) {
     /* Confirmed all the time it never leaves REACHABLE. */
     for (unsigned i = 0; i < 1000; i++) {
         rig_wait(rig, SECOND_US / 5);
-        confirm(rig, PEER_IP);
+        rig_confirm(rig, PEER_IP);
         cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     }
     rig_wait(rig, TAPIR_ARP_REACHABLE_US - 1);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_wait(rig, 1);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
-    confirm(rig, PEER_IP);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_wait(rig, TAPIR_ARP_REACHABLE_US);
-    assert_goes_to(rig, PEER_IP, peer_mac);
-    confirm(rig, PEER_IP);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_wait(rig, TAPIR_ARP_REACHABLE_US);
-    assert_goes_to(rig, PEER_IP, peer_mac);
+    rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_wait(rig, TAPIR_ARP_DELAY_US);
-    assert_question(rig, PEER_IP, peer_mac);
-    confirm(rig, PEER_IP);
+    rig_assert_question(rig, PEER_IP, peer_mac);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
     rig_wait(rig, 3 * SECOND_US);
     cr_assert(!rig_sent(rig).any);
@@ -209,20 +173,20 @@ Test(link_arp_cache, transports_confirm_and_spare_the_probe) {
 
 Test(link_arp_cache, confirming_what_is_not_known_does_nothing) {
     struct rig *rig = rig_start();
-    confirm(rig, PEER_IP);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     (void)rig_send(rig, PEER_IP, 1);
-    confirm(rig, PEER_IP);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_INCOMPLETE);
     rig_wait(rig, 3 * SECOND_US);
-    confirm(rig, PEER_IP);
+    rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), ARP_FAILED);
     rig_stop(rig);
 }
 
 Test(link_arp_cache, unused_entries_expire) {
     struct rig *rig = rig_start();
-    make_stale(rig, PEER_IP, peer_mac);
+    rig_make_stale(rig, PEER_IP, peer_mac);
     rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, OUR_IP);
     (void)rig_drain(rig);
     rig_wait(rig, TAPIR_ARP_STALE_US - 1);
@@ -233,93 +197,17 @@ Test(link_arp_cache, unused_entries_expire) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L5_a_confirmed_entry_is_locked_for_a_second) {
-    struct rig *rig = rig_start();
-    rig_resolve(rig, GATEWAY_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_LOCK_US - 1);
-    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, GATEWAY_IP, OUR_IP);
-    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, GATEWAY_IP, GATEWAY_IP);
-    rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, GATEWAY_IP);
-    cr_assert_eq(COUNTER_OF(rig, arp_locked), 3);
-    assert_goes_to(rig, GATEWAY_IP, peer_mac);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
-    rig_stop(rig);
-}
-
-Test(link_arp_cache, L5_a_neighbour_in_conversation_cannot_be_moved) {
-    struct rig *rig = rig_start();
-    rig_resolve(rig, GATEWAY_IP, peer_mac);
-    for (unsigned i = 0; i < 600; i++) {
-        rig_wait(rig, SECOND_US / 10);
-        confirm(rig, GATEWAY_IP);
-        rig_wait(rig, SECOND_US / 10);
-        rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, GATEWAY_IP, OUR_IP);
-        assert_goes_to(rig, GATEWAY_IP, peer_mac);
-    }
-    cr_assert_eq(COUNTER_OF(rig, arp_locked), 600);
-    rig_stop(rig);
-}
-
-Test(link_arp_cache, L5_after_the_lock_a_claim_is_taken_and_verified) {
-    struct rig *rig = rig_start();
-    rig_resolve(rig, GATEWAY_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_LOCK_US);
-    rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_STALE);
-    assert_goes_to(rig, GATEWAY_IP, rogue_mac);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_DELAY);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
-    assert_question(rig, GATEWAY_IP, rogue_mac);
-    rig_stop(rig);
-}
-
-Test(link_arp_cache, L5_two_claimants_alternate_once_a_second_at_most) {
-    struct rig *rig = rig_start();
-    rig_resolve(rig, GATEWAY_IP, peer_mac);
-    unsigned moves = 0;
-    uint8_t mac[6] = {0};
-    memcpy(mac, peer_mac, 6);
-    for (unsigned i = 0; i < 100; i++) {
-        rig_wait(rig, SECOND_US / 10);
-        rig_arp(rig, WIRE_ARP_REPLY, i % 2 == 0 ? rogue_mac : peer_mac, GATEWAY_IP, GATEWAY_IP);
-        const struct arp_entry *entry = link_arp_cache_find(rig->netif, GATEWAY_IP);
-        moves += memcmp(entry->mac, mac, 6) != 0;
-        memcpy(mac, entry->mac, 6);
-    }
-    cr_assert(moves > 0 && moves <= 10, "%u moves in 10 s", moves);
-    rig_stop(rig);
-}
-
-Test(link_arp_cache, L5_only_an_answer_confirms) {
-    struct rig *rig = rig_start();
-    make_stale(rig, PEER_IP, peer_mac);
-    /* Unasked, gratuitous, or for another: none of them proves that it hears us. */
-    rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, OUR_IP);
-    rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, PEER_IP);
-    rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
-    (void)rig_drain(rig);
-    assert_goes_to(rig, PEER_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
-    rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, GATEWAY_IP);
-    rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_PROBE);
-    rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
-    rig_stop(rig);
-}
-
 Test(link_arp_cache, L6_a_flood_of_senders_leaves_the_gateway) {
     struct rig *rig = rig_start();
     const uint32_t idle_ip = PEER_IP;
-    make_stale(rig, idle_ip, peer_mac);
+    rig_make_stale(rig, idle_ip, peer_mac);
     rig_resolve(rig, GATEWAY_IP, peer_mac);
     for (uint32_t i = 0; i < 100000; i++) {
         rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, IPV4(10, 1, 0, 1) + i, OUR_IP);
         if (i % 100 == 0) {
             (void)rig_drain(rig);
-            assert_goes_to(rig, GATEWAY_IP, peer_mac);
-            confirm(rig, GATEWAY_IP);
+            rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
+            rig_confirm(rig, GATEWAY_IP);
             rig_wait(rig, SECOND_US / 10);
         }
         cr_assert_leq(rig->netif->neighbours.used, TAPIR_ARP_ENTRIES_MAX);
@@ -336,7 +224,7 @@ Test(link_arp_cache, L6_a_flood_of_senders_leaves_the_gateway) {
 
 Test(link_arp_cache, L6_asking_pushes_out_the_unproven_first_then_the_idle_never_those_in_use) {
     struct rig *rig = rig_start();
-    make_stale(rig, PEER_IP, peer_mac);
+    rig_make_stale(rig, PEER_IP, peer_mac);
     rig_resolve(rig, GATEWAY_IP, peer_mac);
     for (uint32_t i = 0; i < TAPIR_ARP_ENTRIES_MAX - 2; i++) {
         rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, IPV4(10, 1, 0, 1) + i, OUR_IP);
@@ -394,7 +282,7 @@ Test(link_arp_cache, L7_the_oldest_frames_give_way) {
     (void)rig_drain(rig);
     rig_answer(rig, peer_mac, PEER_IP);
     for (uint8_t tag = TAPIR_ARP_PENDING_FRAMES; tag < 2 * TAPIR_ARP_PENDING_FRAMES; tag++) {
-        assert_datagram(rig, tag, peer_mac);
+        rig_assert_datagram(rig, tag, peer_mac);
     }
     cr_assert(!rig_sent(rig).any);
     rig_stop(rig);
@@ -420,8 +308,8 @@ Test(link_arp_cache, L7_bytes_are_capped_and_the_newest_is_kept) {
     cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), 10 - 1);
     (void)rig_drain(rig);
     rig_answer(rig, peer_mac, PEER_IP);
-    assert_datagram(rig, 9, peer_mac);
-    assert_datagram(rig, 77, peer_mac);
+    rig_assert_datagram(rig, 9, peer_mac);
+    rig_assert_datagram(rig, 77, peer_mac);
     cr_assert(!rig_sent(rig).any);
     rig_stop(rig);
 }
@@ -437,7 +325,7 @@ Test(link_arp_cache, L7_the_whole_stack_has_a_cap_and_the_first_to_wait_gives_wa
     rig_answer(rig, peer_mac, IPV4(10, 0, 1, 1));
     cr_assert(!rig_sent(rig).any);
     rig_answer(rig, peer_mac, IPV4(10, 0, 1, 1) + 99);
-    assert_datagram(rig, 99, peer_mac);
+    rig_assert_datagram(rig, 99, peer_mac);
     rig_stop(rig);
 }
 
@@ -468,7 +356,7 @@ Test(link_arp_cache, lookup_tells_the_mac_or_asks) {
     struct rig *rig = rig_start();
     uint8_t mac[6];
     cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
-    assert_question(rig, PEER_IP, all_mac);
+    rig_assert_question(rig, PEER_IP, all_mac);
     rig_answer(rig, peer_mac, PEER_IP);
     cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
     cr_assert_arr_eq(mac, peer_mac, 6);
@@ -480,7 +368,7 @@ Test(link_arp_cache, lookup_tells_the_mac_or_asks) {
 Test(link_arp_cache, going_down_forgets_the_neighbours_and_counts_what_waited) {
     struct rig *rig = rig_start();
     rig_resolve(rig, GATEWAY_IP, peer_mac);
-    make_stale(rig, IPV4(10, 0, 0, 77), peer_mac);
+    rig_make_stale(rig, IPV4(10, 0, 0, 77), peer_mac);
     for (uint32_t i = 0; i < 50; i++) {
         (void)rig_send(rig, IPV4(10, 1, 0, 1) + i, 1);
     }
@@ -567,7 +455,7 @@ Test(link_arp_cache, random_events_keep_the_books) {
         } else if (pick < 60) {
             rig_arp(rig, (uint16_t)(1 + pick % 2), mac, ipv4, pick < 50 ? OUR_IP : ipv4);
         } else if (pick < 70) {
-            confirm(rig, ipv4);
+            rig_confirm(rig, ipv4);
         } else if (pick < 99) {
             rig_wait(rig, core_random_below(&rig->core, 400000));
         } else {

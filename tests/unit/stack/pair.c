@@ -171,15 +171,39 @@ static void join(const struct tapir_out *out, uint8_t *bytes) {
     cr_assert_eq(at, out->len);
 }
 
+/* A host that moved is seen elsewhere: as the source of its frames, and in what it says of itself by ARP. */
+static void show_moved(const struct pair *p, int from, uint8_t *bytes) {
+    enum { MAC_LAST = 5, ETH_SRC = 6, TYPE_LAST = 13, ARP_SENDER = 22 };
+    bytes[ETH_SRC + MAC_LAST] = (uint8_t)(from + 1 + 2 * p->hosts[from].moves);
+    if (bytes[TYPE_LAST] == (uint8_t)WIRE_ETHERTYPE_ARP) {
+        bytes[ARP_SENDER + MAC_LAST] = bytes[ETH_SRC + MAC_LAST];
+    }
+}
+
+/* Is the frame for the host's hardware address of now, or for all? It is put into the form that the host expects. */
+static bool reaches_moved(const struct pair *p, int to, uint8_t *bytes) {
+    enum { MAC_LAST = 5 };
+    if ((bytes[0] & 1) != 0) {
+        return true;
+    }
+    bool reached = bytes[MAC_LAST] == to + 1 + 2 * p->hosts[to].moves;
+    bytes[MAC_LAST] = (uint8_t)(to + 1);
+    return reached;
+}
+
+void pair_move(struct pair *p, int host) { p->hosts[host].moves++; }
+
 static void post_on_wire(struct pair *p, int to, const struct tapir_out *out) {
     static uint8_t bytes[TAPIR_FRAME_MAX_BYTES];
     join(out, bytes);
+    show_moved(p, 1 - to, bytes);
     impair_input(p->ways[to], bytes, out->len, &out->offload, p->now_us);
 }
 
 static void post(struct pair *p, int to, const struct tapir_out *out) {
     struct pair_packet *packet = malloc(sizeof *packet + out->len);
     join(out, packet->bytes);
+    show_moved(p, 1 - to, packet->bytes);
     packet->len = out->len;
     packet->to = to;
     packet->offload = out->offload;
@@ -193,6 +217,20 @@ static void post(struct pair *p, int to, const struct tapir_out *out) {
         before = before->prev;
     }
     list_insert_before(before->next, &packet->node);
+}
+
+void pair_announce(struct pair *p, int host) {
+    struct tapir_out out = {.header_len = WIRE_ETH_LEN + WIRE_ARP_LEN, .len = WIRE_ETH_LEN + WIRE_ARP_LEN};
+    out.header = out.room;
+    struct wire_eth eth = {.src = {2, 0, 0, 0, 0, (uint8_t)(host + 1)}, .type = WIRE_ETHERTYPE_ARP};
+    struct tapir_addr own = link_address(host);
+    struct wire_arp arp = {.op = WIRE_ARP_REQUEST, .sender_ip = addr_ipv4(&own), .target_ip = addr_ipv4(&own)};
+    memset(eth.dst, 0xff, sizeof eth.dst);
+    memcpy(arp.sender_mac, eth.src, sizeof arp.sender_mac);
+    struct writer w = writer_of(out.room, WIRE_ETH_LEN + WIRE_ARP_LEN);
+    wire_eth_emit(&w, &eth);
+    wire_arp_emit(&w, &arp);
+    post(p, 1 - host, &out);
 }
 
 /* Longer than the way takes; a super-segment is as long as one of its pieces. */
@@ -231,6 +269,10 @@ static void take_in(struct pair *p, int to, const uint8_t *bytes, size_t len, co
     struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)len);
     if (frame != NULL) { /* else as a driver without memory: lost */
         memcpy(frame->data, bytes, len);
+        if (!reaches_moved(p, to, frame->data)) {
+            tapir_frame_release(frame);
+            return;
+        }
         frame->len = (uint32_t)len;
         frame->offload = *offload;
         tapir_stack_input(host->stack, 1, frame, pair_clock(p, to));

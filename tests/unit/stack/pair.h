@@ -47,6 +47,7 @@ struct pair_host {
     struct tapir_stack *stack;
     bool up;           /* it has its interface and address */
     uint64_t clock_us; /* added to the world's time */
+    uint8_t moves;     /* how often pair_move was called: other hosts see another hardware address each time */
     tapir_sock listener, sock;
     uint64_t sent, received, next_read_us;
     bool shut, ended; /* all was sent; the other's end was read */
@@ -93,11 +94,15 @@ void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void 
 /* A number below bound, from the seed. */
 uint32_t pair_draw(struct pair *p, uint32_t bound);
 
-/* A host's clock. */
-uint64_t pair_clock(const struct pair *p, int host);
-
 /* The connection of a host's socket, or NULL. */
 struct tcp_conn *pair_conn(struct pair *p, int which);
+
+/* From now on the host has another hardware address, as if another box had taken its place (failover, migration): what
+ * goes to the old one is lost. Its own stack does not know. */
+void pair_move(struct pair *p, int host);
+
+/* One gratuitous ARP of the host, from where it is now (RFC 5227 2.3 would have it send two). */
+void pair_announce(struct pair *p, int host);
 
 /* Time passes. */
 void pair_wait(struct pair *p, uint64_t us);
