@@ -92,8 +92,10 @@ int tapir_netif_set_up(struct tapir_stack *stack, int netif, bool up, uint64_t n
     if (n == NULL) {
         return -ENODEV;
     }
-    link_netif_set_up(n, up, now_us);
-    ip_changed(&stack->ip);
+    if (n->up != up) {
+        link_netif_set_up(n, up, now_us);
+        ip_netif_switched(&stack->ip, n, now_us);
+    }
     return 0;
 }
 

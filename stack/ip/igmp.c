@@ -3,6 +3,7 @@
  *
  *   timer    armed when                                        does
  *   report   a group was joined or left: some repeats follow   repeats the news (5.1; RFC 2236 3)
+ *            the interface came up with groups: the same
  *            a query was heard that wants this group           answers it
  *   general  a version 3 general query was heard               answers it for all groups at once (5.2)
  *
@@ -36,9 +37,10 @@ static enum version version_of(const struct ip_groups *groups, uint64_t now_us) 
     return now_us < groups->v2_until_us ? VERSION_2 : VERSION_3;
 }
 
-/* RFC 1112 7.2, RFC 3376 6: everybody is in 224.0.0.1 and nobody says so; and lo has no routers. */
+/* RFC 1112 7.2, RFC 3376 6: everybody is in 224.0.0.1 and nobody says so; lo has no routers, and an interface that is
+ * down reaches none. */
 static bool is_silent(const struct ip_groups *groups, uint32_t group) {
-    return group == ALL_SYSTEMS || groups->netif == LINK_LOOPBACK;
+    return group == ALL_SYSTEMS || groups->netif == LINK_LOOPBACK || !groups->ip->link->netifs[groups->netif].up;
 }
 
 /* Few groups an interface: a walk, and none at all on the interfaces without (`used`). */
@@ -214,6 +216,13 @@ static bool known_netif(const struct ip *ip, const struct link_netif *netif) {
     return netif != NULL && netif == link_netif_get(ip->link, netif->index);
 }
 
+/* RFC 3376 5.1: the news that the interface listens to the group. */
+static void announce_join(struct ip_group *g, uint64_t now_us) {
+    g->resends = ROBUSTNESS - 1;
+    send_report(g, WIRE_IGMP_TO_EXCLUDE, "joined", now_us);
+    repeat(g, now_us);
+}
+
 int ip_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
     if (!known_netif(ip, netif)) {
         return -ENODEV;
@@ -227,13 +236,10 @@ int ip_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_add
     if (g == NULL) {
         return -ENOBUFS;
     }
-    if (g->refs++ > 0 || is_silent(groups, g->group)) {
-        return 0;
-    }
     /* The first member is news; also if the group was being left: that news is overtaken. */
-    g->resends = ROBUSTNESS - 1;
-    send_report(g, WIRE_IGMP_TO_EXCLUDE, "joined", now_us);
-    repeat(g, now_us);
+    if (g->refs++ == 0 && !is_silent(groups, g->group)) {
+        announce_join(g, now_us);
+    }
     return 0;
 }
 
@@ -296,7 +302,7 @@ void ip_igmp_destroy(struct ip *ip) {
 
 /* ---- queries and other hosts' reports ---- */
 
-/* RFC 3376 7.2.1: what was owed in the old version is owed no more. */
+/* What was owed to the routers of before, or in an old version (RFC 3376 7.2.1), is owed no more. */
 static void forget_owed(struct ip_groups *groups) {
     timer_cancel(wheel_of(groups), &groups->general);
     for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
@@ -307,6 +313,23 @@ static void forget_owed(struct ip_groups *groups) {
             if (g->refs == 0) {
                 release(g);
             }
+        }
+    }
+}
+
+/* The link may be another one when the interface comes up again: its routers know of no group of ours, and what is known
+ * of those before does not hold. */
+void ip_igmp_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
+    struct ip_groups *groups = &ip->igmp[netif->index];
+    if (!netif->up) {
+        forget_owed(groups);
+        groups->v1_until_us = groups->v2_until_us = 0;
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
+        struct ip_group *g = &groups->groups[i];
+        if (g->used && !is_silent(groups, g->group)) {
+            announce_join(g, now_us);
         }
     }
 }

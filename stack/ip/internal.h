@@ -124,6 +124,9 @@ void ip_igmp_destroy(struct ip *ip);
 /* Borrows rx. */
 void ip_igmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us);
 
+/* The interface went up or down: its groups are told anew, or what was owed about them is forgotten. */
+void ip_igmp_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us);
+
 /* Does the interface listen to the group? 224.0.0.1 always (RFC 1112 7.2). */
 bool ip_igmp_member(const struct ip *ip, const struct link_netif *netif, uint32_t group);
 

@@ -42,6 +42,11 @@ void ip_destroy(struct ip *ip) {
 
 void ip_changed(struct ip *ip) { ip->generation++; }
 
+void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
+    ip_changed(ip);
+    ip_igmp_switched(ip, netif, now_us);
+}
+
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr) {
     return addr_is_ipv4(addr) && ip_cast_kind(ip, addr_ipv4(addr)) == IP_KIND_OWN;
 }

@@ -77,6 +77,9 @@ bool ip_loopback_run(struct ip *ip, uint64_t now_us);
 /* Addresses or interfaces changed: paths must be found anew. */
 void ip_changed(struct ip *ip);
 
+/* The interface went up or down: the same, and its groups concern other routers now. */
+void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us);
+
 /* Adds a route; borrows gateway (NULL: on-link). dest in host order. 0, -ENODEV, -EINVAL (bits beyond the
  * prefix, a gateway that is no unicast address of another host), -ENETUNREACH (gateway not on-link), -EEXIST,
  * -ENOBUFS (table full). */

@@ -408,3 +408,73 @@ Test(ip_igmp, members_hear_their_group_only) {
     rig_drain(rig);
     rig_stop(rig);
 }
+
+static void switch_netif(struct rig *rig, bool up) {
+    link_netif_set_up(rig->netif, up, rig->now_us);
+    ip_netif_switched(&rig->ip, rig->netif, rig->now_us);
+}
+
+/* The next datagrams sent report each of two groups once as joined. */
+static void assert_both_joined(struct rig *rig) {
+    uint8_t types[2];
+    uint32_t groups[2];
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_eq(v3_records(rig, &types[i], &groups[i]), 1);
+        cr_assert_eq(types[i], WIRE_IGMP_TO_EXCLUDE);
+    }
+    cr_assert(groups[0] != groups[1]);
+}
+
+/* A cable that was out, a switch that began anew: nobody behind it knows of our groups any more. */
+Test(ip_igmp, groups_are_told_again_when_the_interface_comes_up) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(join(rig, ALL_SYSTEMS), 0);
+    rig_wait(rig, 10 * SECOND_US);
+    rig_drain(rig);
+    switch_netif(rig, false);
+    rig_wait(rig, 100 * SECOND_US);
+    cr_assert_eq(rig->core.counters.link_down, 0, "nothing was sent into the void");
+    switch_netif(rig, true);
+    assert_both_joined(rig);
+    rig_wait(rig, SECOND_US + 1);
+    assert_both_joined(rig);
+    rig_wait(rig, SECOND_US / 2);
+    cr_assert(!rig_sent(rig)->any, "as often as a join");
+    rig_stop(rig);
+}
+
+Test(ip_igmp, joined_and_left_while_the_interface_is_down) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(join(rig, GROUP_IP), 0);
+    rig_wait(rig, 10 * SECOND_US);
+    cr_assert_eq(leave(rig, GROUP_IP), 0); /* a repeat of it is owed */
+    rig_drain(rig);
+    switch_netif(rig, false);
+    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(join(rig, GROUP_IP + 2), 0);
+    cr_assert_eq(leave(rig, GROUP_IP + 2), 0);
+    cr_assert_eq(rig->ip.igmp[1].used, 1);
+    rig_wait(rig, 10 * SECOND_US);
+    switch_netif(rig, true);
+    assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP + 1);
+    cr_assert(!rig_sent(rig)->any);
+    rig_wait(rig, SECOND_US + 1);
+    assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP + 1);
+    rig_stop(rig);
+}
+
+/* The routers of another link may speak another version. */
+Test(ip_igmp, the_querier_of_before_is_forgotten) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(join(rig, GROUP_IP), 0);
+    rig_wait(rig, 10 * SECOND_US);
+    rig_drain(rig);
+    query(rig, 2, 0, 100);
+    switch_netif(rig, false);
+    rig_wait(rig, 20 * SECOND_US);
+    switch_netif(rig, true);
+    assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
+    rig_stop(rig);
+}

@@ -424,3 +424,23 @@ Test(stack_changes, Z7_of_the_loopback) {
         cr_assert_gt(l.at, 20);
     }
 }
+
+/* An interface that was down has other routers, who are told of the groups (RFC 3376 5.1); one that was not, has not. */
+Test(stack_changes, groups_are_told_again) {
+    struct pair *p = pair_open(&(const struct pair_config){.seed = 1});
+    struct run run = {0};
+    open_datagrams(p, &run);
+    pair_wait(p, 5 * SECOND);
+    const struct tapir_counters *counters = tapir_stack_counters(stack_of(p, 0));
+    uint64_t before = counters->igmp_out;
+    up(p, 0);
+    pair_wait(p, 5 * SECOND);
+    cr_assert_eq(counters->igmp_out, before);
+    down(p, 0);
+    pair_wait(p, 5 * SECOND);
+    up(p, 0);
+    pair_wait(p, 5 * SECOND);
+    cr_assert_eq(counters->igmp_out, before + 2);
+    close_datagrams(p, &run);
+    pair_close(p);
+}
