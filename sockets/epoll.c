@@ -189,6 +189,9 @@ int tapir_epoll_create1(int flags) {
     return (int)sockets_result(fd);
 }
 
+/* The size is a hint of old that has to be positive. */
+int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (int)sockets_result(-EINVAL); }
+
 static void wake_all(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->waiters) {
         sockets_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
@@ -407,20 +410,39 @@ static int wait_events(struct epoll *epoll, struct epoll_event *events, int coun
     }
 }
 
-int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
-    if (!sockets_descriptors_ours(epoll_fd)) {
-        return epoll_wait(epoll_fd, events, count, timeout_ms);
-    }
+static int wait_until(int epoll_fd, struct epoll_event *events, int count, uint64_t deadline_us, const sigset_t *mask) {
+    int result;
     if (count <= 0 || events == NULL) {
         return (int)sockets_result(count <= 0 ? -EINVAL : -EFAULT);
     }
-    int result;
     pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &result);
     if (descriptor == NULL) {
         return (int)sockets_result(result);
     }
-    result = wait_events(descriptor->epoll, events, count, sockets_poll_deadline(timeout_ms));
+    sockets_wait_mask(mask);
+    result = wait_events(descriptor->epoll, events, count, deadline_us);
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(result);
+}
+
+int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
+    return sockets_descriptors_ours(epoll_fd)
+               ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), NULL)
+               : epoll_wait(epoll_fd, events, count, timeout_ms);
+}
+
+int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask) {
+    return sockets_descriptors_ours(epoll_fd)
+               ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), mask)
+               : epoll_pwait(epoll_fd, events, count, timeout_ms, mask);
+}
+
+int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout,
+                       const sigset_t *mask) {
+    if (!sockets_descriptors_ours(epoll_fd)) {
+        return epoll_pwait2(epoll_fd, events, count, timeout, mask);
+    }
+    return sockets_poll_valid(timeout) ? wait_until(epoll_fd, events, count, sockets_poll_deadline_of(timeout), mask)
+                                       : (int)sockets_result(-EINVAL);
 }

@@ -190,6 +190,12 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us);
 void sockets_wait_block_signals(void);
 void sockets_wait_restore_signals(void);
 
+/* The call's sleeps have this mask (ppoll and its kin; borrowed until the call ends). NULL: they have the application's. */
+void sockets_wait_mask(const sigset_t *mask);
+
+/* A call with a mask that ends by its timeout, perhaps without having slept: lets in what waits. 0, or -EINTR: a handler ran. */
+int sockets_wait_let_in(void);
+
 /* What an interrupted sleep means for the call: 0 (go on) or -EINTR. */
 int sockets_wait_interrupted(const struct waiter *waiter);
 
@@ -204,6 +210,7 @@ struct thread {
     int cancel_state;     /* the application's (pthread_setcancelstate), while the thread holds the lock */
     bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
     sigset_t mask;
+    const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
 };
 extern _Thread_local struct thread sockets_drive_thread;
 
@@ -396,8 +403,12 @@ uint32_t sockets_poll_events(uint32_t ready);
 /* poll with a deadline, sockets and kernel descriptors alike. The number of fds with revents, or -errno. */
 int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us);
 
-/* The deadline of a timeout in poll's terms: milliseconds, negative never. */
+/* The deadline of a timeout in poll's terms: milliseconds, negative never; and in ppoll's: NULL never. */
 uint64_t sockets_poll_deadline(int timeout_ms);
+uint64_t sockets_poll_deadline_of(const struct timespec *timeout);
+
+/* Whether a timeout makes sense: not NULL, not negative, not a second of nanoseconds. */
+bool sockets_poll_valid(const struct timespec *timeout);
 
 /* --- epoll.c --- */
 

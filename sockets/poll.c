@@ -37,6 +37,18 @@ uint64_t sockets_poll_deadline(int timeout_ms) {
     return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : sockets_wait_deadline((uint64_t)timeout_ms * 1000);
 }
 
+bool sockets_poll_valid(const struct timespec *timeout) {
+    return timeout == NULL || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < 1000000000);
+}
+
+/* Rounded up: a wait that ends early would be made again in a hurry. Beyond 292,000 years it is never. */
+uint64_t sockets_poll_deadline_of(const struct timespec *timeout) {
+    if (timeout == NULL || (uint64_t)timeout->tv_sec > TAPIR_NEVER / 2000000) {
+        return TAPIR_NEVER;
+    }
+    return sockets_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
+}
+
 /* One call's view of its descriptors. kernel[i] and watches[i] go with fds[i]; kernel[i].fd is -1 for a socket. */
 struct view {
     struct pollfd *fds, *kernel;
@@ -114,8 +126,9 @@ static int wait_and_collect(struct view *view, uint64_t deadline_us) {
         view->waiter.woken = false;
         int error = sockets_wait_run(&view->waiter, deadline_us);
         if (error != 0) {
+            error = error == -EAGAIN ? sockets_wait_let_in() : error;
             ready = collect(view);
-            return ready != 0 || error == -EAGAIN ? ready : error;
+            return ready != 0 ? ready : error;
         }
     }
 }
@@ -154,14 +167,28 @@ int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     return result;
 }
 
-int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+/* Begins a call, if one of the numbers is ours. After fork, or down, the kernel calls those invalid. */
+static bool enter(const struct pollfd *fds, nfds_t count) {
     bool ours = false;
     for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
         ours = sockets_descriptors_ours(fds[i].fd);
     }
     pthread_testcancel();
-    /* After fork, or down: the kernel calls our numbers invalid. */
-    if (!ours || !sockets_drive_enter()) {
+    return ours && sockets_drive_enter();
+}
+
+int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
+    if (!sockets_poll_valid(timeout) || !enter(fds, count)) {
+        return ppoll(fds, count, timeout, mask);
+    }
+    sockets_wait_mask(mask);
+    int result = sockets_poll_until(fds, count, sockets_poll_deadline_of(timeout));
+    sockets_drive_leave();
+    return (int)sockets_result(result);
+}
+
+int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+    if (!enter(fds, count)) {
         return poll(fds, count, timeout_ms);
     }
     int result = sockets_poll_until(fds, count, sockets_poll_deadline(timeout_ms));

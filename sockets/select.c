@@ -1,4 +1,4 @@
-/* select, in terms of poll. Descriptors are those below FD_SETSIZE.
+/* select and pselect, in terms of poll. Descriptors are those below FD_SETSIZE.
  *
  * A call that fails leaves the sets alone.
  */
@@ -75,6 +75,18 @@ static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
     timeout->tv_usec = (suseconds_t)(rest_us % 1000000);
 }
 
+static int select_ours(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us,
+                       const sigset_t *mask) {
+    pthread_testcancel();
+    if (!sockets_drive_enter()) {
+        return -EBADF;
+    }
+    sockets_wait_mask(mask);
+    int result = select_until(sets, fds, count, deadline_us);
+    sockets_drive_leave();
+    return result;
+}
+
 int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout) {
     struct sets sets = {readable, writable, exceptional};
     struct pollfd fds[FD_SETSIZE];
@@ -86,18 +98,25 @@ int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     if (!ours) {
         return select(count, readable, writable, exceptional, timeout);
     }
-    pthread_testcancel();
-    if (!sockets_drive_enter()) {
-        return (int)sockets_result(-EBADF);
-    }
     uint64_t deadline_us = TAPIR_NEVER;
     if (timeout != NULL) {
         deadline_us = sockets_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
     }
-    int result = select_until(&sets, fds, listed, deadline_us);
+    int result = select_ours(&sets, fds, listed, deadline_us, NULL);
     if (timeout != NULL) {
         leave_rest(timeout, deadline_us);
     }
-    sockets_drive_leave();
     return (int)sockets_result(result);
+}
+
+/* Unlike select it leaves the timeout alone. */
+int tapir_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, const struct timespec *timeout,
+                  const sigset_t *mask) {
+    struct sets sets = {readable, writable, exceptional};
+    struct pollfd fds[FD_SETSIZE];
+    bool ours = false;
+    nfds_t listed = list_fds(&sets, count < FD_SETSIZE ? count : FD_SETSIZE, fds, &ours);
+    return ours && sockets_poll_valid(timeout)
+               ? (int)sockets_result(select_ours(&sets, fds, listed, sockets_poll_deadline_of(timeout), mask))
+               : pselect(count, readable, writable, exceptional, timeout, mask);
 }

@@ -39,6 +39,7 @@ static ssize_t write_stream(void *cookie, const char *data, size_t size) {
     return write_all(((struct stream *)cookie)->fd, data, size);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): as cookie_seek_function_t has it
 static int seek_stream(void *cookie, off64_t *position, int whence) {
     (void)cookie, (void)position, (void)whence;
     errno = ESPIPE;

@@ -71,9 +71,27 @@ void sockets_wait_block_signals(void) {
     }
 }
 
+void sockets_wait_mask(const sigset_t *mask) {
+    if (mask != NULL) {
+        sockets_wait_block_signals();
+        sockets_drive_thread.sleep_mask = mask;
+    }
+}
+
+static const sigset_t *asleep(void) {
+    const struct thread *thread = &sockets_drive_thread;
+    return thread->sleep_mask != NULL ? thread->sleep_mask : thread->signals_blocked ? &thread->mask : NULL;
+}
+
+int sockets_wait_let_in(void) {
+    static const struct timespec at_once;
+    return sockets_drive_thread.sleep_mask != NULL && ppoll(NULL, 0, &at_once, asleep()) < 0 ? -errno : 0;
+}
+
 void sockets_wait_restore_signals(void) {
     if (sockets_drive_thread.signals_blocked) {
         sockets_drive_thread.signals_blocked = false;
+        sockets_drive_thread.sleep_mask = NULL;
         pthread_sigmask(SIG_SETMASK, &sockets_drive_thread.mask, NULL);
     }
 }
@@ -96,11 +114,10 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     uint64_t now_us = sockets_drive_now();
     struct timespec timeout = timespec_of(until_us > now_us ? until_us - now_us : 0);
     const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
-    const sigset_t *mask = sockets_drive_thread.signals_blocked ? &sockets_drive_thread.mask : NULL;
     int result, error;
     pthread_cleanup_push(abandon, waiter);
     sockets_drive_unlock();
-    result = ppoll(waiter->fds, waiter->fd_count, limit, mask);
+    result = ppoll(waiter->fds, waiter->fd_count, limit, asleep());
     error = errno;
     sockets_drive_lock();
     pthread_cleanup_pop(0);

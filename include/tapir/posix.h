@@ -73,8 +73,13 @@
 #define fcntl tapir_fcntl
 #define ioctl tapir_ioctl
 #define poll tapir_poll
+#define ppoll tapir_ppoll
 #define select tapir_select
+#define pselect tapir_pselect
+#define epoll_create tapir_epoll_create
 #define epoll_create1 tapir_epoll_create1
+#define epoll_pwait tapir_epoll_pwait
+#define epoll_pwait2 tapir_epoll_pwait2
 #define epoll_ctl tapir_epoll_ctl
 #define epoll_wait tapir_epoll_wait
 #define getaddrinfo tapir_getaddrinfo

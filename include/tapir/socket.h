@@ -36,6 +36,7 @@
 
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -171,13 +172,22 @@ TAPIR_API int tapir_ioctl(int fd, unsigned long request, ...);
 
 /* --- readiness: sockets of the stack and kernel descriptors in one call --- */
 
+/* A mask, if there is one, is that of the sleep alone: what it lets in may end the call, and else waits until after it. */
 TAPIR_API int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+TAPIR_API int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 TAPIR_API int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptional, struct timeval *timeout);
+TAPIR_API int tapir_pselect(int count, fd_set *readable, fd_set *writable, fd_set *exceptional,
+                            const struct timespec *timeout, const sigset_t *mask);
 
 /* A tapir epoll descriptor may itself be polled or added to another set. EPOLLEXCLUSIVE and EPOLLWAKEUP: EINVAL. */
+TAPIR_API int tapir_epoll_create(int size);
 TAPIR_API int tapir_epoll_create1(int flags);
 TAPIR_API int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
 TAPIR_API int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms);
+TAPIR_API int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms,
+                                const sigset_t *mask);
+TAPIR_API int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout,
+                                 const sigset_t *mask);
 
 /* Gives a kernel descriptor for a foreign event loop: POLLIN and POLLOUT on it are true exactly while they are on
  * the socket or epoll set `fd` (an error counts as both). It is `fd` itself, belongs to it and ends with it: only
