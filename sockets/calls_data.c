@@ -167,10 +167,12 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
 }
 
 /* A stream's recv that has some bytes goes on for more unless the urgent mark stands in the way. A look (MSG_PEEK) would
- * come neither to the end of the stream nor to an error: the bytes are in front of both. */
+ * come neither to the end of the stream nor to an error: the bytes are in front of both. Nor does it make room in the
+ * window: what the stack calls readable is enough, whatever SO_RCVLOWAT says, but MSG_WAITALL insists, as on Linux. */
 static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
     uint32_t ends = (flags & MSG_PEEK) != 0 ? TAPIR_READY_ERR | TAPIR_READY_RDHUP : 0;
+    ends |= (flags & (MSG_PEEK | MSG_WAITALL)) == MSG_PEEK ? TAPIR_READY_IN : 0;
     (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
     return at_mark == 0 && (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ends) == 0;
 }

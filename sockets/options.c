@@ -170,15 +170,13 @@ static int get_timeout(uint64_t timeout_us, void *value, socklen_t *size) {
     return sockets_options_copy(&time, sizeof time, value, size);
 }
 
-/* More than half the buffer might never be there at once, so that is the most, as on Linux. */
+/* The stack says how much it makes of it: a blocking recv waits for that. */
 static int set_low_water(struct descriptor *descriptor, int value) {
-    int64_t buffer = 0;
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVBUF, &buffer);
-    int bytes = value < 0 ? INT_MAX : value == 0 ? 1 : value;
-    bytes = buffer / 2 >= 1 && bytes > buffer / 2 ? (int)(buffer / 2) : bytes;
-    int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, bytes);
+    int64_t bytes = 1;
+    int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, value);
     if (error == 0) {
-        descriptor->recv_low_bytes = bytes;
+        (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVLOWAT, &bytes);
+        descriptor->recv_low_bytes = (int)bytes;
     }
     return error;
 }

@@ -215,7 +215,10 @@ TAPIR_API int tapir_sock_shutdown(struct tapir_stack *stack, tapir_sock sock, ui
 TAPIR_API int tapir_sock_local(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *local);
 TAPIR_API int tapir_sock_peer(struct tapir_stack *stack, tapir_sock sock, struct tapir_endpoint *peer);
 
-/* Sets or reads an option: -ENOPROTOOPT (not for this type), -EINVAL (value; of a listener: _IN_BYTES, _OUT_BYTES),
+/* Sets or reads an option. A stream is readable from _RCVLOWAT bytes on, or with all that the window and memory let in before
+ * some are read; the mark is at most half of _RCVBUF, which grows for it unless it was set. _NOTSENT_LOWAT counts as two
+ * segments at least; a stream is writable below half of it.
+ * -ENOPROTOOPT (not for this type), -EINVAL (value; of a listener: _IN_BYTES, _OUT_BYTES),
  * -ENODEV and -EADDRNOTAVAIL (no such netif: _NETIF, _MULTICAST_NETIF), -ENOTCONN (_MTU). */
 TAPIR_API int tapir_sock_set(struct tapir_stack *stack, tapir_sock sock, enum tapir_sock_opt opt, int64_t value,
                              uint64_t now_us);

@@ -57,6 +57,10 @@ static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
     case TAPIR_OPT_MAXSEG:
         tcp_conn_update_mss(c, now_us);
         break;
+    case TAPIR_OPT_RCVLOWAT:
+        news_mark(c->tcp->core, &c->news);
+        tcp_user_data_update_window(c);
+        break;
     case TAPIR_OPT_RCVBUF:
         tcp_conn_owe(c, TCP_OWE_ACK);
         break;
@@ -193,7 +197,7 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
         set->notsent_lowat_bytes = (uint32_t)value; /* a negative one is a huge one, as on Linux */
         return 0;
     case TAPIR_OPT_RCVLOWAT:
-        set->rcvlowat_bytes = value < 0 ? INT32_MAX : value == 0 ? 1 : (uint32_t)value;
+        tcp_conn_set_low_water(set, &s->layer->core->mem, value < 0 ? INT32_MAX : (uint64_t)value);
         return 0;
     case TAPIR_OPT_MAXSEG:
         rc = value == 0 ? 0 : in_range(value, TCP_MSS_OFFER_MIN, 32767);

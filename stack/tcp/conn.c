@@ -191,16 +191,26 @@ uint8_t tcp_conn_wscale(const struct tcp_settings *set) {
 }
 
 /* Larger by `wanted`, as far as memory for data is not short (D10). */
-static uint32_t grown(const struct tcp_conn *c, uint32_t bytes, uint64_t wanted_bytes, uint32_t most_bytes) {
+static uint32_t grown(const struct mem *mem, uint32_t bytes, uint64_t wanted_bytes, uint32_t most_bytes) {
     uint64_t target = min_u64(wanted_bytes, most_bytes);
-    bool allowed = target > bytes && mem_allows(&c->tcp->core->mem, (size_t)(target - bytes), MEM_BULK);
+    bool allowed = target > bytes && mem_allows(mem, (size_t)(target - bytes), MEM_BULK);
     return allowed ? (uint32_t)target : bytes;
+}
+
+/* The window has room for a segment more than is waited for, whatever its size: so it is never down to one before. */
+void tcp_conn_set_low_water(struct tcp_settings *set, const struct mem *mem, uint64_t bytes) {
+    uint64_t most = (set->rcvbuf_fixed ? set->rcvbuf_bytes : TCP_RCVBUF_TUNED_BYTES) / 2;
+    set->rcvlowat_bytes = (uint32_t)min_u64(max_u64(bytes, 1), most);
+    if (!set->rcvbuf_fixed) {
+        uint64_t window = (uint64_t)set->rcvlowat_bytes + UINT16_MAX;
+        set->rcvbuf_bytes = grown(mem, set->rcvbuf_bytes, 2 * window, TCP_RCVBUF_TUNED_BYTES);
+    }
 }
 
 void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us) {
     uint64_t window = tcp_rcvtune_read(&c->rcv.tune, c->rcv.queue.head, c->rcv.mss, now_us);
     if (window > 0 && !c->set.rcvbuf_fixed) {
-        c->set.rcvbuf_bytes = grown(c, c->set.rcvbuf_bytes, 2 * window, TCP_RCVBUF_TUNED_BYTES);
+        c->set.rcvbuf_bytes = grown(&c->tcp->core->mem, c->set.rcvbuf_bytes, 2 * window, TCP_RCVBUF_TUNED_BYTES);
     }
 }
 
@@ -208,8 +218,12 @@ void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us) {
 void tcp_conn_tune_sending(struct tcp_conn *c) {
     if (!c->set.sndbuf_fixed) {
         uint64_t window = max_u64(c->cc.cwnd_bytes, seq_diff(c->snd.nxt, c->snd.una));
-        c->set.sndbuf_bytes = grown(c, c->set.sndbuf_bytes, 2 * window, TCP_SNDBUF_TUNED_BYTES);
+        c->set.sndbuf_bytes = grown(&c->tcp->core->mem, c->set.sndbuf_bytes, 2 * window, TCP_SNDBUF_TUNED_BYTES);
     }
+}
+
+bool tcp_conn_no_more_comes(const struct tcp_conn *c) {
+    return tcp_conn_offered(c) <= c->rcv.seen_mss || !tcp_reasm_may_grow(&c->rcv.queue, c->rcv.seen_mss);
 }
 
 uint32_t tcp_conn_rcv_space(const struct tcp_conn *c) {

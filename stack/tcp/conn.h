@@ -254,6 +254,13 @@ uint32_t tcp_conn_rcv_space(const struct tcp_conn *c);
 /* What is still on offer: right edge less rcv.nxt. */
 static inline uint32_t tcp_conn_offered(const struct tcp_conn *c) { return seq_diff(c->rcv.edge, c->rcv.nxt); }
 
+/* Whether the peer will send nothing more to speak of before something is read: the window is down to its last segment, or
+ * memory is short. */
+bool tcp_conn_no_more_comes(const struct tcp_conn *c);
+
+/* SO_RCVLOWAT: at most half the buffer, which grows for it unless the application chose its size (as on Linux). */
+void tcp_conn_set_low_water(struct tcp_settings *set, const struct mem *mem, uint64_t bytes);
+
 /* The timestamp clock of this connection: milliseconds plus its offset (RFC 7323 5.4). */
 uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us);
 

@@ -113,6 +113,10 @@ static bool append(struct reasm *r, struct list *pieces, struct tapir_frame *fra
     return true;
 }
 
+bool tcp_reasm_may_grow(const struct reasm *r, uint32_t bytes) {
+    return mem_allows(r->mem, sizeof(struct reasm_piece) + max_u32(bytes, COPY_FRAME_BYTES), MEM_BULK);
+}
+
 static void splice(struct list *to, struct list *from) {
     if (!list_empty(from)) {
         from->next->prev = to->prev;

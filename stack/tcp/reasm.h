@@ -59,6 +59,9 @@ struct reasm_result {
 struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
                                      uint64_t offset);
 
+/* Would memory's cap let so much be taken in behind what is ready? If not, reading helps. */
+bool tcp_reasm_may_grow(const struct reasm *r, uint32_t bytes);
+
 /* Copies up to len bytes at `offset` (head <= offset) of what is in order; returns how many. to NULL: none. */
 size_t tcp_reasm_peek(const struct reasm *r, uint64_t offset, void *to, size_t len);
 

@@ -181,5 +181,6 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         break;
     }
     COUNT(c->tcp->core, tcp_rcv_memory);
+    news_mark(c->tcp->core, &c->news); /* a reader that waits for more makes room */
     return (struct tcp_judgement){TCP_DROP_ACK, "memory short"};
 }

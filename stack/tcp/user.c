@@ -169,11 +169,20 @@ uint64_t tcp_user_readable(const struct tcp_conn *c) {
     return tcp_reasm_ready_bytes(queue) - (mark ? 1 : 0);
 }
 
-uint64_t tcp_user_notsent_room(const struct tcp_conn *c) {
+static uint64_t not_sent(const struct tcp_conn *c) {
     uint64_t tail = c->snd.queue.tail;
-    uint64_t notsent = tail - min_u64(tcp_conn_snd_offset(c, c->snd.nxt), tail);
+    return tail - min_u64(tcp_conn_snd_offset(c, c->snd.nxt), tail);
+}
+
+/* TCP_NOTSENT_LOWAT; no less than two segments: a part of one may be held back (Nagle, TCP_CORK) for what follows it. */
+static uint64_t not_sent_most(const struct tcp_conn *c) {
     uint64_t low = c->set.notsent_lowat_bytes;
-    return low == 0 ? UINT64_MAX / 2 : low - min_u64(notsent, low);
+    return low == 0 ? UINT64_MAX / 2 : max_u64(low, 2ULL * c->snd.mss);
+}
+
+uint64_t tcp_user_notsent_room(const struct tcp_conn *c) {
+    uint64_t most = not_sent_most(c);
+    return most - min_u64(not_sent(c), most);
 }
 
 static bool writable(const struct tcp_conn *c) {
@@ -181,10 +190,18 @@ static bool writable(const struct tcp_conn *c) {
         return tcp_conn_deferred(c) ||
                !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
     }
-    /* As Linux: when a third of the buffer is free, so that a writer wakes to worthwhile room. */
+    /* As Linux: when a third of the buffer is free, and half of TCP_NOTSENT_LOWAT, so that a writer wakes to worthwhile
+     * room. */
     uint64_t used = tcp_sndq_bytes(&c->snd.queue);
-    return used + used / 2 <= c->set.sndbuf_bytes && tcp_user_notsent_room(c) > 0 &&
+    return used + used / 2 <= c->set.sndbuf_bytes && 2 * not_sent(c) < not_sent_most(c) &&
            (used == 0 || tcp_sndq_may_grow(&c->snd.queue));
+}
+
+/* SO_RCVLOWAT bytes; or all that will come until some are read: then to wait for more is to wait for ever, or for the peer's
+ * window probes. */
+static bool worth_reading(const struct tcp_conn *c) {
+    uint64_t bytes = tcp_user_readable(c);
+    return bytes > 0 && (bytes >= c->set.rcvlowat_bytes || tcp_conn_no_more_comes(c));
 }
 
 uint32_t tcp_user_ready(const struct tcp_conn *c) {
@@ -193,8 +210,7 @@ uint32_t tcp_user_ready(const struct tcp_conn *c) {
     bool read_end = c->fin_received || c->rd_shut || ended;
     bool write_end = c->fin_wanted || ended;
     uint32_t ready = 0;
-    uint64_t least = min_u64(max_u32(c->set.rcvlowat_bytes, 1), c->set.rcvbuf_bytes / 2);
-    ready |= read_end || tcp_user_readable(c) >= least ? TAPIR_READY_IN : 0;
+    ready |= read_end || worth_reading(c) ? TAPIR_READY_IN : 0;
     ready |= writable(c) ? TAPIR_READY_OUT : 0;
     ready |= read_end ? TAPIR_READY_RDHUP : 0;
     ready |= closed || (read_end && write_end) ? TAPIR_READY_HUP : 0;

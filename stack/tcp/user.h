@@ -44,6 +44,9 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
  * pending error. Stops at the urgent mark. */
 int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
+/* There is more room for what comes: owes the peer a window update if it is worth one now (MUST-39). */
+void tcp_user_data_update_window(struct tcp_conn *c);
+
 /* CLOSE of the sending side, or of the receiving side (TAPIR_SHUT_*); not in SYN-SENT. -ENOTCONN. */
 int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us);
 
@@ -63,7 +66,7 @@ uint32_t tcp_user_ready(const struct tcp_conn *c);
 /* Bytes that RECEIVE could give now. */
 uint64_t tcp_user_readable(const struct tcp_conn *c);
 
-/* How many bytes may be taken before TCP_NOTSENT_LOWAT wait unsent. */
+/* How many bytes may be taken before TCP_NOTSENT_LOWAT, or two segments, wait unsent. */
 uint64_t tcp_user_notsent_room(const struct tcp_conn *c);
 
 /* STATUS. */

@@ -134,8 +134,10 @@ static size_t copy_out(struct tcp_conn *c, struct tapir_msg *msg, uint32_t flags
     return done;
 }
 
-/* The reader made room: is it worth telling the peer now (MUST-39)? */
-static void update_window(struct tcp_conn *c) {
+void tcp_user_data_update_window(struct tcp_conn *c) {
+    if (!tcp_in(c, TCP_RECEIVING)) {
+        return;
+    }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
     uint32_t offered = tcp_conn_offered(c);
     uint32_t next = tcp_window_to_offer(offered, tcp_conn_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
@@ -147,7 +149,7 @@ static void update_window(struct tcp_conn *c) {
 /* Whoever pushed may be waiting for the ACK before it sends more; now that all is read no window update will bring it.
  * As on Linux, that ends the delay, unless our answers carry the ACKs. */
 static void acknowledge_push(struct tcp_conn *c) {
-    if (c->rcv.pushed && !c->rcv.pingpong && tcp_reasm_ready_bytes(&c->rcv.queue) == 0) {
+    if (tcp_in(c, TCP_RECEIVING) && c->rcv.pushed && !c->rcv.pingpong && tcp_reasm_ready_bytes(&c->rcv.queue) == 0) {
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
 }
@@ -187,10 +189,8 @@ int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_
     }
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         tcp_conn_tune_receiving(c, now_us);
-        if (tcp_in(c, TCP_RECEIVING)) {
-            update_window(c);
-            acknowledge_push(c);
-        }
+        tcp_user_data_update_window(c);
+        acknowledge_push(c);
     }
     return (int64_t)done;
 }

@@ -159,7 +159,9 @@ static int64_t set_number(struct call *call, struct descriptor *d, int64_t level
     int64_t in_units = row->unit == UNIT_FLAG ? number != 0 : number * row->unit;
     int64_t rc = set_option(call, d, row->option, in_units);
     if (rc == 0 && row->option == TAPIR_OPT_RCVLOWAT) {
-        d->recv_low_bytes = number < 0 ? INT_MAX : number == 0 ? 1 : (uint32_t)number;
+        int64_t bytes = 1;
+        (void)tapir_sock_get(call->run->world.stack, d->sock, TAPIR_OPT_RCVLOWAT, &bytes);
+        d->recv_low_bytes = (uint32_t)bytes;
     }
     return rc;
 }

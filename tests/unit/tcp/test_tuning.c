@@ -1,4 +1,4 @@
-/* Buffers that grow by themselves, TCP_NOTSENT_LOWAT, and what a connection's time goes to. */
+/* Buffers that grow by themselves, and what a connection's time goes to. */
 #include "support/tcp_bench.h"
 
 static const struct tcp_bench_config plain = {
@@ -99,37 +99,6 @@ Test(tcp_tuning, the_send_buffer_of_a_shut_window_stays_small) {
         send_seg(b, .len = 0, .wnd = BENCH_SHUT);
     }
     cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_BYTES);
-    tcp_bench_skip(b);
-    b->keeps_memory = true;
-    tcp_bench_free(b);
-}
-
-Test(tcp_tuning, notsent_lowat_bounds_what_waits) {
-    struct tcp_bench_config config = plain;
-    config.window = 100; /* 12800 bytes */
-    struct tcp_bench *b = tcp_bench_established(&config);
-    send_seg(b, .len = 0);
-    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_NOTSENT_LOWAT), 0);
-    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_NOTSENT_LOWAT, 10000), 0);
-    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_NODELAY, 1), 0);
-    cr_assert_eq(tcp_bench_write(b, 100000), 10000);
-    tcp_bench_run(b);
-    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0); /* it was sent */
-    cr_assert_eq(tcp_bench_write(b, 100000), 10000);
-    tcp_bench_run(b); /* the peer's window has room for a part */
-    int64_t waits = (int64_t)tcp_sndq_bytes(&tcp_bench_conn(b)->snd.queue) - 12800;
-    cr_assert_gt(waits, 0);
-    cr_assert_leq(tcp_bench_write(b, 100000), 10000 - waits + 1448);
-    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
-    cr_assert_eq(tcp_bench_write(b, 1), -EAGAIN);
-    tapir_sock sock;
-    while (tapir_sock_news(b->stack, &sock)) {
-    }
-    tcp_bench_skip(b);
-    send_seg(b, .len = 0);
-    tcp_bench_run(b);
-    cr_assert(tapir_sock_news(b->stack, &sock)); /* a writer that waits is woken */
-    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_OUT, 0);
     tcp_bench_skip(b);
     b->keeps_memory = true;
     tcp_bench_free(b);

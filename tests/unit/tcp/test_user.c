@@ -235,17 +235,6 @@ Test(tcp_user, peek_leaves_and_trunc_drops) {
     tcp_bench_free(b);
 }
 
-Test(tcp_user, the_low_water_mark) {
-    struct tcp_bench *b = tcp_bench_established(&plain);
-    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_RCVLOWAT, 100), 0);
-    send_seg(b, .len = 99);
-    cr_assert_eq(tcp_bench_ready(b) & TAPIR_READY_IN, 0);
-    send_seg(b, .len = 1);
-    cr_assert_neq(tcp_bench_ready(b) & TAPIR_READY_IN, 0);
-    tcp_bench_skip(b);
-    tcp_bench_free(b);
-}
-
 Test(tcp_user, news_names_the_socket) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     tapir_sock named;
