@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static const char common_help[] =
 /* The program at hand: messages bear its name. Set once, before there are threads. */
 static const struct common_program *program;
 static volatile sig_atomic_t stopped;
+static atomic_bool broken; /* something that was asked for is not done any more */
 
 static void say(const char *format, va_list arguments) {
     char text[1024];
@@ -107,6 +109,15 @@ __attribute__((noreturn)) static void print_help(void) {
     printf("Usage: %s %s\n\n%s%s%s", program->name, program->synopsis, program->help == NULL ? "" : program->help,
            program->help == NULL ? "" : "\n", common_help);
     exit(COMMON_OK);
+}
+
+/* As print_event. */
+static void take_word(void *ctx, int error, const char *sentence) {
+    (void)ctx;
+    common_say("%s", sentence);
+    if (error != 0) {
+        atomic_store(&broken, true);
+    }
 }
 
 /* What tapir_up calls once root is not needed any more. */
@@ -196,6 +207,7 @@ int common_parse(const struct common_program *which, struct tapir_config *config
     config->tap = "tap0";
     config->address = "10.0.0.2/24";
     config->opened = drop_rights;
+    config->tell = take_word;
     merge_options(merged);
     /* The colon makes a missing value ':' and not '?'. getopt's own messages name argv[0], which may be anything. */
     snprintf(letters, sizeof letters, ":%s", program->short_options);
@@ -236,6 +248,16 @@ static void on_signal(int number) {
     alarm(1);
 }
 
+static bool captures_to_output(const struct tapir_config *config) {
+    return config->pcap != NULL && strcmp(config->pcap, "-") == 0;
+}
+
+void common_need_output(const struct tapir_config *config) {
+    if (captures_to_output(config)) {
+        common_usage("--pcap -: standard output is for the data; name a file");
+    }
+}
+
 int common_start(const struct tapir_config *config) {
     char error[512] = "";
     if (tapir_up(config, error, sizeof error) != 0) {
@@ -245,6 +267,11 @@ int common_start(const struct tapir_config *config) {
     if (error[0] != '\0') {
         common_say("%s", error);
     }
+    /* The capture has a descriptor of its own by now. */
+    if (captures_to_output(config) && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        common_say("standard output: %s", strerror(errno));
+        return -1;
+    }
     /* sigaction and not signal, which sets SA_RESTART: without it a blocked call ends with EINTR. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
@@ -253,6 +280,11 @@ int common_start(const struct tapir_config *config) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return 0;
+}
+
+bool common_end(void) {
+    tapir_down();
+    return !atomic_load(&broken);
 }
 
 bool common_stopped(void) { return stopped != 0; }

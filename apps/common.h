@@ -32,10 +32,17 @@ struct common_program {
 int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv);
 
 /* Brings the stack up, gives up what rights that took (rights.h), and makes SIGINT and SIGTERM end blocked calls with
- * EINTR and set common_stopped. What only root may open is to be opened before.
+ * EINTR and set common_stopped. What only root may open is to be opened before. Where the capture goes to standard
+ * output, what the program prints goes to standard error from here on.
  * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.
  * 0, or -1 after printing why. */
 int common_start(const struct tapir_config *config);
+
+/* For a program that writes data to standard output: ends with COMMON_USAGE if the capture wants to go there. */
+void common_need_output(const struct tapir_config *config);
+
+/* Takes the stack down. false: something that was asked for has broken off, such as the capture, and was told. */
+bool common_end(void);
 
 /* Was the program asked to end? */
 bool common_stopped(void);

@@ -227,6 +227,7 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
     env = (struct tapir_env){.alloc = sockets_memory_alloc, .free = sockets_memory_free, .random = env_random};
     trace = (struct trace){config->trace, config->trace_ctx};
     env.trace = config->trace == NULL ? NULL : env_trace;
+    sockets_tell_init(config, device);
     int result = sockets_descriptors_init();
     result = result != 0 ? result : sockets_drive_init();
     if (result != 0) {

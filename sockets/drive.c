@@ -128,6 +128,7 @@ static void tell_news(void) {
 /* Connections find out by their timeouts, new calls at once by ENETUNREACH. */
 static void lose_device(void) {
     HOST->device_lost = true;
+    sockets_tell(ENODEV, "%s is gone: nothing comes or goes any more", HOST->device->name);
     (void)tapir_netif_set_up(HOST->stack, HOST->netif, false, sockets_drive_now());
 }
 

@@ -439,6 +439,14 @@ void sockets_text_flush(void);
 
 static inline int sockets_ifindex(int netif) { return netif + 1; }
 
+/* --- tell.c --- */
+
+/* Who is told from now on: config->tell, or standard error. What the device has to say goes there too. */
+void sockets_tell_init(const struct tapir_config *config, struct tapir_device *device);
+
+/* Tells it, as tapir_config.tell says; with the lock held. */
+void sockets_tell(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* --- config.c --- */
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */

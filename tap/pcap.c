@@ -1,4 +1,8 @@
-/* Wraps a device so that the frames that pass are written to a pcap file. */
+/* Wraps a device so that the frames that pass are written to a pcap file.
+ *
+ * Records are collected in a buffer of our own and leave it whole: where a write stops half-way, because the disk is full, the
+ * file is cut back to the last whole record. The device goes on without a capture then, and tells whoever drives it.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pcap/pcap.h>
@@ -13,19 +17,72 @@
 #include "base/checksum.h"
 #include "tap/own.h"
 
-/* The wrapper. Frames are copied here once: to be in one piece, and because completing a checksum must not touch
+/* What stands before each frame in the file, in the byte order of its writer (draft-ietf-opsawg-pcap 5). */
+struct record_head {
+    uint32_t seconds, microseconds, captured_bytes, frame_bytes;
+};
+
+#define RECORD_MAX_BYTES (sizeof(struct record_head) + TAPIR_FRAME_MAX_BYTES)
+
+/* The wrapper. A frame is copied into its record, once: to be in one piece, and because completing a checksum must not touch
  * what the stack or the device still works on. */
 struct capture {
     struct tapir_device device;
     struct tapir_device *inner; /* owned */
-    pcap_t *handle;
-    pcap_dumper_t *dumper;
-    int fd; /* the dumper's; -1: none yet */
+    char name[128];             /* of the file, for messages */
+    int fd;                     /* owned; -1: none yet, or the capture has broken off */
     struct bpf_program filter;
     bool filtered;
-    bool unflushed; /* records wait in stdio's buffer */
-    uint8_t copy[TAPIR_FRAME_MAX_BYTES];
+    size_t used; /* of buffer: whole records that are not written yet */
+    uint8_t buffer[2 * RECORD_MAX_BYTES];
 };
+
+static void tell(const struct capture *capture, int error, const char *what) {
+    char sentence[256];
+    snprintf(sentence, sizeof sentence, "capture to %s: %s: %s", capture->name, strerror(error), what);
+    if (capture->device.tell != NULL) {
+        capture->device.tell(capture->device.tell_ctx, error, sentence);
+    }
+}
+
+/* How many of the buffer's first bytes are whole records. */
+static size_t whole_records(const struct capture *capture, size_t bytes) {
+    struct record_head head;
+    size_t whole = 0;
+    while (whole + sizeof head <= bytes) {
+        memcpy(&head, capture->buffer + whole, sizeof head);
+        if (whole + sizeof head + head.captured_bytes > bytes) {
+            break;
+        }
+        whole += sizeof head + head.captured_bytes;
+    }
+    return whole;
+}
+
+/* The end of the capture, before its time: `written` bytes of the buffer are in the file. What is no file of a disk has no
+ * length, and keeps its half record. */
+static void break_off(struct capture *capture, int error, size_t written) {
+    const off_t end = lseek(capture->fd, 0, SEEK_CUR);
+    if (end >= 0) {
+        (void)!ftruncate(capture->fd, end - (off_t)(written - whole_records(capture, written)));
+    }
+    tap_own_close(capture->fd);
+    capture->fd = -1;
+    tell(capture, error, "it ends here, after a whole frame");
+}
+
+static void flush(struct capture *capture) {
+    size_t written = 0;
+    while (written < capture->used && capture->fd >= 0) {
+        const ssize_t n = write(capture->fd, capture->buffer + written, capture->used - written);
+        if (n > 0) {
+            written += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            break_off(capture, n == 0 ? EIO : errno, written);
+        }
+    }
+    capture->used = 0;
+}
 
 /* Finishes the checksum that the device would have: what a wire shows is a complete one. */
 static void complete_checksum(uint8_t *frame, size_t len, const struct tapir_offload *offload) {
@@ -42,37 +99,45 @@ static void complete_checksum(uint8_t *frame, size_t len, const struct tapir_off
     frame[field + 1] = (uint8_t)checksum;
 }
 
-/* Writes the record of the frame in capture->copy, if the filter wants it. */
-static void record(struct capture *capture, size_t len, const struct tapir_offload *offload) {
-    /* A full disk: the file stays whole up to here. */
-    if (ferror(pcap_dump_file(capture->dumper))) {
-        return;
+/* Where the next frame goes; NULL: nowhere, or it has a length that no frame has. */
+static uint8_t *next_frame(struct capture *capture, size_t len) {
+    if (capture->fd < 0 || len > TAPIR_FRAME_MAX_BYTES) {
+        return NULL;
     }
-    complete_checksum(capture->copy, len, offload);
+    if (capture->used + RECORD_MAX_BYTES > sizeof capture->buffer) {
+        flush(capture);
+    }
+    return capture->buffer + capture->used + sizeof(struct record_head);
+}
+
+/* Makes a record of the frame that has been copied to next_frame, if the filter wants it. */
+static void record(struct capture *capture, uint8_t *frame, size_t len, const struct tapir_offload *offload) {
+    complete_checksum(frame, len, offload);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    const struct pcap_pkthdr header = {
-        .ts = {.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000},
-        .caplen = (bpf_u_int32)len,
-        .len = (bpf_u_int32)len,
-    };
-    if (capture->filtered && pcap_offline_filter(&capture->filter, &header, capture->copy) == 0) {
+    const struct pcap_pkthdr filtered = {.caplen = (bpf_u_int32)len, .len = (bpf_u_int32)len};
+    if (capture->filtered && pcap_offline_filter(&capture->filter, &filtered, frame) == 0) {
         return;
     }
-    pcap_dump((u_char *)capture->dumper, &header, capture->copy);
-    capture->unflushed = true;
+    const struct record_head head = {.seconds = (uint32_t)now.tv_sec,
+                                     .microseconds = (uint32_t)(now.tv_nsec / 1000),
+                                     .captured_bytes = (uint32_t)len,
+                                     .frame_bytes = (uint32_t)len};
+    memcpy(capture->buffer + capture->used, &head, sizeof head);
+    capture->used += sizeof head + len;
 }
 
 static int capture_read(struct tapir_device *device, struct tapir_frame *frame) {
     struct capture *capture = (struct capture *)device;
     const int result = capture->inner->ops->read(capture->inner, frame);
-    if (result == 1 && frame->len <= sizeof capture->copy) {
-        memcpy(capture->copy, frame->data, frame->len);
-        record(capture, frame->len, &frame->offload);
-    } else if (capture->unflushed) {
-        /* Idle: whoever follows the file should see what has passed. */
-        capture->unflushed = false;
-        pcap_dump_flush(capture->dumper);
+    if (result != 1) {
+        flush(capture); /* idle: whoever follows the file should see what has passed */
+        return result;
+    }
+    uint8_t *copy = next_frame(capture, frame->len);
+    if (copy != NULL) {
+        memcpy(copy, frame->data, frame->len);
+        record(capture, copy, frame->len, &frame->offload);
     }
     return result;
 }
@@ -81,78 +146,79 @@ static int capture_read(struct tapir_device *device, struct tapir_frame *frame) 
 static int capture_write(struct tapir_device *device, const struct tapir_out *out) {
     struct capture *capture = (struct capture *)device;
     const int result = capture->inner->ops->write(capture->inner, out);
-    if (result != 0 || out->len > sizeof capture->copy) {
+    uint8_t *copy = result == 0 ? next_frame(capture, out->len) : NULL;
+    if (copy == NULL) {
         return result;
     }
     size_t len = out->header_len;
-    memcpy(capture->copy, out->header, len);
+    memcpy(copy, out->header, len);
     for (size_t i = 0; i < out->piece_count; i++) {
-        memcpy(capture->copy + len, out->pieces[i].base, out->pieces[i].len);
+        memcpy(copy + len, out->pieces[i].base, out->pieces[i].len);
         len += out->pieces[i].len;
     }
-    record(capture, len, &out->offload);
+    record(capture, copy, len, &out->offload);
     return 0;
 }
 
-/* Frees what pcap holds; the dumper flushes as it closes. */
 static void capture_free(struct capture *capture) {
-    tap_own_disclaim(capture->fd);
-    if (capture->dumper != NULL) {
-        pcap_dump_close(capture->dumper);
-    }
+    tap_own_close(capture->fd);
     if (capture->filtered) {
         pcap_freecode(&capture->filter);
-    }
-    if (capture->handle != NULL) {
-        pcap_close(capture->handle);
     }
     free(capture);
 }
 
+/* Some file systems tell of a full disk only here. */
 static void capture_close(struct tapir_device *device) {
     struct capture *capture = (struct capture *)device;
+    flush(capture);
+    if (capture->fd >= 0) {
+        tap_own_disclaim(capture->fd);
+        if (close(capture->fd) != 0) {
+            tell(capture, errno, "its end may be missing");
+        }
+        capture->fd = -1;
+    }
     capture->inner->ops->close(capture->inner);
     capture_free(capture);
 }
 
-/* As pcap_dump_open, "-" for standard output, but for the number that the file gets. 0, or a negative errno and error. */
+/* Opens the file, "-" for standard output, and writes its head. 0, or a negative errno and error. */
 static int open_file(struct capture *capture, const char *path, char *error, size_t size) {
+    static const struct {
+        uint32_t magic;
+        uint16_t major, minor;
+        uint32_t zone, accuracy, frame_max_bytes, link_type;
+    } head = {.magic = 0xa1b2c3d4, .major = 2, .minor = 4, .frame_max_bytes = TAPIR_FRAME_MAX_BYTES, .link_type = 1};
     const bool standard = strcmp(path, "-") == 0;
-    const int fd =
+    snprintf(capture->name, sizeof capture->name, "%s", standard ? "standard output" : path);
+    capture->fd =
         tap_own_keep(standard ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (file == NULL) {
-        const int why = errno;
-        tap_own_close(fd);
-        snprintf(error, size, "cannot write the capture: %s: %s", path, strerror(why));
-        return -why;
+    errno = capture->fd < 0 ? errno : EIO;
+    if (capture->fd >= 0 && write(capture->fd, &head, sizeof head) == sizeof head) {
+        return 0;
     }
-    capture->fd = fd;
-    errno = 0;
-    capture->dumper = pcap_dump_fopen(capture->handle, file); /* takes the file, also where it fails */
-    if (capture->dumper == NULL) {
-        snprintf(error, size, "cannot write the capture: %s", pcap_geterr(capture->handle));
-        return errno == 0 ? -EIO : -errno;
-    }
-    return 0;
+    const int why = errno;
+    snprintf(error, size, "cannot write the capture to %s: %s", capture->name, strerror(why));
+    return -why;
 }
 
 /* Compiles the filter and creates the file. 0, or a negative errno and error. */
 static int capture_start(struct capture *capture, const char *path, const char *filter, char *error, size_t size) {
-    /* A handle without a device: it knows the link type, which the filter and the file header need. */
-    capture->handle = pcap_open_dead(DLT_EN10MB, TAPIR_FRAME_MAX_BYTES);
-    if (capture->handle == NULL) {
+    /* A handle without a device: it knows the link type, which the filter needs. */
+    pcap_t *handle = filter == NULL ? NULL : pcap_open_dead(DLT_EN10MB, TAPIR_FRAME_MAX_BYTES);
+    if (filter != NULL && handle == NULL) {
         snprintf(error, size, "memory short");
         return -ENOMEM;
     }
     if (filter != NULL) {
-        if (pcap_compile(capture->handle, &capture->filter, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-            snprintf(error, size, "filter '%s': %s; see pcap-filter(7)", filter, pcap_geterr(capture->handle));
-            return -EINVAL;
+        capture->filtered = pcap_compile(handle, &capture->filter, filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+        if (!capture->filtered) {
+            snprintf(error, size, "filter '%s': %s; see pcap-filter(7)", filter, pcap_geterr(handle));
         }
-        capture->filtered = true;
+        pcap_close(handle);
     }
-    return open_file(capture, path, error, size);
+    return filter != NULL && !capture->filtered ? -EINVAL : open_file(capture, path, error, size);
 }
 
 struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *path, const char *filter, char *error,

@@ -76,6 +76,5 @@ int main(int argc, char **argv) {
                    options.udp ? "datagrams" : design->name);
         result = options.udp ? echo_udp_serve(fd, options.port) : design->serve(fd);
     }
-    tapir_down();
-    return result == 0 ? COMMON_OK : COMMON_FAILURE;
+    return common_end() && result == 0 ? COMMON_OK : COMMON_FAILURE;
 }

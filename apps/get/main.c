@@ -138,11 +138,16 @@ int main(int argc, char **argv) {
     if (wrong != NULL) {
         common_usage("%s is %s", argv[first], wrong);
     }
+    if (options.output == NULL || strcmp(options.output, "-") == 0) {
+        common_need_output(&config);
+    }
     if (open_files(&options) != 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
     int result = run(&options, &url);
-    tapir_down();
+    if (!common_end() && result == COMMON_OK) {
+        result = COMMON_FAILURE;
+    }
     /* Some file systems report a full disk only here. */
     if (options.output_fd != STDOUT_FILENO && close(options.output_fd) != 0) {
         common_say("%s: %s", options.output, strerror(errno));

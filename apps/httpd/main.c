@@ -130,6 +130,5 @@ int main(int argc, char **argv) {
         common_say("serving %s on %s, port %u", argv[first], config.address, (unsigned)options.port);
         result = httpd_server_run(&server, listener);
     }
-    tapir_down();
-    return result == 0 ? COMMON_OK : COMMON_FAILURE;
+    return common_end() && result == 0 ? COMMON_OK : COMMON_FAILURE;
 }

@@ -84,6 +84,7 @@ int main(int argc, char **argv) {
     struct nc_options options = {0};
     const int first = common_parse(&program, &config, &options, argc, argv);
     take_operands(&options, argc - first, argv + first);
+    common_need_output(&config);
     if (common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
@@ -99,6 +100,5 @@ int main(int argc, char **argv) {
             tapir_close(fd);
         }
     }
-    tapir_down();
-    return result == 0 || common_stopped() ? COMMON_OK : COMMON_FAILURE;
+    return common_end() && (result == 0 || common_stopped()) ? COMMON_OK : COMMON_FAILURE;
 }

@@ -166,6 +166,5 @@ int main(int argc, char **argv) {
         return COMMON_FAILURE;
     }
     const int result = serves ? run_server(&options) : run_client(&options, argv[first]);
-    tapir_down();
-    return result == 0 || common_stopped() ? COMMON_OK : COMMON_FAILURE;
+    return common_end() && (result == 0 || common_stopped()) ? COMMON_OK : COMMON_FAILURE;
 }

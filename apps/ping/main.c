@@ -307,8 +307,7 @@ int main(int argc, char **argv) {
         printf("\n%s", ping_stats_summary(&ping.stats, ping.host, common_now_us(), summary, sizeof summary));
         tapir_close(ping.fd);
     }
-    tapir_down();
-    if (result != 0) {
+    if (!common_end() || result != 0) {
         return PING_TROUBLE;
     }
     return ping.stats.received > 0 ? PING_ANSWERED : PING_SILENT;

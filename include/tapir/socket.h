@@ -71,6 +71,11 @@ struct tapir_config {
      * up what rights that took. 0; or a negative errno and a sentence in error[size], with which tapir_up then fails. */
     int (*opened)(void *ctx, char *error, size_t size);
     void *opened_ctx;
+    /* Told what somebody should know while the stack runs, in a sentence; NULL: a line on standard error. `error`: the errno of
+     * what is not done any more though it was asked for (a capture whose disk is full, a device that is gone), or 0. Called
+     * by whatever thread drives the stack, under its lock: no call of this header may be made in it. */
+    void (*tell)(void *ctx, int error, const char *sentence);
+    void *tell_ctx;
     size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES; the largest frame must fit beside all else: 1 MiB does */
 };
 

@@ -27,6 +27,10 @@ struct tapir_device {
     uint32_t caps;      /* TAPIR_CAP_* that write understands */
     uint32_t mtu_bytes; /* of the host's side when it was opened */
     char name[16];
+    /* Set by whoever drives it; NULL: nobody is told. What broke off beside the frames while the device goes on (a capture
+     * whose disk is full): the errno and a sentence. */
+    void (*tell)(void *ctx, int error, const char *sentence);
+    void *tell_ctx;
 };
 
 struct tapir_tap_config {
@@ -44,7 +48,8 @@ struct tapir_tap_config {
 TAPIR_API struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char *error, size_t size);
 
 /* Wraps `inner` (takes it) in one that writes what passes to a pcap file, filtered by a libpcap expression
- * (NULL: everything). Super-segments are written whole, with their checksums completed. NULL with errno and `error`,
+ * (NULL: everything). Super-segments are written whole, with their checksums completed.
+ * Where the file can take no more, it is cut back to the last whole frame, and device->tell is told. NULL with errno and `error`,
  * inner untouched, when the file cannot be written, the expression is bad (EINVAL) or memory is short (ENOMEM). */
 TAPIR_API struct tapir_device *tapir_pcap_open(struct tapir_device *inner, const char *path, const char *filter,
                                                char *error, size_t size);

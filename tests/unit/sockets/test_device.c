@@ -114,6 +114,7 @@ Test(device, v5_a_lost_device_is_given_up_without_spinning) {
     uint64_t before_ms = cpu_ms();
     usleep(200000);
     cr_assert(cpu_ms() - before_ms < 100, "%lu ms", (unsigned long)(cpu_ms() - before_ms));
+    cr_assert(wired.told == 1 && wired.told_error == ENODEV, "somebody is told");
     errno = 0;
     cr_assert(tapir_sendto(fd, "x", 1, 0, (struct sockaddr *)&peer, sizeof peer) == -1);
     cr_assert(errno == ENETUNREACH || errno == ENETDOWN, "%s", strerror(errno));

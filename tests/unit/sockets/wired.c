@@ -45,11 +45,20 @@ void wired_plug_in(struct wired *device) {
                              .wire = ends[1]};
 }
 
+static void take_word(void *ctx, int error, const char *sentence) {
+    struct wired *self = ctx;
+    cr_assert(sentence[0] != '\0');
+    self->told_error = error;
+    self->told++;
+}
+
 void wired_up(void) {
     struct tapir_config config = TAPIR_CONFIG_DEFAULT;
     char error[256];
     config.address = "10.0.0.2/24";
     config.gateway = "10.0.0.1";
+    config.tell = take_word;
+    config.tell_ctx = &wired;
     wired_plug_in(&wired);
     int result = tapir_up_device(&wired.device, &config, error, sizeof error);
     cr_assert(result == 0, "%s", error);

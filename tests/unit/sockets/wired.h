@@ -13,6 +13,7 @@ struct wired {
     _Atomic int write_error; /* what write answers, 0: it works */
     _Atomic int read_error;  /* what read answers once the wire is empty, 0: none yet */
     _Atomic int written, closed;
+    _Atomic int told, told_error; /* how often tapir_config.tell was called, and with what error the last time */
 };
 extern struct wired wired;
 

@@ -2,7 +2,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "frames.h"
@@ -211,6 +214,90 @@ Test(pcap, idle_flushes) {
     cr_assert_eq(records(NULL, NULL), 1);
     device->ops->close(device);
     free(frame);
+}
+
+struct told {
+    int times, error;
+    char sentence[256];
+};
+
+static void take_word(void *ctx, int error, const char *sentence) {
+    struct told *told = ctx;
+    told->times++;
+    told->error = error;
+    snprintf(told->sentence, sizeof told->sentence, "%s", sentence);
+}
+
+/* A disk that is full in the middle of a frame: the file ends before it, somebody is told, once, and the device goes on. */
+Test(pcap, a_full_disk_leaves_whole_frames) {
+    enum { HEAD_BYTES = 24, RECORD_BYTES = 16 + (int)sizeof udp_frame };
+    static const struct {
+        rlim_t room;
+        int records;
+    } cases[] = {{HEAD_BYTES, 0},
+                 {HEAD_BYTES + 15, 0},
+                 {HEAD_BYTES + RECORD_BYTES - 1, 0},
+                 {HEAD_BYTES + RECORD_BYTES, 1},
+                 {HEAD_BYTES + 3 * RECORD_BYTES - 1, 2}};
+    signal(SIGXFSZ, SIG_IGN);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct told told = {0};
+        struct fake fake = fake_new();
+        struct tapir_device *device = wrap(&fake, NULL);
+        device->tell = take_word;
+        device->tell_ctx = &told;
+        struct tapir_frame *frame = frame_new();
+        struct tapir_out out;
+        out_fill(&out, udp_frame, sizeof udp_frame, NULL, 0);
+        struct rlimit before, full;
+        cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+        full = (struct rlimit){.rlim_cur = cases[i].room, .rlim_max = before.rlim_max};
+        cr_assert_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+        for (int sent = 0; sent < 6; sent++) {
+            cr_assert_eq(device->ops->write(device, &out), 0);
+            cr_assert_eq(device->ops->read(device, frame), 0);
+        }
+        cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+        cr_assert_eq(told.times, 1);
+        cr_assert_eq(told.error, EFBIG);
+        cr_assert_not_null(strstr(told.sentence, path), "%s", told.sentence);
+        struct stat file;
+        cr_assert_eq(stat(path, &file), 0);
+        cr_assert_eq(file.st_size, HEAD_BYTES + cases[i].records * RECORD_BYTES);
+        cr_assert_eq(records(NULL, NULL), cases[i].records);
+        cr_assert_eq(tap_own_next(0), -1, "the file is closed");
+        device->ops->close(device);
+        cr_assert(told.times == 1 && fake.closed == 1);
+        free(frame);
+    }
+}
+
+/* What is lost at the end is told as well, and a device that nobody listens to may break off too. */
+Test(pcap, a_full_disk_at_the_end) {
+    for (int listens = 0; listens < 2; listens++) {
+        struct told told = {0};
+        struct fake fake = fake_new();
+        struct tapir_device *device =
+            tapir_pcap_open(&fake.device, "/dev/full", NULL, told.sentence, sizeof told.sentence);
+        cr_assert_null(device, "its head does not fit");
+        cr_assert_not_null(strstr(told.sentence, "No space left"), "%s", told.sentence);
+        int ends[2];
+        cr_assert_eq(pipe(ends), 0);
+        char name[32];
+        snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
+        signal(SIGPIPE, SIG_IGN);
+        device = tapir_pcap_open(&fake.device, name, NULL, told.sentence, sizeof told.sentence);
+        cr_assert_not_null(device, "%s", told.sentence);
+        device->tell = listens ? take_word : NULL;
+        device->tell_ctx = &told;
+        struct tapir_out out;
+        out_fill(&out, udp_frame, sizeof udp_frame, NULL, 0);
+        cr_assert_eq(device->ops->write(device, &out), 0);
+        close(ends[0]);
+        close(ends[1]);
+        device->ops->close(device);
+        cr_assert_eq(told.error, listens ? EPIPE : 0);
+    }
 }
 
 Test(pcap, a_super_segment_is_one_record) {
