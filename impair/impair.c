@@ -56,8 +56,7 @@ struct impair *impair_create(const struct tapir_env *env, const struct impair_co
     }
     memset(impair, 0, sizeof *impair);
     impair->config = *config;
-    impair->mem = (struct mem){
-        .env = env, .cap_bytes = config->memory_bytes == 0 ? IMPAIR_MEMORY_DEFAULT_BYTES : config->memory_bytes};
+    mem_init(&impair->mem, env, config->memory_bytes == 0 ? IMPAIR_MEMORY_DEFAULT_BYTES : config->memory_bytes);
     impair->start_us = now_us;
     impair_queue_init(&impair->queue, config->rate_bps, config->queue_bytes, config->ecn_bytes);
     seed_all(impair, config->seed);
@@ -74,7 +73,7 @@ static void packet_arrived(struct timer *timer, uint64_t now_us) {
 
 /* A packet with room for len bytes, or NULL and a counted loss. */
 static struct packet *packet_new(struct impair *impair, size_t len) {
-    struct packet *packet = mem_alloc(&impair->mem, sizeof *packet + len);
+    struct packet *packet = mem_alloc(&impair->mem, MEM_DRIVER, sizeof *packet + len); /* nobody shares it */
     if (packet == NULL) {
         impair->stats.lost_memory++;
         return NULL;

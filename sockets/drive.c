@@ -444,7 +444,13 @@ int sockets_drive_init(void) {
     return 0;
 }
 
-bool sockets_drive_add_frame(void) { return empty_frame() != NULL; }
+/* And another one beside it, as there must be when the first is kept. */
+bool sockets_drive_add_frame(void) {
+    struct tapir_frame *next = empty_frame() == NULL ? NULL : tapir_frame_alloc(HOST->stack, TAPIR_FRAME_MAX_BYTES);
+    bool fits = next != NULL;
+    tapir_frame_release(next);
+    return fits;
+}
 
 void sockets_drive_destroy(void) {
     tapir_frame_release(HOST->frame);

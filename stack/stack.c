@@ -147,7 +147,7 @@ int tapir_route_remove(struct tapir_stack *stack, int netif, const struct tapir_
 }
 
 struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t capacity) {
-    return frame_alloc(&stack->core.mem, TAPIR_FRAME_HEADROOM_BYTES, capacity);
+    return frame_alloc(&stack->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, capacity);
 }
 
 bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us) {

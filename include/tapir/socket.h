@@ -76,7 +76,8 @@ struct tapir_config {
      * by whatever thread drives the stack, under its lock: no call of this header may be made in it. */
     void (*tell)(void *ctx, int error, const char *sentence);
     void *tell_ctx;
-    size_t memory_cap_bytes; /* 0: TAPIR_MEMORY_DEFAULT_BYTES; the largest frame must fit beside all else: 1 MiB does */
+    /* 0: TAPIR_MEMORY_DEFAULT_BYTES. The largest frame must fit twice beside all else: 256 KiB do. */
+    size_t memory_cap_bytes;
 };
 
 /* setsockopt(IPPROTO_TCP): 0 never ECN, 1 ask for it when connecting, 2 (default) agree when the peer asks (RFC 3168).

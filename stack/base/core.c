@@ -5,7 +5,7 @@
 
 void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap_bytes, uint64_t now_us) {
     memset(core, 0, sizeof *core);
-    core->mem = (struct mem){.env = env, .cap_bytes = memory_cap_bytes};
+    mem_init(&core->mem, env, memory_cap_bytes);
     timer_wheel_init(&core->wheel, now_us);
     /* Two keys: what is shown to peers (core_random's numbers) must tell nothing about where tables put things. */
     env->random(env->ctx, &core->key, sizeof core->key);

@@ -3,13 +3,13 @@
 
 #include "base/check.h"
 
-struct tapir_frame *frame_alloc(struct mem *mem, uint32_t headroom, uint32_t room) {
+struct tapir_frame *frame_alloc(struct mem *mem, enum mem_share share, uint32_t headroom, uint32_t room) {
     /* true_size is 32 bits: what does not fit is refused like any other excess. */
     uint64_t capacity = (uint64_t)headroom + room;
     if (capacity > UINT32_MAX - sizeof(struct tapir_frame)) {
         return NULL;
     }
-    struct tapir_frame *frame = mem_alloc(mem, sizeof *frame + capacity);
+    struct tapir_frame *frame = mem_alloc(mem, share, sizeof *frame + capacity);
     if (frame != NULL) {
         /* The storage stays as it came: clearing 64 KiB a frame would cost as much as the copy. */
         *frame = (struct tapir_frame){

@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 
-/* Gives a frame with refs 1, len 0, `headroom` free bytes before data and at least `room` after; or NULL. */
-struct tapir_frame *frame_alloc(struct mem *mem, uint32_t headroom, uint32_t room);
+/* Gives a frame of the share with refs 1, len 0, `headroom` free bytes before data and at least `room` after; or NULL. */
+struct tapir_frame *frame_alloc(struct mem *mem, enum mem_share share, uint32_t headroom, uint32_t room);
 
 /* Adds a reference and returns the frame. */
 struct tapir_frame *frame_ref(struct tapir_frame *frame);

@@ -1,4 +1,4 @@
-/* Memory from the embedder's allocator, counted against the stack's cap. */
+/* Memory from the embedder's allocator: counted against the stack's cap, and asked for with a share of it. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -8,22 +8,40 @@
 
 #include <tapir/core.h>
 
-/* Who asks, and so how much of the cap must be left over. What a peer or a slow reader can pin ends first, then what new
- * connections take; the last eighth is for frames and answers, so that a full stack still talks (D10). */
+/* Who asks, and so how much of the cap must be left over for those further down (HAZARDS D10, Z4). What many peers can pin
+ * ends first; what lets the connections that are there go on, later; last of all the frame that the driver reads into: without it
+ * the stack is deaf, and nothing that would free memory is heard.
+ *
+ * Who is admitted is promised its first data, both ways: bulk and admission leave alone what is promised. */
 enum mem_share {
-    MEM_BULK, /* data that waits behind other data: up to three quarters of the cap */
-    MEM_GROW, /* a new connection, and the first data of an empty queue: up to seven eighths */
+    MEM_BULK,      /* data that waits behind other data */
+    MEM_ADMISSION, /* a new connection, socket, neighbour, record; a larger table */
+    MEM_FIRST,     /* the first data of an empty queue, no more of it than MEM_FIRST_BYTES at a time */
+    MEM_PROGRESS,  /* what ends or answers something: ACKs, resets, questions for neighbours */
+    MEM_DRIVER,    /* the driver's frame */
+    MEM_SHARES
 };
+
+#define MEM_FIRST_BYTES 2048U /* a segment of any usual length, with what it takes to keep it */
 
 struct mem {
     const struct tapir_env *env; /* kept */
     size_t used_bytes, cap_bytes, peak_bytes;
+    size_t promised_bytes;         /* to those who are admitted, used or not */
+    size_t edge_bytes[MEM_SHARES]; /* up to which each share may fill the cap */
 };
 
-/* Is so much left to the share? Everything else may use all of the cap. */
-static inline bool mem_allows(const struct mem *mem, size_t bytes, enum mem_share share) {
-    size_t most = mem->cap_bytes - mem->cap_bytes / (share == MEM_BULK ? 4 : 8);
-    return mem->used_bytes <= most && bytes <= most - mem->used_bytes;
+/* Nothing is used yet. Keeps env. */
+void mem_init(struct mem *mem, const struct tapir_env *env, size_t cap_bytes);
+
+/* Another cap; what is used stays, even if it is more. */
+void mem_set_cap(struct mem *mem, size_t cap_bytes);
+
+/* Would so much be given? Unless the embedder's allocator refuses. */
+static inline bool mem_allows(const struct mem *mem, enum mem_share share, size_t bytes) {
+    size_t edge_bytes = mem->edge_bytes[share];
+    size_t taken_bytes = mem->used_bytes + (share <= MEM_ADMISSION ? mem->promised_bytes : 0);
+    return taken_bytes <= edge_bytes && bytes <= edge_bytes - taken_bytes;
 }
 
 /* most_bytes, but no more than an eighth of the cap: a store whose limit was set for large stacks, in a small one. */
@@ -31,13 +49,18 @@ static inline uint64_t mem_at_most(const struct mem *mem, uint64_t most_bytes) {
     return most_bytes < mem->cap_bytes / 8 ? most_bytes : mem->cap_bytes / 8;
 }
 
-/* Gives bytes of uninitialised memory, or NULL at the cap or when the allocator refuses. */
-void *mem_alloc(struct mem *mem, size_t bytes);
+/* Gives bytes of uninitialised memory, or NULL at the share's edge or when the allocator refuses. */
+void *mem_alloc(struct mem *mem, enum mem_share share, size_t bytes);
 
 /* The same, zeroed. */
-void *mem_alloc_zero(struct mem *mem, size_t bytes);
+void *mem_alloc_zero(struct mem *mem, enum mem_share share, size_t bytes);
 
 /* Takes a block back; `bytes` as at mem_alloc. NULL is allowed. */
 void mem_free(struct mem *mem, void *block, size_t bytes);
+
+/* A zeroed block of MEM_ADMISSION for somebody who may come to have so many bytes of MEM_FIRST at once; or NULL. It is taken back,
+ * with the promise, by mem_dismiss. */
+void *mem_admit(struct mem *mem, size_t bytes, size_t promised_bytes);
+void mem_dismiss(struct mem *mem, void *block, size_t bytes, size_t promised_bytes);
 
 #endif

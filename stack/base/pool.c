@@ -28,14 +28,14 @@ void pool_destroy(struct pool *pool) {
 }
 
 /* Doubles the slots and chains the new ones, lowest first. False: at the limit, or memory is short. */
-static bool grow(struct pool *pool) {
+static bool grow(struct pool *pool, enum mem_share share) {
     uint32_t old_count = pool->slot_count;
     uint64_t wanted = old_count == 0 ? FIRST_SLOTS : 2ULL * old_count;
     uint32_t count = (uint32_t)min_u64(wanted, pool->slot_max);
     if (count == old_count) {
         return false;
     }
-    struct pool_slot *slots = mem_alloc(pool->mem, count * sizeof *slots);
+    struct pool_slot *slots = mem_alloc(pool->mem, share, count * sizeof *slots);
     if (slots == NULL) {
         return false;
     }
@@ -52,9 +52,9 @@ static bool grow(struct pool *pool) {
     return true;
 }
 
-pool_handle pool_add(struct pool *pool, void *object) {
+pool_handle pool_add(struct pool *pool, enum mem_share share, void *object) {
     CHECK(object != NULL);
-    if (pool->first_free == NO_SLOT && !grow(pool)) {
+    if (pool->first_free == NO_SLOT && !grow(pool, share)) {
         return 0;
     }
     uint32_t slot = pool->first_free;

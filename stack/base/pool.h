@@ -28,8 +28,9 @@ void pool_init(struct pool *pool, struct mem *mem, uint32_t slot_max);
 /* Frees the table; the objects are not its own. */
 void pool_destroy(struct pool *pool);
 
-/* Keeps object (not NULL) until pool_remove and returns its handle; 0 at slot_max or when memory is short. */
-pool_handle pool_add(struct pool *pool, void *object);
+/* Keeps object (not NULL) until pool_remove and returns its handle; 0 at slot_max, or when more slots are needed and the share
+ * of memory for them is used up. */
+pool_handle pool_add(struct pool *pool, enum mem_share share, void *object);
 
 /* The object, or NULL if the handle is stale or was never given. */
 void *pool_get(const struct pool *pool, pool_handle handle);

@@ -28,7 +28,7 @@ static struct table_node *find_hash(struct table_node *node, uint64_t hash) {
 int table_init(struct table *table, struct mem *mem, uint32_t buckets) {
     CHECK(buckets > 0 && buckets <= BUCKETS_MAX && (buckets & (buckets - 1)) == 0);
     *table = (struct table){.mem = mem, .bucket_count = buckets};
-    table->buckets = mem_alloc_zero(mem, buckets * sizeof(struct table_node *));
+    table->buckets = mem_alloc_zero(mem, MEM_ADMISSION, buckets * sizeof(struct table_node *));
     return table->buckets == NULL ? -ENOBUFS : 0;
 }
 
@@ -41,7 +41,8 @@ void table_destroy(struct table *table) {
 static void grow(struct table *table) {
     uint32_t old_count = table->bucket_count;
     struct table_node **old = table->buckets;
-    struct table_node **buckets = mem_alloc_zero(table->mem, 2ULL * old_count * sizeof(struct table_node *));
+    struct table_node **buckets =
+        mem_alloc_zero(table->mem, MEM_ADMISSION, 2ULL * old_count * sizeof(struct table_node *));
     if (buckets == NULL) {
         return;
     }

@@ -30,7 +30,7 @@ static bool append(struct ip_errqueue *errors, const struct ip_errreport *from, 
         return false;
     }
     uint32_t alloc_bytes = (uint32_t)sizeof(struct ip_errreport) + len;
-    struct ip_errreport *report = mem_alloc(errors->mem, alloc_bytes);
+    struct ip_errreport *report = mem_alloc(errors->mem, MEM_BULK, alloc_bytes);
     if (report == NULL) {
         return false;
     }

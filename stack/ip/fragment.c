@@ -11,7 +11,7 @@ enum { UNIT_BYTES = 8 }; /* what the offset field counts in: all pieces but the 
 /* The only option we ever send, Router Alert, has the copied bit: every fragment carries the same options. */
 static struct tapir_frame *make_fragment(struct ip *ip, const struct tapir_frame *whole, struct wire_ipv4 *header,
                                          uint32_t offset, uint32_t len) {
-    struct tapir_frame *fragment = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, len);
+    struct tapir_frame *fragment = frame_alloc(&ip->core->mem, MEM_FIRST, TAPIR_FRAME_HEADROOM_BYTES, len);
     if (fragment == NULL) {
         return NULL;
     }

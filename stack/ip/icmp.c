@@ -34,7 +34,8 @@ static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wir
         COUNT(ip->core, ip_no_route);
         return "no route back";
     }
-    struct tapir_frame *frame = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)icmp->data_len);
+    struct tapir_frame *frame =
+        frame_alloc(&ip->core->mem, MEM_FIRST, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)icmp->data_len);
     if (frame == NULL) {
         COUNT(ip->core, ip_no_memory);
         return "memory short";

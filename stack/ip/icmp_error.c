@@ -32,7 +32,8 @@ static bool within_limits(struct ip *ip, const struct ip_path *path, uint64_t no
 /* The datagram as it came, as much of it as fits (RFC 1812 4.3.2.3). */
 static struct tapir_frame *quote(struct ip *ip, const struct ip_rx *rx) {
     uint32_t data_len = min_u32(rx->len, TAPIR_ICMP_QUOTE_BYTES - rx->header_len);
-    struct tapir_frame *frame = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, TAPIR_ICMP_QUOTE_BYTES);
+    struct tapir_frame *frame =
+        frame_alloc(&ip->core->mem, MEM_FIRST, TAPIR_FRAME_HEADROOM_BYTES, TAPIR_ICMP_QUOTE_BYTES);
     if (frame != NULL) {
         memcpy(frame_put(frame, rx->header_len), rx->header, rx->header_len);
         memcpy(frame_put(frame, data_len), rx->data, data_len);

@@ -87,7 +87,7 @@ static void send_message(struct ip_groups *groups, uint32_t dst, struct tapir_fr
 }
 
 static struct tapir_frame *alloc_message(struct ip_groups *groups, uint32_t len) {
-    struct tapir_frame *frame = frame_alloc(&groups->ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, len);
+    struct tapir_frame *frame = frame_alloc(&groups->ip->core->mem, MEM_PROGRESS, TAPIR_FRAME_HEADROOM_BYTES, len);
     if (frame == NULL) {
         COUNT(groups->ip->core, ip_no_memory);
     }

@@ -109,6 +109,11 @@ struct ip_send {
     bool loop;          /* multicast: deliver a copy to our own members too */
 };
 
+/* The share of memory for a datagram of a user's: the first to wait for the device, or behind others. */
+static inline enum mem_share ip_send_share(const struct ip_path *path) {
+    return path->netif->queue.count == 0 ? MEM_FIRST : MEM_BULK;
+}
+
 /* Sends transport header and payload (frame->data; headroom before it) along path. Fragments if it must and
  * may. Takes frame. 0, -EMSGSIZE, -ENOBUFS, -EHOSTUNREACH, -ENETDOWN (frame released). */
 int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame,

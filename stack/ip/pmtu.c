@@ -58,7 +58,7 @@ static struct pmtu_entry *add(struct ip *ip, const struct tapir_addr *dst) {
     if (ip->pmtu.used >= TAPIR_PMTU_ENTRIES_MAX) {
         evict(ip);
     }
-    struct pmtu_entry *entry = mem_alloc_zero(&ip->core->mem, sizeof *entry);
+    struct pmtu_entry *entry = mem_alloc_zero(&ip->core->mem, MEM_ADMISSION, sizeof *entry);
     if (entry != NULL) {
         entry->dst = *dst;
         table_insert(&ip->pmtu, &entry->node, hash_of(ip, dst));

@@ -167,7 +167,7 @@ static bool make_room(struct ip *ip, uint32_t src, uint64_t bytes, const struct 
         bool over_share = false;
         struct reasm_datagram *victim = choose_victim(ip, src, keep, &over_share);
         bool too_many = keep == NULL && (over_share || ip->reassembly_count >= TAPIR_REASM_DATAGRAMS_MAX);
-        bool fits = ip->reassembly_bytes + bytes <= bytes_max(ip) && mem_allows(&ip->core->mem, bytes, MEM_GROW);
+        bool fits = ip->reassembly_bytes + bytes <= bytes_max(ip) && mem_allows(&ip->core->mem, MEM_ADMISSION, bytes);
         if (!too_many && fits) {
             return true;
         }
@@ -186,7 +186,7 @@ static struct reasm_datagram *create(struct ip *ip, const struct reasm_key *key,
         COUNT(ip->core, frag_cap);
         return NULL;
     }
-    struct reasm_datagram *d = mem_alloc_zero(&ip->core->mem, sizeof *d);
+    struct reasm_datagram *d = mem_alloc_zero(&ip->core->mem, MEM_ADMISSION, sizeof *d);
     if (d == NULL) {
         COUNT(ip->core, ip_no_memory);
         return NULL;
@@ -219,7 +219,7 @@ static bool grow(struct reasm_datagram *d, uint32_t end) {
         COUNT(ip->core, frag_cap);
         return false;
     }
-    struct tapir_frame *frame = frame_alloc(&ip->core->mem, HEADER_ROOM, room);
+    struct tapir_frame *frame = frame_alloc(&ip->core->mem, MEM_ADMISSION, HEADER_ROOM, room);
     if (frame == NULL) {
         COUNT(ip->core, ip_no_memory);
         return false;

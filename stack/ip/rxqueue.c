@@ -31,11 +31,12 @@ static bool has_room(const struct ip_rxqueue *queue, uint64_t more_bytes) {
 /* Gives an item of sizeof + copy_bytes, if cap and memory allow. frame_bytes is charged too. */
 static struct ip_rxitem *item_alloc(const struct ip_rxqueue *queue, uint32_t copy_bytes, uint32_t frame_bytes) {
     uint32_t alloc_bytes = (uint32_t)sizeof(struct ip_rxitem) + copy_bytes;
-    enum mem_share share = queue->count == 0 ? MEM_GROW : MEM_BULK;
-    if (!has_room(queue, (uint64_t)alloc_bytes + frame_bytes) || !mem_allows(queue->mem, alloc_bytes, share)) {
+    uint64_t charge_bytes = (uint64_t)alloc_bytes + frame_bytes; /* whose frame is kept needs another */
+    enum mem_share share = queue->count == 0 && charge_bytes <= IP_RXQUEUE_PROMISED_BYTES ? MEM_FIRST : MEM_BULK;
+    if (!has_room(queue, charge_bytes) || !mem_allows(queue->mem, share, charge_bytes)) {
         return NULL;
     }
-    struct ip_rxitem *item = mem_alloc(queue->mem, alloc_bytes);
+    struct ip_rxitem *item = mem_alloc(queue->mem, share, alloc_bytes);
     if (item != NULL) {
         *item = (struct ip_rxitem){.alloc_bytes = alloc_bytes, .charge_bytes = alloc_bytes + frame_bytes};
     }

@@ -23,6 +23,10 @@ struct ip_rxitem {
     uint8_t copy[];
 };
 
+/* What an empty queue may take when memory is short, to be promised to its owner (mem_admit): a datagram that fits a usual
+ * segment (D10). */
+#define IP_RXQUEUE_PROMISED_BYTES (MEM_FIRST_BYTES + sizeof(struct ip_rxitem))
+
 struct ip_rxqueue {
     struct mem *mem; /* kept */
     struct ip_rxitem *first, *last;

@@ -111,7 +111,7 @@ static bool wants_copy(const struct ip *ip, const struct ip_path *path, const st
 static void loop_copy(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
                       const struct tapir_frame *frame, uint64_t now_us) {
     struct link_netif *lo = &ip->link->netifs[LINK_LOOPBACK];
-    struct tapir_frame *copy = frame_alloc(&ip->core->mem, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
+    struct tapir_frame *copy = frame_alloc(&ip->core->mem, MEM_BULK, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
     if (copy == NULL) {
         COUNT(ip->core, ip_no_memory);
         return;

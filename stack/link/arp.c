@@ -99,7 +99,7 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
 void link_arp_send(struct link_netif *netif, const uint8_t mac[MAC_LEN], const struct wire_arp *arp, const char *reason,
                    uint64_t now_us) {
     struct core *core = netif->link->core;
-    struct tapir_frame *frame = frame_alloc(&core->mem, 0, WIRE_ETH_LEN + WIRE_ARP_LEN);
+    struct tapir_frame *frame = frame_alloc(&core->mem, MEM_PROGRESS, 0, WIRE_ETH_LEN + WIRE_ARP_LEN);
     if (frame == NULL) {
         COUNT(core, link_no_memory);
         return;

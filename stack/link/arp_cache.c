@@ -228,9 +228,9 @@ static bool evict(struct link_netif *netif, bool for_datagram) {
 static struct arp_entry *add(struct link_netif *netif, uint32_t ipv4, bool for_datagram) {
     struct core *core = netif->link->core;
     struct arp_entry *entry = NULL;
-    bool room = netif->neighbours.used < TAPIR_ARP_ENTRIES_MAX && mem_allows(&core->mem, sizeof *entry, MEM_GROW);
+    bool room = netif->neighbours.used < TAPIR_ARP_ENTRIES_MAX && mem_allows(&core->mem, MEM_ADMISSION, sizeof *entry);
     if (room || evict(netif, for_datagram)) {
-        entry = mem_alloc_zero(&core->mem, sizeof *entry);
+        entry = mem_alloc_zero(&core->mem, MEM_ADMISSION, sizeof *entry);
     }
     if (entry == NULL) {
         COUNT(core, arp_table_full);

@@ -110,7 +110,8 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
 
 struct tapir_frame *link_send_flatten(struct link *link, const struct tapir_out *out) {
     CHECK(out->len <= TAPIR_FRAME_MAX_BYTES && out->piece_count <= TAPIR_OUT_PIECES);
-    struct tapir_frame *frame = frame_alloc(&link->core->mem, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)out->len);
+    struct tapir_frame *frame =
+        frame_alloc(&link->core->mem, MEM_PROGRESS, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)out->len);
     if (frame == NULL) {
         return NULL;
     }

@@ -9,7 +9,7 @@
 
 int sock_dgram_open(struct sock *s) {
     struct core *core = s->layer->core;
-    struct sock_dgram *d = mem_alloc_zero(&core->mem, sizeof *d);
+    struct sock_dgram *d = mem_admit(&core->mem, sizeof *d, IP_RXQUEUE_PROMISED_BYTES);
     if (d == NULL) {
         return -ENOBUFS;
     }
@@ -27,7 +27,7 @@ void sock_dgram_close(struct sock *s, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     sock_multicast_leave_all(d, now_us);
     ip_inbox_clear(&d->inbox);
-    mem_free(&s->layer->core->mem, d, sizeof *d);
+    mem_dismiss(&s->layer->core->mem, d, sizeof *d, IP_RXQUEUE_PROMISED_BYTES);
     s->impl = NULL;
 }
 

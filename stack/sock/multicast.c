@@ -45,7 +45,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
     if (d->membership_count >= TAPIR_DGRAM_GROUPS_MAX) {
         return -ENOBUFS;
     }
-    struct membership *m = mem_alloc(&layer->core->mem, sizeof *m);
+    struct membership *m = mem_alloc(&layer->core->mem, MEM_ADMISSION, sizeof *m);
     if (m == NULL) {
         return -ENOBUFS;
     }

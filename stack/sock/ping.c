@@ -151,7 +151,8 @@ static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t f
     if (error != 0) {
         return error;
     }
-    struct tapir_frame *frame = frame_alloc(&s->layer->core->mem, TAPIR_FRAME_HEADROOM_BYTES, plan.len);
+    struct tapir_frame *frame =
+        frame_alloc(&s->layer->core->mem, ip_send_share(plan.path), TAPIR_FRAME_HEADROOM_BYTES, plan.len);
     if (frame == NULL) {
         return -ENOBUFS;
     }

@@ -19,19 +19,19 @@ static struct sock *find(const struct sock_layer *layer, tapir_sock handle) {
 }
 
 /* Gives a socket without an object of its type yet; NULL and *error when there is no room. */
-static struct sock *sock_new(struct sock_layer *layer, const struct sock_ops *ops, enum tapir_sock_type type,
-                             uint8_t protocol, int *error) {
+static struct sock *sock_new(struct sock_layer *layer, enum mem_share share, const struct sock_ops *ops,
+                             enum tapir_sock_type type, uint8_t protocol, int *error) {
     if (layer->sockets.used >= TAPIR_SOCKETS_MAX) {
         *error = -EMFILE;
         return NULL;
     }
     *error = -ENOBUFS;
-    struct sock *s = mem_alloc(&layer->core->mem, sizeof *s);
+    struct sock *s = mem_alloc(&layer->core->mem, share, sizeof *s);
     if (s == NULL) {
         return NULL;
     }
     *s = (struct sock){.layer = layer, .ops = ops, .type = (uint8_t)type, .protocol = protocol};
-    s->handle = pool_add(&layer->sockets, s);
+    s->handle = pool_add(&layer->sockets, share, s);
     if (s->handle == 0) {
         mem_free(&layer->core->mem, s, sizeof *s);
         return NULL;
@@ -80,7 +80,7 @@ int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t proto
         return -EPROTONOSUPPORT;
     }
     int error;
-    struct sock *s = sock_new(layer, ops[type], type, protocol, &error);
+    struct sock *s = sock_new(layer, MEM_ADMISSION, ops[type], type, protocol, &error);
     if (s == NULL) {
         return error;
     }
@@ -133,7 +133,7 @@ int sock_accept(struct sock_layer *layer, tapir_sock handle, tapir_sock *child, 
         return -EOPNOTSUPP;
     }
     int error;
-    struct sock *c = sock_new(layer, s->ops, (enum tapir_sock_type)s->type, s->protocol, &error);
+    struct sock *c = sock_new(layer, MEM_PROGRESS, s->ops, (enum tapir_sock_type)s->type, s->protocol, &error);
     if (c == NULL) {
         return error;
     }

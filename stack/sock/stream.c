@@ -11,7 +11,7 @@ static struct sock_stream *stream_of(struct sock *s) { return s->impl; }
 
 static int stream_open(struct sock *s) {
     struct core *core = s->layer->core;
-    struct sock_stream *stream = mem_alloc_zero(&core->mem, sizeof *stream);
+    struct sock_stream *stream = mem_alloc_zero(&core->mem, MEM_ADMISSION, sizeof *stream);
     struct tcp_settings set;
     tcp_conn_settings(&set);
     if (stream == NULL) {
@@ -214,7 +214,7 @@ static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoi
         return -EINVAL;
     }
     struct mem *mem = &s->layer->core->mem;
-    struct sock_stream *made = mem_alloc_zero(mem, sizeof *made);
+    struct sock_stream *made = mem_alloc_zero(mem, MEM_PROGRESS, sizeof *made);
     if (made == NULL) {
         return -ENOBUFS;
     }

@@ -26,7 +26,7 @@ static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *ba
     bare->wire.src_port = bare->local->port;
     bare->wire.dst_port = bare->remote->port;
     uint32_t len = (uint32_t)(WIRE_TCP_LEN + wire_tcp_options_len(&bare->wire.options));
-    struct tapir_frame *frame = frame_alloc(&tcp->core->mem, TAPIR_FRAME_HEADROOM_BYTES, len);
+    struct tapir_frame *frame = frame_alloc(&tcp->core->mem, MEM_PROGRESS, TAPIR_FRAME_HEADROOM_BYTES, len);
     if (frame == NULL) {
         COUNT(tcp->core, ip_no_memory);
         return;

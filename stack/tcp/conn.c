@@ -37,7 +37,7 @@ void tcp_conn_settings(struct tcp_settings *set) {
 }
 
 struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
-    struct tcp_conn *c = mem_alloc_zero(&tcp->core->mem, sizeof *c);
+    struct tcp_conn *c = mem_admit(&tcp->core->mem, sizeof *c, TCP_PROMISED_BYTES);
     if (c == NULL) {
         return NULL;
     }
@@ -123,7 +123,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     tcp_sndq_clear(&c->snd.queue);
     tcp_reasm_clear(&c->rcv.queue);
     tcp_loss_clear(&c->loss);
-    mem_free(&tcp->core->mem, c, sizeof *c);
+    mem_dismiss(&tcp->core->mem, c, sizeof *c, TCP_PROMISED_BYTES);
 }
 
 void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t now_us) {
@@ -193,7 +193,7 @@ uint8_t tcp_conn_wscale(const struct tcp_settings *set) {
 /* Larger by `wanted`, as far as memory for data is not short (D10). */
 static uint32_t grown(const struct mem *mem, uint32_t bytes, uint64_t wanted_bytes, uint32_t most_bytes) {
     uint64_t target = min_u64(wanted_bytes, most_bytes);
-    bool allowed = target > bytes && mem_allows(mem, (size_t)(target - bytes), MEM_BULK);
+    bool allowed = target > bytes && mem_allows(mem, MEM_BULK, (size_t)(target - bytes));
     return allowed ? (uint32_t)target : bytes;
 }
 
@@ -232,8 +232,8 @@ uint32_t tcp_conn_rcv_space(const struct tcp_conn *c) {
     uint64_t ready = min_u64(tcp_reasm_ready_bytes(&c->rcv.queue), window);
     uint64_t held = min_u64(c->rcv.queue.true_bytes, c->set.rcvbuf_bytes);
     uint64_t space = min_u64(window - ready, c->set.rcvbuf_bytes - held);
-    if (mem->used_bytes > mem->cap_bytes - mem->cap_bytes / 8) {
-        /* Pressure (D10): no connection may grow, each keeps a segment of progress. */
+    if (!mem_allows(mem, MEM_BULK, 0)) {
+        /* Pressure (D10): nothing more may wait behind other data, each connection keeps a segment of progress. */
         space = min_u64(space, ready == 0 ? c->rcv.mss : 0);
     }
     return (uint32_t)space;

@@ -143,8 +143,7 @@ static struct fastopen_server *use_or_make(struct fastopen_cache *cache, const s
     if (cache->table.used > 0 && cache->table.used >= most) {
         forget(cache, longest_unused(cache));
     }
-    bool allowed = mem_allows(cache->mem, sizeof *server, MEM_GROW);
-    server = allowed ? mem_alloc_zero(cache->mem, sizeof *server) : NULL;
+    server = mem_alloc_zero(cache->mem, MEM_ADMISSION, sizeof *server);
     if (server != NULL) {
         server->local = *local;
         server->remote = *remote;

@@ -2,6 +2,8 @@
 #ifndef TCP_LIMITS_H
 #define TCP_LIMITS_H
 
+#include "base/mem.h"
+
 #define TCP_MSL_US 30000000ULL             /* 2 MSL = 60 s as every host; RFC 9293 3.4.2 says 2 min (deviations) */
 #define TCP_TIMEWAIT_MAX 131072            /* records; Linux tcp_max_tw_buckets (D7) */
 #define TCP_ORPHANS_MAX 65536              /* connections without a socket; the oldest is reset (D6) */
@@ -44,6 +46,7 @@
 #define TCP_FASTOPEN_SHUN_DOUBLINGS 6              /* to about an hour, as Linux begins with */
 #define TCP_PAWS_IDLE_US (24ULL * 86400 * 1000000) /* TS.Recent is too old to judge by (RFC 7323 5.5) */
 #define TCP_PROBE_MAX_US 60000000ULL               /* zero-window probes back off to a minute (D5) */
-#define TCP_SNDQ_TRUE_FACTOR 2                     /* a send queue may cost twice its bytes before it is full */
+#define TCP_PROMISED_BYTES (2 * MEM_FIRST_BYTES + 256) /* first data in and out, with what keeps it (D10, Z4) */
+#define TCP_SNDQ_TRUE_FACTOR 2                         /* a send queue may cost twice its bytes before it is full */
 
 #endif

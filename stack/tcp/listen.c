@@ -13,7 +13,7 @@
 
 struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct tcp_port_user *port,
                                     unsigned backlog) {
-    struct tcp_listener *l = mem_alloc_zero(&tcp->core->mem, sizeof *l);
+    struct tcp_listener *l = mem_alloc_zero(&tcp->core->mem, MEM_ADMISSION, sizeof *l);
     if (l == NULL) {
         return NULL;
     }
@@ -129,8 +129,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     if (early.open && open_early(l, seg, iss_after, early.cookie, now_us)) {
         return;
     }
-    struct mem *mem = &tcp->core->mem;
-    struct tcp_half *half = mem_allows(mem, sizeof *half, MEM_GROW) ? mem_alloc(mem, sizeof *half) : NULL;
+    struct tcp_half *half = mem_alloc(&tcp->core->mem, MEM_ADMISSION, sizeof *half);
     if (half == NULL) {
         tcp_cookie_reply_to(l, seg, now_us); /* no memory is needed for one */
         return;
@@ -147,8 +146,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
 static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     struct tcp_listener *l = half->listener;
     struct tcp *tcp = l->tcp;
-    bool allowed = mem_allows(&tcp->core->mem, sizeof(struct tcp_conn), MEM_GROW);
-    struct tcp_conn *c = allowed ? tcp_conn_new(tcp, &l->set) : NULL;
+    struct tcp_conn *c = tcp_conn_new(tcp, &l->set);
     if (c == NULL) {
         return NULL;
     }

@@ -67,54 +67,65 @@ static bool extend(struct reasm_piece *last, const uint8_t *data, uint32_t len) 
 }
 
 /* D10: data that an application does not read may not fill the whole cap; the next of a reader that keeps up may come in
- * all the same. */
+ * all the same, if only a little at a time. */
 static enum mem_share share_of(const struct reasm *r, const struct list *pieces) {
-    return pieces == &r->ready && list_empty(pieces) ? MEM_GROW : MEM_BULK;
+    return pieces == &r->ready && list_empty(pieces) ? MEM_FIRST : MEM_BULK;
 }
 
-/* A new piece of the data, by reference or copied. */
-static struct reasm_piece *make_piece(struct reasm *r, enum mem_share share, struct tapir_frame *frame,
-                                      const uint8_t *data, uint32_t len) {
-    /* By reference only if the payload fills a good part of the frame that it would pin. */
-    bool refer = len >= TAPIR_COPYBREAK_BYTES && len >= frame->capacity / 4;
-    uint32_t copy_bytes = refer ? 0 : max_u32(len, COPY_FRAME_BYTES);
-    bool allowed = mem_allows(r->mem, sizeof(struct reasm_piece) + copy_bytes, share);
-    struct reasm_piece *piece = allowed ? mem_alloc(r->mem, sizeof *piece) : NULL;
+static struct reasm_piece *new_piece(struct reasm *r, enum mem_share share, struct tapir_frame *frame,
+                                     const uint8_t *data, uint32_t len) {
+    struct reasm_piece *piece = frame == NULL ? NULL : mem_alloc(r->mem, share, sizeof *piece);
     if (piece == NULL) {
+        frame_release(frame);
         return NULL;
     }
-    *piece = (struct reasm_piece){.data = data, .len = len, .charged_bytes = (uint32_t)sizeof *piece};
-    if (refer) {
-        piece->frame = frame_ref(frame);
-    } else {
-        piece->frame = frame_alloc(r->mem, 0, copy_bytes);
-        if (piece->frame == NULL) {
-            mem_free(r->mem, piece, sizeof *piece);
-            return NULL;
-        }
-        piece->frame->mark = 1;
-        memcpy(frame_put(piece->frame, len), data, len);
-        piece->data = piece->frame->data;
-    }
-    piece->charged_bytes += frame_true_size(piece->frame);
+    *piece = (struct reasm_piece){.frame = frame, .data = data, .len = len};
+    piece->charged_bytes = (uint32_t)sizeof *piece + frame_true_size(frame);
     r->true_bytes += piece->charged_bytes;
     return piece;
 }
 
-static bool append(struct reasm *r, struct list *pieces, struct tapir_frame *frame, const uint8_t *data, uint32_t len) {
-    if (len < TAPIR_COPYBREAK_BYTES && !list_empty(pieces) && extend(piece_of(pieces->prev), data, len)) {
-        return true;
+/* By reference, if the payload fills a good part of the frame that it would pin, and there is memory for the next frame that
+ * the driver needs then. */
+static struct reasm_piece *refer(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len) {
+    bool worthwhile = len >= TAPIR_COPYBREAK_BYTES && len >= frame->capacity / 4;
+    bool fits = mem_allows(r->mem, MEM_BULK, sizeof(struct reasm_piece) + frame_true_size(frame));
+    return worthwhile && fits ? new_piece(r, MEM_BULK, frame_ref(frame), data, len) : NULL;
+}
+
+/* In a frame of its own, with room for more behind it if there is memory to spare. */
+static struct reasm_piece *copy(struct reasm *r, enum mem_share share, const uint8_t *data, uint32_t len) {
+    bool spare = mem_allows(r->mem, MEM_BULK, COPY_FRAME_BYTES);
+    struct tapir_frame *frame = frame_alloc(r->mem, share, 0, spare ? max_u32(len, COPY_FRAME_BYTES) : len);
+    struct reasm_piece *piece = new_piece(r, share, frame, frame == NULL ? NULL : frame->data, len);
+    if (piece != NULL) {
+        frame->mark = 1;
+        memcpy(frame_put(frame, len), data, len);
     }
-    struct reasm_piece *piece = make_piece(r, share_of(r, pieces), frame, data, len);
+    return piece;
+}
+
+/* How many of the bytes were appended: all, or when memory is short the first of an empty queue, or none. */
+static uint32_t append(struct reasm *r, struct list *pieces, struct tapir_frame *frame, const uint8_t *data,
+                       uint32_t len) {
+    if (len < TAPIR_COPYBREAK_BYTES && !list_empty(pieces) && extend(piece_of(pieces->prev), data, len)) {
+        return len;
+    }
+    struct reasm_piece *piece = refer(r, frame, data, len);
+    piece = piece == NULL ? copy(r, MEM_BULK, data, len) : piece;
+    if (piece == NULL && share_of(r, pieces) == MEM_FIRST) {
+        len = min_u32(len, MEM_FIRST_BYTES);
+        piece = copy(r, MEM_FIRST, data, len);
+    }
     if (piece == NULL) {
-        return false;
+        return 0;
     }
     list_push_back(pieces, &piece->node);
-    return true;
+    return len;
 }
 
 bool tcp_reasm_may_grow(const struct reasm *r, uint32_t bytes) {
-    return mem_allows(r->mem, sizeof(struct reasm_piece) + max_u32(bytes, COPY_FRAME_BYTES), MEM_BULK);
+    return mem_allows(r->mem, MEM_BULK, sizeof(struct reasm_piece) + max_u32(bytes, COPY_FRAME_BYTES));
 }
 
 static void splice(struct list *to, struct list *from) {
@@ -174,7 +185,7 @@ static void join_after(struct reasm *r, struct reasm_range *range) {
 }
 
 static struct reasm_range *new_range(struct reasm *r, uint64_t left) {
-    struct reasm_range *range = mem_allows(r->mem, sizeof *range, MEM_BULK) ? mem_alloc(r->mem, sizeof *range) : NULL;
+    struct reasm_range *range = mem_alloc(r->mem, MEM_BULK, sizeof *range);
     if (range != NULL) {
         range->right = left;
         list_init(&range->pieces);
@@ -189,7 +200,7 @@ static void insert_early(struct reasm *r, struct tapir_frame *frame, const uint8
     struct reasm_range *before = range_of(tree_at_or_before(&r->early, offset));
     bool joins = before != NULL && before->right == offset;
     struct reasm_range *range = joins ? before : new_range(r, offset);
-    if (range == NULL || !append(r, &range->pieces, frame, data, len)) {
+    if (range == NULL || append(r, &range->pieces, frame, data, len) == 0) {
         if (range != NULL && !joins) {
             free_range(r, range);
         }
@@ -232,13 +243,14 @@ struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame,
         insert_early(r, frame, fresh, fresh_len, start, &result);
         return result;
     }
-    if (!append(r, &r->ready, frame, fresh, fresh_len)) {
+    uint32_t taken = append(r, &r->ready, frame, fresh, fresh_len);
+    if (taken == 0) {
         result.verdict = REASM_NO_MEMORY;
         return result;
     }
-    r->next = end;
+    r->next = start + taken;
     advance(r);
-    result.verdict = REASM_READY;
+    result.verdict = taken < fresh_len ? REASM_READY_IN_PART : REASM_READY;
     return result;
 }
 

@@ -44,7 +44,7 @@ void tcp_reasm_clear(struct reasm *r);
 /* Frees what is early (memory pressure: allowed by RFC 2018 8). */
 void tcp_reasm_prune(struct reasm *r);
 
-enum reasm_verdict { REASM_READY, REASM_EARLY, REASM_DUPLICATE, REASM_NO_MEMORY };
+enum reasm_verdict { REASM_READY, REASM_READY_IN_PART, REASM_EARLY, REASM_DUPLICATE, REASM_NO_MEMORY };
 
 /* What an insert did: the contiguous range that now holds the data (for SACK), and the part that was held
  * already (for D-SACK; empty when dup_left == dup_right). */
@@ -55,7 +55,7 @@ struct reasm_result {
 };
 
 /* Takes in data [offset, offset + len), which lies in frame: a reference is added, or the bytes copied. `next`
- * moves over all that is contiguous. Borrows frame. */
+ * moves over all that is contiguous. When memory is short an empty queue takes the first bytes alone (D10). Borrows frame. */
 struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
                                      uint64_t offset);
 

@@ -154,11 +154,14 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     }
     struct reasm_result result = insert(c, seg, offset);
     report(c, &result);
+    bool in_part = result.verdict == REASM_READY_IN_PART; /* the peer's timer brings the rest again */
+    c->tcp->core->counters.tcp_rcv_memory += in_part ? 1 : 0;
     switch (result.verdict) {
     case REASM_READY:
+    case REASM_READY_IN_PART:
         c->stat.bytes_received += c->rcv.queue.next - next_before;
         c->stat.data_segs_in += tcp_segment_count(seg);
-        took_text(c, seg, gap_before, now_us);
+        took_text(c, seg, gap_before || in_part, now_us);
         return tcp_go_on();
     case REASM_EARLY:
         COUNT(c->tcp->core, tcp_ooo);

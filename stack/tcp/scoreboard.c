@@ -70,7 +70,7 @@ void tcp_scoreboard_clear(struct scoreboard *board) {
 static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end) {
     struct scoreboard_run *run = NULL;
     if (board->runs.count < SCOREBOARD_RUNS_MAX) {
-        run = mem_alloc_zero(board->mem, sizeof *run);
+        run = mem_alloc_zero(board->mem, MEM_BULK, sizeof *run);
     }
     if (run == NULL && board->runs.root == NULL) {
         board->spare = (struct scoreboard_run){0};

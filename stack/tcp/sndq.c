@@ -30,14 +30,15 @@ void tcp_sndq_clear(struct sndq *q) {
     q->first_skip = 0;
 }
 
+static enum mem_share share_of(const struct sndq *q) { return list_empty(&q->chunks) ? MEM_FIRST : MEM_BULK; }
+
 /* D10: when readers who do not read have pinned the bulk's share, every other connection still has one small chunk at a
  * time, and so goes on. */
 static size_t allowed_bytes(const struct sndq *q, size_t size) {
-    while (size > SNDQ_CHUNK_MIN_BYTES && !mem_allows(q->mem, size, MEM_BULK)) {
+    while (size > SNDQ_CHUNK_MIN_BYTES && !mem_allows(q->mem, MEM_BULK, size)) {
         size /= 2;
     }
-    enum mem_share share = list_empty(&q->chunks) && size == SNDQ_CHUNK_MIN_BYTES ? MEM_GROW : MEM_BULK;
-    return mem_allows(q->mem, size, share) ? size : 0;
+    return mem_allows(q->mem, share_of(q), size) ? size : 0;
 }
 
 /* A chunk for `wanted` more bytes: small writes get small chunks, so that an idle connection holds little. */
@@ -47,7 +48,7 @@ static struct sndq_chunk *add_chunk(struct sndq *q, size_t wanted) {
         size *= 2;
     }
     size = allowed_bytes(q, size);
-    struct sndq_chunk *chunk = size == 0 ? NULL : mem_alloc(q->mem, size);
+    struct sndq_chunk *chunk = size == 0 ? NULL : mem_alloc(q->mem, share_of(q), size);
     if (chunk == NULL) {
         return NULL;
     }

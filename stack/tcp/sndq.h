@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define SNDQ_CHUNK_BYTES 65536
-#define SNDQ_CHUNK_MIN_BYTES 2048
+#define SNDQ_CHUNK_MIN_BYTES MEM_FIRST_BYTES
 
 struct sndq_chunk {
     struct list node;

@@ -143,7 +143,7 @@ static struct tcp_port_bucket *make_bucket(struct tcp *tcp, uint16_t port) {
     if (bucket != NULL) {
         return bucket;
     }
-    bucket = mem_alloc_zero(&tcp->core->mem, sizeof *bucket);
+    bucket = mem_alloc_zero(&tcp->core->mem, MEM_ADMISSION, sizeof *bucket);
     if (bucket != NULL) {
         bucket->port = port;
         list_init(&bucket->users);

@@ -79,8 +79,7 @@ void tcp_timewait_start(struct tcp_conn *c, uint64_t now_us) {
         COUNT(tcp->core, tcp_timewait_cap);
         tcp_timewait_drop(tcp, first_wait(tcp));
     }
-    struct mem *mem = &tcp->core->mem;
-    struct tcp_wait *w = mem_allows(mem, sizeof *w, MEM_GROW) ? mem_alloc(mem, sizeof *w) : NULL;
+    struct tcp_wait *w = mem_alloc(&tcp->core->mem, MEM_ADMISSION, sizeof *w);
     if (w == NULL) {
         COUNT(tcp->core, tcp_timewait_cap);
         return;

@@ -61,7 +61,8 @@ static void put_header(struct tapir_frame *frame, const struct ip_path *path, co
 int udp_output(struct udp *udp, const struct ip_path *path, const struct ip_send *send,
                const struct udp_datagram *datagram, uint64_t now_us) {
     CHECK(datagram->len <= UDP_PAYLOAD_MAX);
-    struct tapir_frame *frame = frame_alloc(&udp->core->mem, TAPIR_FRAME_HEADROOM_BYTES, WIRE_UDP_LEN + datagram->len);
+    struct tapir_frame *frame =
+        frame_alloc(&udp->core->mem, ip_send_share(path), TAPIR_FRAME_HEADROOM_BYTES, WIRE_UDP_LEN + datagram->len);
     if (frame == NULL) {
         return -ENOBUFS;
     }

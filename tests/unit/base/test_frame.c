@@ -10,13 +10,13 @@ static struct mem mem;
 
 static void setup(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 1 << 20};
+    mem_init(&mem, &env.env, 1 << 20);
 }
 
 TestSuite(frame, .init = setup);
 
 Test(frame, starts_empty_with_its_headroom) {
-    struct tapir_frame *frame = frame_alloc(&mem, 160, 1514);
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 160, 1514);
     cr_assert_eq(frame->refs, 1);
     cr_assert_eq(frame->len, 0);
     cr_assert_eq(frame->data - frame->storage, 160);
@@ -29,7 +29,7 @@ Test(frame, starts_empty_with_its_headroom) {
 }
 
 Test(frame, push_put_pull) {
-    struct tapir_frame *frame = frame_alloc(&mem, 20, 100);
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 20, 100);
     uint8_t *payload = frame_put(frame, 60);
     cr_assert_eq(payload, frame->data);
     cr_assert_eq(frame_put(frame, 40), payload + 60);
@@ -44,7 +44,7 @@ Test(frame, push_put_pull) {
 }
 
 Test(frame, last_reference_frees) {
-    struct tapir_frame *frame = frame_alloc(&mem, 0, 10);
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 0, 10);
     cr_assert_eq(frame_ref(frame), frame);
     frame_release(frame);
     cr_assert_eq(env.live_blocks, 1);
@@ -57,10 +57,10 @@ Test(frame, last_reference_frees) {
 /* D11, and the 32-bit edge of the sizes. */
 Test(frame, no_memory_D11) {
     env.fail_at = 1;
-    cr_assert_null(frame_alloc(&mem, 0, 10));
-    cr_assert_null(frame_alloc(&mem, 0, 2 << 20), "above the cap");
-    cr_assert_null(frame_alloc(&mem, UINT32_MAX, UINT32_MAX));
-    cr_assert_null(frame_alloc(&mem, 1, UINT32_MAX));
+    cr_assert_null(frame_alloc(&mem, MEM_DRIVER, 0, 10));
+    cr_assert_null(frame_alloc(&mem, MEM_DRIVER, 0, 2 << 20), "above the cap");
+    cr_assert_null(frame_alloc(&mem, MEM_DRIVER, UINT32_MAX, UINT32_MAX));
+    cr_assert_null(frame_alloc(&mem, MEM_DRIVER, 1, UINT32_MAX));
     cr_assert_eq(mem.used_bytes, 0);
 }
 
@@ -71,7 +71,7 @@ Test(frame, queue_is_fifo_and_counts_true_size_D12) {
     frame_queue_init(&queue);
     cr_assert_null(frame_queue_pop(&queue));
     for (uint32_t i = 0; i < 3; i++) {
-        frames[i] = frame_alloc(&mem, 0, 1000 * (i + 1));
+        frames[i] = frame_alloc(&mem, MEM_DRIVER, 0, 1000 * (i + 1));
         frame_put(frames[i], 1);
         frame_queue_push(&queue, frames[i]);
     }
@@ -97,21 +97,23 @@ Test(frame, queue_is_fifo_and_counts_true_size_D12) {
     cr_assert_eq(mem.used_bytes, 0);
 }
 
-Test(frame, push_past_headroom, .signal = SIGABRT) { frame_push(frame_alloc(&mem, 20, 100), 21); }
+Test(frame, push_past_headroom, .signal = SIGABRT) { frame_push(frame_alloc(&mem, MEM_DRIVER, 20, 100), 21); }
 
 Test(frame, pull_past_length, .signal = SIGABRT) {
-    struct tapir_frame *frame = frame_alloc(&mem, 20, 100);
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 20, 100);
     frame_put(frame, 5);
     frame_pull(frame, 6);
 }
 
-Test(frame, put_past_capacity, .signal = SIGABRT) { frame_put(frame_alloc(&mem, 20, 100), 101); }
+Test(frame, put_past_capacity, .signal = SIGABRT) { frame_put(frame_alloc(&mem, MEM_DRIVER, 20, 100), 101); }
 
-Test(frame, put_of_a_negative_number, .signal = SIGABRT) { frame_put(frame_alloc(&mem, 20, 100), UINT32_MAX); }
+Test(frame, put_of_a_negative_number, .signal = SIGABRT) {
+    frame_put(frame_alloc(&mem, MEM_DRIVER, 20, 100), UINT32_MAX);
+}
 
 Test(frame, queued_twice, .signal = SIGABRT) {
     struct frame_queue queue;
-    struct tapir_frame *frame = frame_alloc(&mem, 0, 1);
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 0, 1);
     frame_queue_init(&queue);
     frame_queue_push(&queue, frame);
     frame_queue_push(&queue, frame);

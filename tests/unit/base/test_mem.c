@@ -2,19 +2,21 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-#include "base/mem.h"
+#include "base/frame.h"
 #include "support/env.h"
 
 static struct test_env env;
 
 static struct mem mem_with_cap(size_t cap_bytes) {
     test_env_init(&env);
-    return (struct mem){.env = &env.env, .cap_bytes = cap_bytes};
+    struct mem mem;
+    mem_init(&mem, &env.env, cap_bytes);
+    return mem;
 }
 
 Test(mem, counts_what_is_out) {
     struct mem mem = mem_with_cap(1000);
-    void *a = mem_alloc(&mem, 300), *b = mem_alloc(&mem, 200);
+    void *a = mem_alloc(&mem, MEM_DRIVER, 300), *b = mem_alloc(&mem, MEM_DRIVER, 200);
     cr_assert_eq(mem.used_bytes, 500);
     mem_free(&mem, a, 300);
     mem_free(&mem, b, 200);
@@ -26,7 +28,7 @@ Test(mem, counts_what_is_out) {
 
 Test(mem, zeroed) {
     struct mem mem = mem_with_cap(1000);
-    uint8_t *block = mem_alloc_zero(&mem, 100);
+    uint8_t *block = mem_alloc_zero(&mem, MEM_DRIVER, 100);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(block[i], 0);
     }
@@ -36,15 +38,15 @@ Test(mem, zeroed) {
 /* D10: the cap is met exactly, passed never, and given back. */
 Test(mem, cap_D10) {
     struct mem mem = mem_with_cap(1000);
-    cr_assert_null(mem_alloc(&mem, 1001));
-    void *a = mem_alloc(&mem, 1000);
+    cr_assert_null(mem_alloc(&mem, MEM_DRIVER, 1001));
+    void *a = mem_alloc(&mem, MEM_DRIVER, 1000);
     cr_assert_not_null(a);
-    cr_assert_null(mem_alloc(&mem, 1));
-    cr_assert_null(mem_alloc_zero(&mem, 1));
-    cr_assert_null(mem_alloc(&mem, SIZE_MAX));
+    cr_assert_null(mem_alloc(&mem, MEM_DRIVER, 1));
+    cr_assert_null(mem_alloc_zero(&mem, MEM_DRIVER, 1));
+    cr_assert_null(mem_alloc(&mem, MEM_DRIVER, SIZE_MAX));
     cr_assert_eq(env.allocations, 1, "above the cap the embedder is not even asked");
     mem_free(&mem, a, 1000);
-    a = mem_alloc(&mem, 1000);
+    a = mem_alloc(&mem, MEM_DRIVER, 1000);
     cr_assert_not_null(a);
     mem_free(&mem, a, 1000);
 }
@@ -53,30 +55,62 @@ Test(mem, cap_D10) {
 Test(mem, refused_D11) {
     struct mem mem = mem_with_cap(1000);
     env.fail_at = 1;
-    cr_assert_null(mem_alloc(&mem, 10));
+    cr_assert_null(mem_alloc(&mem, MEM_DRIVER, 10));
     cr_assert_eq(mem.used_bytes, 0);
     env.fail_at = 2;
-    cr_assert_null(mem_alloc_zero(&mem, 10));
+    cr_assert_null(mem_alloc_zero(&mem, MEM_DRIVER, 10));
     cr_assert_eq(mem.used_bytes, 0);
     cr_assert_eq(mem.peak_bytes, 0);
 }
 
 Test(mem, more_back_than_out, .signal = SIGABRT) {
     struct mem mem = mem_with_cap(1000);
-    void *block = mem_alloc(&mem, 10);
+    void *block = mem_alloc(&mem, MEM_DRIVER, 10);
     mem_free(&mem, block, 11);
 }
 
-/* D10: what can wait ends before what cannot, and nobody's share passes the cap. */
-Test(mem, shares_D10) {
-    struct mem mem = mem_with_cap(1000);
-    cr_assert(mem_allows(&mem, 750, MEM_BULK) && !mem_allows(&mem, 751, MEM_BULK));
-    cr_assert(mem_allows(&mem, 875, MEM_GROW) && !mem_allows(&mem, 876, MEM_GROW));
-    cr_assert(!mem_allows(&mem, SIZE_MAX, MEM_BULK) && !mem_allows(&mem, SIZE_MAX, MEM_GROW));
-    void *most = mem_alloc(&mem, 800);
-    cr_assert(!mem_allows(&mem, 0, MEM_BULK) && mem_allows(&mem, 75, MEM_GROW) && !mem_allows(&mem, 76, MEM_GROW));
-    void *rest = mem_alloc(&mem, 200);
-    cr_assert(rest != NULL && !mem_allows(&mem, 0, MEM_GROW));
-    mem_free(&mem, most, 800);
-    mem_free(&mem, rest, 200);
+/* The edges in order, each met exactly and passed by nobody whom it binds; what is further down still gets its own. */
+static void check_edges(size_t cap_bytes) {
+    struct mem mem = mem_with_cap(cap_bytes);
+    void *blocks[MEM_SHARES];
+    size_t sizes[MEM_SHARES];
+    for (int share = 0; share < MEM_SHARES; share++) {
+        size_t left = mem.edge_bytes[share] - mem.used_bytes;
+        cr_assert_gt(left, 0, "cap %zu, share %d", cap_bytes, share);
+        cr_assert(!mem_allows(&mem, (enum mem_share)share, left + 1) &&
+                  !mem_allows(&mem, (enum mem_share)share, SIZE_MAX));
+        cr_assert_null(mem_alloc(&mem, (enum mem_share)share, left + 1));
+        blocks[share] = mem_alloc_zero(&mem, (enum mem_share)share, left);
+        sizes[share] = left;
+        cr_assert_not_null(blocks[share]);
+        for (int above = 0; above <= share; above++) {
+            cr_assert_null(mem_alloc(&mem, (enum mem_share)above, 1), "cap %zu, share %d past %d", cap_bytes, above,
+                           share);
+        }
+    }
+    cr_assert_eq(mem.used_bytes, cap_bytes);
+    for (int share = 0; share < MEM_SHARES; share++) {
+        mem_free(&mem, blocks[share], sizes[share]);
+    }
+    cr_assert_eq(mem.used_bytes, 0);
+}
+
+Test(mem, D10_Z4_an_order_of_shares) {
+    for (size_t cap_bytes = 256U << 10; cap_bytes <= 64U << 20; cap_bytes *= 2) {
+        check_edges(cap_bytes);
+    }
+    check_edges(1000); /* no stack is so small, but no sum may come out wrong */
+}
+
+/* Z4: whatever the others have taken, the driver's next frame is there. */
+Test(mem, Z4_the_largest_frame_fits_beside_all_else) {
+    for (size_t cap_bytes = 256U << 10; cap_bytes <= 64U << 20; cap_bytes *= 2) {
+        struct mem mem = mem_with_cap(cap_bytes);
+        void *all = mem_alloc(&mem, MEM_PROGRESS, mem.edge_bytes[MEM_PROGRESS]);
+        cr_assert_null(mem_alloc(&mem, MEM_PROGRESS, 1));
+        struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, TAPIR_FRAME_MAX_BYTES);
+        cr_assert_not_null(frame);
+        frame_release(frame);
+        mem_free(&mem, all, mem.edge_bytes[MEM_PROGRESS]);
+    }
 }

@@ -22,7 +22,7 @@ static struct object objects[OBJECTS];
 
 static void setup(uint32_t buckets) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 1 << 20};
+    mem_init(&mem, &env.env, 1 << 20);
     cr_assert_eq(table_init(&table, &mem, buckets), 0);
 }
 

@@ -129,7 +129,8 @@ static void input_eth(struct rig *rig, const uint8_t dst[6], uint16_t type, cons
     struct wire_eth eth = {.type = type};
     memcpy(eth.dst, dst, 6);
     memcpy(eth.src, peer_mac, 6);
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)len + WIRE_ETH_LEN);
+    struct tapir_frame *frame =
+        frame_alloc(&rig->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, (uint32_t)len + WIRE_ETH_LEN);
     if (frame == NULL) {
         return; /* a test of failing memory: lost on the wire */
     }
@@ -276,7 +277,7 @@ struct ip_path rig_path(struct rig *rig, uint32_t dst) {
 }
 
 struct tapir_frame *rig_frame(struct rig *rig, const void *bytes, uint32_t len) {
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, TAPIR_FRAME_HEADROOM_BYTES, len);
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, len);
     if (frame != NULL && len > 0) {
         memcpy(frame_put(frame, len), bytes, len);
     }

@@ -16,7 +16,7 @@ static const struct tapir_endpoint dst = {.port = 53};
 
 static void rig_open(struct rig *rig) {
     test_env_init(&rig->env);
-    rig->mem = (struct mem){.env = &rig->env.env, .cap_bytes = SIZE_MAX};
+    mem_init(&rig->mem, &rig->env.env, SIZE_MAX);
     ip_errqueue_init(&rig->errors, &rig->mem);
 }
 

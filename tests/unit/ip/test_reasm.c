@@ -383,7 +383,7 @@ Test(ip_reasm, F6_flood_from_forged_hosts) { flood(attack_from_many, 100); }
 /* D10: in a small stack an eighth of its memory is all that fragments may hold, and then they still come together. */
 Test(ip_reasm, F6_a_small_stack_keeps_little) {
     struct rig *rig = start();
-    rig->core.mem.cap_bytes = rig->core.mem.used_bytes + 400000;
+    mem_set_cap(&rig->core.mem, rig->core.mem.used_bytes + 400000);
     for (uint16_t id = 0; id < 20; id++) {
         cr_assert(fragmented_ping(rig, id, attack_from_many, 10));
         for (uint32_t i = 0; i < 100; i++) {

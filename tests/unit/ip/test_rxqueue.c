@@ -13,7 +13,7 @@ struct rig {
 
 static void rig_open(struct rig *rig, uint64_t cap_bytes) {
     test_env_init(&rig->env);
-    rig->mem = (struct mem){.env = &rig->env.env, .cap_bytes = SIZE_MAX};
+    mem_init(&rig->mem, &rig->env.env, SIZE_MAX);
     rig->netif = (struct link_netif){.index = 3};
     ip_rxqueue_init(&rig->queue, &rig->mem, cap_bytes);
 }
@@ -27,7 +27,7 @@ static void rig_close(struct rig *rig) {
 
 /* A frame of `capacity` holding a 20-byte header and len bytes. */
 static struct tapir_frame *frame_of(struct rig *rig, uint32_t capacity, uint32_t len) {
-    struct tapir_frame *frame = frame_alloc(&rig->mem, 0, capacity);
+    struct tapir_frame *frame = frame_alloc(&rig->mem, MEM_DRIVER, 0, capacity);
     memset(frame_put(frame, 20 + len), 'd', 20 + len);
     memset(frame->data, 'h', 20);
     return frame;

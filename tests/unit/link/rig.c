@@ -73,7 +73,7 @@ void rig_wait(struct rig *rig, uint64_t us) {
 }
 
 void rig_frame(struct rig *rig, const void *bytes, size_t len, const struct tapir_offload *offload) {
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, 0, (uint32_t)len);
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_DRIVER, 0, (uint32_t)len);
     if (frame == NULL) {
         return;
     }
@@ -145,7 +145,7 @@ unsigned rig_drain(struct rig *rig) {
 }
 
 struct tapir_frame *rig_datagram_of(struct rig *rig, uint8_t tag, uint32_t len) {
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, TAPIR_FRAME_HEADROOM_BYTES, len);
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, len);
     if (frame != NULL) {
         memset(frame_put(frame, len), tag, len);
     }

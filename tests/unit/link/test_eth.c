@@ -65,7 +65,7 @@ Test(link_eth, L1_every_truncation_of_each_frame) {
 
 Test(link_eth, L1_a_million_short_frames_keep_no_memory) {
     struct rig *rig = rig_start();
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, 0, 64);
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_DRIVER, 0, 64);
     memset(frame->storage, 0xff, 64);
     size_t used_bytes = rig->core.mem.used_bytes;
     for (uint32_t i = 0; i < 1000000; i++) {

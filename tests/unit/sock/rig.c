@@ -67,7 +67,7 @@ static bool carry(struct rig *rig, struct host *from, struct host *to) {
     while ((frame = link_netif_dequeue(from->netif)) != NULL) {
         any = true;
         /* The other host's memory is another: a copy is what a wire gives. */
-        struct tapir_frame *copy = frame_alloc(&to->core.mem, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
+        struct tapir_frame *copy = frame_alloc(&to->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, frame->len);
         if (rig->lost > 0) {
             rig->lost--;
         } else if (copy != NULL) {

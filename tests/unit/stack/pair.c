@@ -57,7 +57,7 @@ static bool open_host(struct pair *p, int which) {
         host->env.fail_at = config->fail_at;
         host->env.fail_percent = config->fail_percent;
     }
-    host->stack = tapir_stack_create(&host->env.env, 0, pair_clock(p, which));
+    host->stack = tapir_stack_create(&host->env.env, which == 1 ? config->cap_bytes : 0, pair_clock(p, which));
     if (host->stack == NULL) {
         return false;
     }
@@ -264,10 +264,28 @@ static void transmit(struct pair *p, int from) {
     }
 }
 
-static void take_in(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
+/* The frame to read into: one of full size that is used again unless the stack has kept it, or one that fits. NULL: as
+ * a driver without memory, the host is deaf. */
+static struct tapir_frame *frame_for(struct pair *p, int to, size_t len) {
     struct pair_host *host = &p->hosts[to];
-    struct tapir_frame *frame = tapir_frame_alloc(host->stack, (uint32_t)len);
-    if (frame != NULL) { /* else as a driver without memory: lost */
+    if (to == 0 || p->config.cap_bytes == 0) {
+        return tapir_frame_alloc(host->stack, (uint32_t)len);
+    }
+    if (host->frame != NULL && host->frame->refs > 1) {
+        tapir_frame_release(host->frame);
+        host->frame = NULL;
+    }
+    if (host->frame == NULL) {
+        host->frame = tapir_frame_alloc(host->stack, TAPIR_FRAME_MAX_BYTES);
+        cr_assert_neq(host->frame, NULL, "the host is deaf");
+    }
+    host->frame->data = host->frame->storage + TAPIR_FRAME_HEADROOM_BYTES;
+    return host->frame;
+}
+
+static void take_in(struct pair *p, int to, const uint8_t *bytes, size_t len, const struct tapir_offload *offload) {
+    struct tapir_frame *frame = frame_for(p, to, len);
+    if (frame != NULL) {
         memcpy(frame->data, bytes, len);
         if (!reaches_moved(p, to, frame->data)) {
             tapir_frame_release(frame);
@@ -275,8 +293,10 @@ static void take_in(struct pair *p, int to, const uint8_t *bytes, size_t len, co
         }
         frame->len = (uint32_t)len;
         frame->offload = *offload;
-        tapir_stack_input(host->stack, 1, frame, pair_clock(p, to));
-        tapir_frame_release(frame);
+        tapir_stack_input(p->hosts[to].stack, 1, frame, pair_clock(p, to));
+        if (frame != p->hosts[to].frame) {
+            tapir_frame_release(frame);
+        }
     }
 }
 
@@ -515,6 +535,7 @@ void pair_close(struct pair *p) {
     }
     for (int i = 0; i < 2; i++) {
         struct pair_host *host = &p->hosts[i];
+        tapir_frame_release(host->frame);
         if (host->stack != NULL) {
             cr_assert_eq(host->stack->tcp.conns.used + host->stack->tcp.halves.used + host->stack->tcp.waits.used, 0);
             tapir_stack_destroy(host->stack);

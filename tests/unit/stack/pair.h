@@ -34,9 +34,10 @@ struct pair_config {
     bool has_iss, has_tsval; /* the clocks are set so that a's and b's numbers start at these */
     uint32_t iss[2], tsval[2];
     uint64_t fail_at, fail_percent; /* of a's allocations, from the start */
-    uint64_t patience_us;           /* virtual; 0: an hour */
-    bool may_fail;                  /* an error ends the run well: memory runs out */
-    bool far;                       /* b is at PAIR_FAR_IPV4, behind a gateway: itself, at its own link address */
+    size_t cap_bytes;     /* b's memory; it is driven as sockets/ does, by frames of full size; 0: the default */
+    uint64_t patience_us; /* virtual; 0: an hour */
+    bool may_fail;        /* an error ends the run well: memory runs out */
+    bool far;             /* b is at PAIR_FAR_IPV4, behind a gateway: itself, at its own link address */
     void (*between)(struct pair *); /* called between any two calls of a stack, unless NULL; may call them too */
     void *between_ctx;
 };
@@ -45,9 +46,10 @@ struct pair_config {
 struct pair_host {
     struct test_env env;
     struct tapir_stack *stack;
-    bool up;           /* it has its interface and address */
-    uint64_t clock_us; /* added to the world's time */
-    uint8_t moves;     /* how often pair_move was called: other hosts see another hardware address each time */
+    struct tapir_frame *frame; /* with a cap: what the next frame is read into */
+    bool up;                   /* it has its interface and address */
+    uint64_t clock_us;         /* added to the world's time */
+    uint8_t moves;             /* how often pair_move was called: other hosts see another hardware address each time */
     tapir_sock listener, sock;
     uint64_t sent, received, next_read_us;
     bool shut, ended; /* all was sent; the other's end was read */

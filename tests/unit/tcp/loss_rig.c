@@ -13,7 +13,7 @@ static struct mem mem;
 
 void rig_start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 16 << 20};
+    mem_init(&mem, &env.env, 16 << 20);
     tcp_loss_init(&l, &mem, 5);
     tcp_loss_start(&l, true);
     tcp_cc_init(&cc, &tcp_cc_cubic, MSS);

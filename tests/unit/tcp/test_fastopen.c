@@ -91,7 +91,7 @@ static struct kept *new_cache(size_t cap_bytes) {
     static struct kept k;
     static const struct siphash_key key = {3, 4};
     test_env_init(&k.env);
-    k.mem = (struct mem){.env = &k.env.env, .cap_bytes = cap_bytes};
+    mem_init(&k.mem, &k.env.env, cap_bytes);
     cr_assert_eq(tcp_fastopen_init(&k.cache, &k.mem, &key), 0);
     return &k;
 }

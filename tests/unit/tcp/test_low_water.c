@@ -127,8 +127,8 @@ Test(tcp_low_water, D10_short_memory_is_no_reason_to_wait) {
     send_seg(b, .len = 1448); /* together they fill their frame */
     forget_news(b);
     cr_assert(!readable(b));
-    size_t others_bytes = mem->cap_bytes / 4 * 3 - mem->used_bytes;
-    void *others = mem_alloc(mem, others_bytes);
+    size_t others_bytes = mem->edge_bytes[MEM_BULK] - mem->used_bytes;
+    void *others = mem_alloc(mem, MEM_DRIVER, others_bytes);
     cr_assert_not_null(others);
     send_seg(b, .len = 1448, .stay = true);
     cr_assert_eq(COUNTED(b, tcp_rcv_memory), 1);

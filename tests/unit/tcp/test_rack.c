@@ -15,7 +15,7 @@ static struct rtt rtt;
 
 static void start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 1 << 20};
+    mem_init(&mem, &env.env, 1 << 20);
     tcp_scoreboard_init(&board, &mem, 1);
     tcp_rack_init(&rack);
     tcp_rtt_init(&rtt);

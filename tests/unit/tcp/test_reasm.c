@@ -21,7 +21,7 @@ static struct model model;
 
 static void start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 256U << 20};
+    mem_init(&mem, &env.env, 256U << 20);
     tcp_reasm_init(&r, &mem, 42);
     memset(&model, 0, sizeof model);
 }
@@ -42,7 +42,7 @@ static uint64_t draw(uint64_t *seed) {
 }
 
 static struct reasm_result insert(uint64_t offset, uint32_t len, uint32_t capacity) {
-    struct tapir_frame *frame = frame_alloc(&mem, 0, max_u32(capacity, len));
+    struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 0, max_u32(capacity, len));
     cr_assert_neq(frame, NULL);
     uint8_t *data = frame_put(frame, len);
     for (uint32_t i = 0; i < len; i++) {
@@ -208,7 +208,7 @@ Test(tcp_reasm, D11_memory_runs_out_anywhere) {
         insert(400, 100, 0);
         env.allocations = 0;
         env.fail_at = k;
-        struct tapir_frame *frame = frame_alloc(&mem, 0, 600);
+        struct tapir_frame *frame = frame_alloc(&mem, MEM_DRIVER, 0, 600);
         if (frame == NULL) {
             tcp_reasm_clear(&r);
             tcp_reasm_init(&r, &mem, k);

@@ -25,7 +25,7 @@ static uint64_t draws;
 
 static void start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 64 << 20};
+    mem_init(&mem, &env.env, 64 << 20);
     tcp_scoreboard_init(&board, &mem, 11);
     draws = 1;
 }

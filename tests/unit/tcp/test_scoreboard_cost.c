@@ -53,7 +53,7 @@ static uint64_t now_us, steps_most;
 
 static void start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 64 << 20};
+    mem_init(&mem, &env.env, 64 << 20);
     counted_init(&board, &mem, 3);
     counted_rack_init(&rack);
     for (uint64_t i = 1; i <= SEGMENTS; i++) {

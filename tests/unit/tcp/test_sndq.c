@@ -11,7 +11,7 @@ static struct mem mem;
 
 static void start(void) {
     test_env_init(&env);
-    mem = (struct mem){.env = &env.env, .cap_bytes = 64U << 20};
+    mem_init(&mem, &env.env, 64U << 20);
 }
 
 static void stop(struct sndq *q) {
@@ -126,15 +126,15 @@ Test(tcp_sndq, D11_memory_runs_out) {
 /* D10: with the bulk's share gone a queue that holds something waits; an empty one still gets a chunk, a small one. */
 Test(tcp_sndq, D10_an_empty_queue_goes_on_under_pressure) {
     struct sndq q;
-    mem.cap_bytes = 1U << 20;
+    mem_init(&mem, &env.env, 1U << 20);
     tcp_sndq_init(&q, &mem);
-    size_t pinned_bytes = mem.cap_bytes - mem.cap_bytes / 4 - 10000;
-    void *pinned = mem_alloc(&mem, pinned_bytes);
+    size_t pinned_bytes = mem.edge_bytes[MEM_BULK] - 10000;
+    void *pinned = mem_alloc(&mem, MEM_DRIVER, pinned_bytes);
     size_t taken = append(&q, 100000);
     cr_assert(taken > 4096 && taken < 10000, "chunks as large as there is room for");
     cr_assert(!tcp_sndq_may_grow(&q));
     cr_assert_eq(append(&q, 1), 0);
-    void *more = mem_alloc(&mem, 10000);
+    void *more = mem_alloc(&mem, MEM_DRIVER, 10000);
     for (unsigned turn = 0; turn < 3; turn++) {
         tcp_sndq_acked(&q, q.tail);
         cr_assert(tcp_sndq_may_grow(&q));

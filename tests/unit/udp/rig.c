@@ -60,7 +60,7 @@ void end_close(struct end *end) {
 
 struct tapir_frame *datagram(struct rig *rig, struct tapir_endpoint src, struct tapir_endpoint dst, const void *payload,
                              uint16_t len) {
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, 0, (uint32_t)WIRE_UDP_LEN + len);
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_DRIVER, 0, (uint32_t)WIRE_UDP_LEN + len);
     uint8_t *bytes = frame_put(frame, (uint32_t)WIRE_UDP_LEN + len);
     struct wire_udp header = {.src_port = src.port, .dst_port = dst.port, .len = (uint16_t)(WIRE_UDP_LEN + len)};
     if (len > 0) {
