@@ -329,7 +329,8 @@ int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *eve
 
 /* --- waiting --- */
 
-/* One look at each item that was in the list to begin with. */
+/* One look at each item that was in the list to begin with. What it leaves there (level-triggered items, for which there may
+ * be more work than this call does; those beyond `count`) is the next waiting call's, as on Linux. */
 static int collect_sockets(struct epoll *epoll, struct epoll_event *events, int count) {
     const struct list *last = epoll->ready.prev;
     int filled = 0;
@@ -350,6 +351,9 @@ static int collect_sockets(struct epoll *epoll, struct epoll_event *events, int 
         }
     }
     correct_exposed(epoll);
+    if (!list_empty(&epoll->ready)) {
+        wake_one(epoll);
+    }
     return filled;
 }
 

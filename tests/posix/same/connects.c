@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* When it is ended. To ASKED and the first two that are blocked nobody ever answers. */
@@ -69,11 +70,28 @@ static const char *act_on(enum act act, int fd) {
 struct blocked {
     enum moment in;
     int fd;
+    atomic_int thread; /* 0: it has not begun */
 };
 
+/* Until the thread sleeps, as /proc has it. */
+static void await_sleep(const struct blocked *blocked) {
+    char name[64], state = 'R';
+    for (int turn = 0; turn < 5000 && state != 'S'; turn++) {
+        pause_ms(1);
+        snprintf(name, sizeof name, "/proc/self/task/%d/stat", blocked->thread);
+        FILE *file = blocked->thread == 0 ? NULL : fopen(name, "r");
+        if (file != NULL) {
+            must(fscanf(file, "%*d (%*[^)]) %c", &state) == 1, name);
+            fclose(file);
+        }
+    }
+    pause_ms(1);
+}
+
 static void *block(void *argument) {
-    const struct blocked *blocked = argument;
+    struct blocked *blocked = argument;
     ssize_t result;
+    blocked->thread = gettid();
     switch (blocked->in) {
     case BLOCKED_CONNECT:
         result = connect_to(blocked->fd, full_port);
@@ -125,11 +143,11 @@ static int begin(enum moment moment, int *peer) {
     } else if (moment == FINISHED_UNTOLD) {
         close(*peer);
         *peer = -1;
-        pause_ms(2);
+        pause_ms(1);
         must(recv(fd, &byte, 1, 0) == 0, "recv");
     }
     set_blocking(fd, moment < NEW);
-    pause_ms(2);
+    pause_ms(1);
     return fd;
 }
 
@@ -174,7 +192,7 @@ static void try(enum moment moment, enum act act, enum next next) {
     printf("%s, %s: ", moment_names[moment], act_names[act]);
     if (moment < NEW) {
         pthread_create(&thread, NULL, block, &blocked);
-        pause_ms(10);
+        await_sleep(&blocked);
     }
     const char *result = act_on(act, blocked.fd);
     if (moment < NEW) {

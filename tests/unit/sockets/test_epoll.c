@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -243,4 +245,61 @@ Test(epoll, a_pool_of_threads_shares_the_events) {
         pthread_join(threads[i], NULL);
     }
     cr_assert(pool.served == EVENTS);
+}
+
+/* One piece of news for several datagrams: each sleeper that takes one leaves the rest to the next, though it does not come
+ * back soon. Not so edge-triggered, where the news is told once. */
+struct herd {
+    int set;
+    atomic_int took;
+    atomic_bool over;
+};
+
+static void *take_one(void *arg) {
+    struct herd *herd = arg;
+    struct epoll_event event;
+    struct timespec nap = {.tv_nsec = 1000000};
+    char byte;
+    if (tapir_epoll_wait(herd->set, &event, 1, 400) == 1 && tapir_recv(event.data.fd, &byte, 1, MSG_DONTWAIT) == 1) {
+        herd->took++;
+    }
+    while (!herd->over) { /* busy with it */
+        nanosleep(&nap, NULL);
+    }
+    return NULL;
+}
+
+static int taken_by_sleepers(uint32_t events) {
+    struct herd herd = {.set = tapir_epoll_create1(0)};
+    struct timespec wait = {.tv_nsec = 30000000};
+    pthread_t threads[WORKERS];
+    int fds[2];
+    loop_datagram(fds);
+    for (int i = 0; i < WORKERS; i++) {
+        GIVES(tapir_send(fds[0], "x", 1, 0), 1);
+        pthread_create(&threads[i], NULL, take_one, &herd);
+    }
+    nanosleep(&wait, NULL); /* until they sleep */
+    add(herd.set, fds[1], events);
+    for (int turn = 0; turn < 10 && herd.took < WORKERS; turn++) {
+        nanosleep(&wait, NULL);
+    }
+    int took = herd.took;
+    herd.over = true;
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    GIVES(tapir_close(herd.set), 0);
+    GIVES(tapir_close(fds[0]), 0);
+    GIVES(tapir_close(fds[1]), 0);
+    return took;
+}
+
+Test(epoll, what_one_sleeper_leaves_the_next_is_told) {
+    struct occupant occupant;
+    GIVES(taken_by_sleepers(EPOLLIN), WORKERS);
+    loop_occupy(&occupant); /* none of them leads */
+    GIVES(taken_by_sleepers(EPOLLIN), WORKERS);
+    loop_unoccupy(&occupant);
+    GIVES(taken_by_sleepers(EPOLLIN | EPOLLET), 1);
 }
