@@ -107,7 +107,7 @@ static int may_connect(struct sock_stream *stream, bool *told, uint64_t now_us) 
     return -EINVAL;
 }
 
-/* 0.0.0.0 is this host, as on Linux. A port that no one chose is chosen anew. */
+/* 0.0.0.0 is this host, as on Linux: where the socket is bound, or the loopback. A port that no one chose is chosen anew. */
 static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer) {
     struct tcp_conn *c = stream->conn;
     struct tapir_endpoint to = *peer;
@@ -116,7 +116,8 @@ static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, cons
         c->port.local = (struct tapir_endpoint){0};
     }
     if (addr_is_any(&to.addr)) {
-        to.addr = addr_of_ipv4(IPV4_LOOPBACK);
+        const struct tapir_addr *own = &c->port.local.addr;
+        to.addr = addr_is_any(own) ? addr_of_ipv4(IPV4_LOOPBACK) : *own;
     }
     return to;
 }

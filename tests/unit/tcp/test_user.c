@@ -48,6 +48,29 @@ Test(tcp_user, MUST_43_MUST_44_the_local_address) {
     tcp_bench_free(b);
 }
 
+/* As Linux: 0.0.0.0 is this host, where the socket is bound or else the loopback. */
+Test(tcp_user, nowhere_is_here) {
+    struct tcp_bench *b = tcp_bench_new(&plain);
+    struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4)}, end;
+    tapir_sock bound = tcp_bench_socket(b, 0), other = tcp_bench_socket(b, 0), listener = tcp_bench_socket(b, 9);
+    cr_assert_eq(tapir_sock_listen(b->stack, listener, 4), 0);
+    cr_assert_eq(tapir_sock_bind(b->stack, bound, &local), 0);
+    cr_assert_eq(tcp_bench_connect(b, bound, 0, 9), -EINPROGRESS);
+    cr_assert_eq(tcp_bench_connect(b, other, 0, 9), -EINPROGRESS);
+    tcp_bench_wait(b, SECOND);
+    cr_assert_eq(tapir_sock_peer(b->stack, bound, &end), 0);
+    cr_assert_eq(addr_ipv4(&end.addr), BENCH_OUR_IPV4);
+    cr_assert_eq(tapir_sock_peer(b->stack, other, &end), 0);
+    cr_assert_eq(addr_ipv4(&end.addr), IPV4_LOOPBACK);
+    tapir_sock socks[] = {bound, other, listener};
+    for (size_t i = 0; i < ARRAY_LEN(socks); i++) {
+        tapir_sock_close(b->stack, socks[i], b->now_us);
+    }
+    tcp_bench_wait(b, 100 * SECOND);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
 /* What SEND, RECEIVE and shutdown say in each state. */
 Test(tcp_user, calls_by_state) {
     static const struct {
