@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -252,9 +253,19 @@ int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg 
                                                  : recv_datagram(descriptor, msg, flags, &patience);
 }
 
+/* As the kernel sends it: to this thread, in its own name (raise has another si_code). */
+static void raise_pipe(void) {
+    siginfo_t info = {.si_signo = SIGPIPE, .si_code = SI_USER};
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    if (syscall(SYS_rt_tgsigqueueinfo, info.si_pid, gettid(), SIGPIPE, &info) < 0) {
+        raise(SIGPIPE);
+    }
+}
+
 ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags) {
     if (result == -EPIPE && stream && (flags & MSG_NOSIGNAL) == 0) {
-        raise(SIGPIPE);
+        raise_pipe();
     }
     return sockets_result(result);
 }

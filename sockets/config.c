@@ -474,9 +474,10 @@ int sockets_config_ensure(void) {
     if (is_up) {
         return 0;
     }
-    int cancel_state = begin_setup();
+    int cancel_state = begin_setup(), caller_errno = errno;
     int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
     end_setup(cancel_state);
+    errno = caller_errno;
     return result;
 }
 

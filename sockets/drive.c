@@ -61,6 +61,9 @@ static void lock_through_gate(void) {
  * close, a device's or a trace's own), would take the lock with it. */
 void sockets_drive_lock(void) {
     int cancel_state;
+    if (sockets_drive_thread.calls == 0) {
+        sockets_drive_thread.caller_errno = errno;
+    }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     if (pthread_mutex_trylock(&HOST->lock) != 0) {
         atomic_fetch_add(&HOST->contenders, 1);
@@ -70,9 +73,11 @@ void sockets_drive_lock(void) {
     sockets_drive_thread.cancel_state = cancel_state;
 }
 
+/* errno is the caller's again, asleep too: a handler shall find it so, and a call that succeeds leaves it. */
 void sockets_drive_unlock(void) {
     int cancel_state = sockets_drive_thread.cancel_state;
     pthread_mutex_unlock(&HOST->lock);
+    errno = sockets_drive_thread.caller_errno;
     pthread_setcancelstate(cancel_state, NULL);
 }
 

@@ -207,6 +207,7 @@ uint64_t sockets_wait_deadline(uint64_t timeout_us);
 /* What a thread is in the middle of. Its address tells threads apart. */
 struct thread {
     unsigned calls;       /* that it is inside: two, if a signal handler makes one in another's sleep */
+    int caller_errno;     /* as the outermost call found it */
     int cancel_state;     /* the application's (pthread_setcancelstate), while the thread holds the lock */
     bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
     sigset_t mask;
