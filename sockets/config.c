@@ -54,6 +54,13 @@ struct trace {
 static struct trace trace;
 static struct tapir_env env;
 
+/* A build for tests stops at every broken promise, near its cause; a release loses the one connection. */
+#ifdef NDEBUG
+#define ENV_BROKEN sockets_tell_broken
+#else
+#define ENV_BROKEN NULL
+#endif
+
 static void env_trace(void *ctx, const struct tapir_event *event) {
     (void)ctx;
     trace.function(trace.ctx, event);
@@ -224,7 +231,8 @@ static void undo(void) {
 /* Builds everything, with the lock held. */
 static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
                  size_t size) {
-    env = (struct tapir_env){.alloc = sockets_memory_alloc, .free = sockets_memory_free, .random = env_random};
+    env = (struct tapir_env){
+        .alloc = sockets_memory_alloc, .free = sockets_memory_free, .random = env_random, .broken = ENV_BROKEN};
     trace = (struct trace){config->trace, config->trace_ctx};
     env.trace = config->trace == NULL ? NULL : env_trace;
     sockets_tell_init(config, device);

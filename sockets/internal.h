@@ -448,6 +448,9 @@ void sockets_tell_init(const struct tapir_config *config, struct tapir_device *d
 /* Tells it, as tapir_config.tell says; with the lock held. */
 void sockets_tell(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for struct tapir_env: a bug of ours has ended a connection, in a line for whoever is to find it. */
+void sockets_tell_broken(void *ctx, const struct tapir_broken *broken);
+
 /* --- config.c --- */
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */

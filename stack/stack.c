@@ -156,6 +156,7 @@ bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame 
     CHECK(n != NULL && netif != LINK_LOOPBACK);
     stack->core.output_first = false;
     link_eth_input(n, frame, now_us);
+    tcp_broken_end(&stack->tcp, now_us);
     return stack->core.output_first;
 }
 
@@ -184,6 +185,7 @@ static void run_loopback(struct tapir_stack *stack, uint64_t now_us) {
 
 int tapir_stack_output(struct tapir_stack *stack, int netif, struct tapir_out *out, uint64_t now_us) {
     forget_sent(stack);
+    tcp_broken_end(&stack->tcp, now_us); /* a user's call may have found one */
     run_loopback(stack, now_us);
     struct link_netif *n = link_netif_get(&stack->link, netif);
     CHECK(n != NULL && netif != LINK_LOOPBACK);
@@ -209,6 +211,7 @@ uint64_t tapir_stack_deadline(const struct tapir_stack *stack) {
 void tapir_stack_tick(struct tapir_stack *stack, uint64_t now_us) {
     forget_sent(stack);
     timer_wheel_run(&stack->core.wheel, now_us);
+    tcp_broken_end(&stack->tcp, now_us);
     run_loopback(stack, now_us);
 }
 

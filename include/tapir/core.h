@@ -40,6 +40,17 @@ struct tapir_endpoint {
 
 struct tapir_event; /* <tapir/trace.h> */
 
+/* A promise that our own code broke about one TCP connection, and what the connection looked like. Sequence numbers are as
+ * on the wire. */
+struct tapir_broken {
+    const char *what, *file; /* the condition that does not hold, and where */
+    int line;
+    struct tapir_endpoint local, remote;
+    uint8_t state; /* enum tapir_tcp_state */
+    uint32_t snd_una, snd_nxt, snd_wnd, rcv_nxt, rcv_wnd, cwnd_bytes;
+    uint64_t unacked_bytes, unread_bytes; /* in its queues */
+};
+
 /* What the core needs from its surroundings. Borrowed by tapir_stack_create for the stack's life. */
 struct tapir_env {
     void *ctx; /* passed to each function below */
@@ -55,6 +66,11 @@ struct tapir_env {
 
     /* Told of each event, borrowed for the call; must not call back into the stack. NULL: no trace. */
     void (*trace)(void *ctx, const struct tapir_event *event);
+
+    /* Told, borrowed for the call, when a bug of the stack's own has struck one connection. That one is reset (ECONNABORTED to
+     * its application) and counted as tcp_broken; all others go on. NULL: the program ends by tapir_abort_hook instead, as
+     * it does anyhow when what is shared is no longer to be trusted. */
+    void (*broken)(void *ctx, const struct tapir_broken *broken);
 };
 
 /* How far a frame's checksum has been taken care of. */

@@ -142,6 +142,7 @@
     COUNTER(tcp_limited_transmit, "new segments sent on duplicate ACKs (RFC 3042)")                       \
     COUNTER(tcp_probes, "window probes sent")                                                             \
     COUNTER(tcp_keepalives, "keep-alive probes sent")                                                     \
+    COUNTER(tcp_broken, "connections ended by a bug of our own")                                          \
     COUNTER(tcp_timeouts, "connections given up")                                                         \
     COUNTER(tcp_timewait, "connections that entered TIME-WAIT")                                           \
     COUNTER(tcp_timewait_reused, "TIME-WAIT records reused by a new SYN")                                 \

@@ -11,6 +11,7 @@ void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap
     env->random(env->ctx, &core->key, sizeof core->key);
     env->random(env->ctx, &core->random_key, sizeof core->random_key);
     list_init(&core->news);
+    list_init(&core->broken);
 }
 
 uint64_t core_random(struct core *core) {

@@ -17,8 +17,9 @@ struct core {
     struct siphash_key random_key; /* core_random's own */
     uint64_t random_counter;
     struct tapir_counters counters;
-    struct list news;  /* of struct news */
-    bool output_first; /* the frame being taken in is to be answered before the next one */
+    struct list news;   /* of struct news */
+    struct list broken; /* of struct promises: their objects are to be ended */
+    bool output_first;  /* the frame being taken in is to be answered before the next one */
 };
 
 /* Adds one to a counter of include/tapir/counters.h. */

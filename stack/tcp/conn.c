@@ -42,11 +42,12 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
         return NULL;
     }
     c->tcp = tcp;
+    promise_init(&c->promises, tcp->core);
     c->set = *set;
     c->state = CLOSED;
-    tcp_sndq_init(&c->snd.queue, &tcp->core->mem);
+    tcp_sndq_init(&c->snd.queue, &c->promises);
     tcp_reasm_init(&c->rcv.queue, &tcp->core->mem, 0);
-    tcp_loss_init(&c->loss, &tcp->core->mem, 0);
+    tcp_loss_init(&c->loss, &c->promises, 0);
     tcp_timers_init(c);
     return c;
 }
@@ -71,12 +72,12 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     CHECK(c->fastopen.waits_at == NULL);
     memset(&c->fastopen, 0, sizeof c->fastopen);
     memset(&c->stat, 0, sizeof c->stat);
-    tcp_sndq_init(&c->snd.queue, &core->mem);
+    tcp_sndq_init(&c->snd.queue, &c->promises);
     tcp_reasm_init(&c->rcv.queue, &core->mem, core_random(core));
     tcp_rtt_init(&c->rtt);
     c->rtt.rto_min_us = c->set.rto_min_us;
     tcp_loss_clear(&c->loss);
-    tcp_loss_init(&c->loss, &core->mem, core_random(core));
+    tcp_loss_init(&c->loss, &c->promises, core_random(core));
     c->ts.offset = tcp_isn_timestamp_offset(&core->key, local, remote);
     c->snd.iss = tcp_isn(&c->tcp->isn_key, local, remote, now_us);
     c->snd.una = c->snd.nxt = c->snd.iss;
@@ -120,6 +121,7 @@ void tcp_conn_free(struct tcp_conn *c) {
     }
     tcp_table_unbind(tcp, &c->port);
     news_drop(&c->news);
+    promise_drop(&c->promises);
     tcp_sndq_clear(&c->snd.queue);
     tcp_reasm_clear(&c->rcv.queue);
     tcp_loss_clear(&c->loss);
@@ -262,7 +264,7 @@ void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us) {
     }
     mss = tcp_plpmtu_limit(&c->plpmtu, mss) - options;
     c->snd.mss_checked_us = now_us;
-    if (mss != c->snd.mss) {
+    if (PROMISE(&c->promises, mss > 0 && mss <= UINT16_MAX) && mss != c->snd.mss) {
         c->snd.mss = mss;
         tcp_cc_set_mss(&c->cc, mss);
     }

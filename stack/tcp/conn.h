@@ -78,6 +78,7 @@ enum tcp_syn_data { TCP_SYN_DATA_UNKNOWN, TCP_SYN_DATA_NO_COOKIE, TCP_SYN_DATA_N
 struct tcp_conn {
     struct table_node by_tuple; /* in tcp->conns while it has a peer */
     struct tcp *tcp;
+    struct promises promises;      /* of this connection and its parts */
     struct news news;              /* news.owner 0: no socket (orphan, or not accepted yet) */
     struct list orphans;           /* in tcp->orphans, oldest first */
     struct list accept_node;       /* in listener->accept_queue until accepted */

@@ -3,12 +3,12 @@
 
 #include "base/check.h"
 
-void tcp_loss_init(struct loss *l, struct mem *mem, uint64_t seed) {
+void tcp_loss_init(struct loss *l, struct promises *promises, uint64_t seed) {
     *l = (struct loss){0};
     tcp_recovery_init(&l->reno);
     tcp_rack_init(&l->rack);
     tcp_rate_init(&l->rate);
-    tcp_scoreboard_init(&l->board, mem, seed);
+    tcp_scoreboard_init(&l->board, promises, seed);
 }
 
 void tcp_loss_clear(struct loss *l) { tcp_scoreboard_clear(&l->board); }
@@ -520,8 +520,7 @@ uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, 
     }
     uint64_t pipe = tcp_scoreboard_pipe(&l->board);
     uint64_t room = cc->cwnd_bytes > pipe ? cc->cwnd_bytes - pipe : 0;
-    CHECK(cc->mss_bytes > 0);
-    if (room < *end - start) { /* a part: whole segments only */
+    if (room < *end - start && PROMISE(l->board.promises, cc->mss_bytes > 0)) { /* a part: whole segments only */
         *end = start + room - room % cc->mss_bytes;
     }
     return *end > start ? start : UINT64_MAX;
@@ -551,7 +550,9 @@ bool tcp_loss_may_probe_tail(const struct loss *l) {
 
 uint64_t tcp_loss_tail(const struct loss *l, uint64_t *end) {
     const struct scoreboard_run *run = tcp_scoreboard_last_unsacked(&l->board);
-    CHECK(run != NULL);
+    if (!PROMISE(l->board.promises, run != NULL)) {
+        return *end = l->board.nxt;
+    }
     *end = run->end;
     return l->board.sacked_bytes == 0 ? l->board.una : run->node.key;
 }

@@ -95,7 +95,8 @@ struct loss_result {
     uint64_t delivered_bytes;
 };
 
-void tcp_loss_init(struct loss *l, struct mem *mem, uint64_t seed);
+/* Of the connection whose promises these are, with its memory. */
+void tcp_loss_init(struct loss *l, struct promises *promises, uint64_t seed);
 void tcp_loss_clear(struct loss *l);
 
 /* The handshake is over: recovery by SACK or without; offset 0 is the next to be sent. */

@@ -1,151 +1,16 @@
-/* A connection's segments: what to send next, and how it is laid out (RFC 9293 3.8.6, 3.10.2). */
-#include "base/addr.h"
+/* A connection's segments: what to send next (RFC 9293 3.8.6, 3.10.2). How it is laid out is layout.c's. */
 #include "tcp/early.h"
+#include "tcp/layout.h"
 #include "tcp/pmtu.h"
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 #include "tcp/user.h"
 #include "tcp/window.h"
 
-#define HEADER_AT 128           /* where the TCP header starts in tapir_out.room: IP and Ethernet go before it */
-#define SACK_TEXT_MIN 12        /* a segment's MSS beyond this may go to SACK blocks: 4 bytes of option, 8 of text */
 #define MSS_CHECK_US 1000000ULL /* how often a learnt path MTU is looked up again */
 
-/* A segment in the making. */
-struct plan {
-    uint64_t offset; /* of the first payload byte; seq follows */
-    uint32_t len;    /* payload bytes */
-    uint8_t flags;
-    struct seq seq;
-    const char *reason;
-    bool markable; /* new data: congestion may be marked on it (RFC 3168 6.1.5: not on what is sent again) */
-    bool again;    /* a retransmission */
-    bool whole;    /* one segment however long: a path MTU probe */
-};
-
-/* The window to offer with rcv.nxt as it is; moves the right edge (SHLD-14: only to the right). */
-static uint16_t offer_window(struct tcp_conn *c, bool syn) {
-    uint32_t space = tcp_conn_rcv_space(c);
-    if (syn) { /* RFC 7323 2.2: never scaled */
-        uint32_t window = min_u32(space, UINT16_MAX);
-        c->rcv.edge = seq_add(c->rcv.nxt, window);
-        return (uint16_t)window;
-    }
-    uint32_t buffer = c->set.rcvbuf_bytes / 2;
-    uint32_t window = tcp_window_to_offer(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
-    c->rcv.edge = seq_max(c->rcv.edge, seq_add(c->rcv.nxt, window));
-    return (uint16_t)(window >> c->rcv.wscale);
-}
-
-static void add_sack(struct tcp_conn *c, struct wire_tcp_options *options) {
-    struct sack_block blocks[SACK_BLOCKS];
-    /* 40 bytes of options, 12 for timestamps, 2 + 8n for blocks; and a tiny MTU must leave room for text. */
-    uint32_t room = c->ts.ok ? 3 : 4;
-    room = min_u32(room, c->snd.mss < SACK_TEXT_MIN ? 0 : (c->snd.mss - SACK_TEXT_MIN) / 8);
-    uint8_t count = tcp_sack_report(&c->rcv.sack, blocks, (uint8_t)room);
-    for (uint8_t i = 0; i < count; i++) {
-        options->sack[i].left = tcp_conn_rcv_seq(c, blocks[i].left).v;
-        options->sack[i].right = tcp_conn_rcv_seq(c, blocks[i].right).v;
-    }
-    options->sack_count = count;
-    options->present |= count > 0 ? WIRE_TCPOPT_SACK : 0;
-}
-
-static struct wire_tcp_options syn_options(struct tcp_conn *c, uint64_t now_us) {
-    bool reply = tcp_in(c, SYN_RECEIVED);
-    struct wire_tcp_options options = {
-        .present = WIRE_TCPOPT_MSS, .mss = (uint16_t)c->rcv.mss, .wscale = c->rcv.wscale};
-    options.present |= !reply || c->snd.wscale_ok ? WIRE_TCPOPT_WSCALE : 0;
-    options.present |= !reply || c->sack_ok ? WIRE_TCPOPT_SACK_PERMITTED : 0;
-    if (!reply || c->ts.ok) {
-        options.present |= WIRE_TCPOPT_TIMESTAMPS;
-        options.tsval = tcp_conn_tsval(c, now_us);
-        options.tsecr = reply ? c->ts.recent : 0;
-    }
-    if (reply && c->fastopen.add_cookie && c->retransmits == 0) {
-        tcp_early_add_cookie(c->tcp, &c->set, &c->remote.addr, &c->local.addr, &options, now_us);
-    }
-    return options;
-}
-
-static struct wire_tcp_options data_options(struct tcp_conn *c, uint64_t now_us) {
-    struct wire_tcp_options options = {0};
-    if (c->ts.ok) { /* RFC 7323 3.2: in every segment but RST */
-        options.present = WIRE_TCPOPT_TIMESTAMPS;
-        options.tsval = tcp_conn_tsval(c, now_us);
-        options.tsecr = c->ts.recent;
-    }
-    if (c->sack_ok && tcp_in(c, TCP_SYNCHRONIZED)) {
-        add_sack(c, &options);
-    }
-    return options;
-}
-
-/* The urgent pointer names the byte after the urgent data (MUST-62). */
-static void add_urgent(const struct tcp_conn *c, struct wire_tcp *wire) {
-    if (c->snd.urgent && seq_gt(c->snd.up, seq_of(wire->seq))) {
-        wire->flags |= WIRE_TCP_URG;
-        wire->urgent = (uint16_t)min_u32(seq_diff(c->snd.up, seq_of(wire->seq)), UINT16_MAX);
-    }
-}
-
-/* Lays the segment out in *out and hands it to IP; the connection's own accounting is the callers'. */
-static int emit(struct tcp_conn *c, const struct plan *plan, const struct wire_tcp_options *options,
-                struct tapir_out *out, uint64_t now_us) {
-    struct wire_tcp wire = {.src_port = c->local.port,
-                            .dst_port = c->remote.port,
-                            .seq = plan->seq.v,
-                            .ack = (plan->flags & WIRE_TCP_ACK) != 0 ? c->rcv.nxt.v : 0,
-                            .flags = plan->flags,
-                            .options = *options};
-    wire.window = offer_window(c, (plan->flags & WIRE_TCP_SYN) != 0);
-    wire.flags |= c->ecn.echo && (plan->flags & WIRE_TCP_SYN) == 0 ? WIRE_TCP_ECE : 0;
-    add_urgent(c, &wire);
-    size_t header_len = WIRE_TCP_LEN + wire_tcp_options_len(options);
-    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&c->local.addr), addr_ipv4(&c->remote.addr), WIRE_PROTO_TCP,
-                                        (uint16_t)(header_len + plan->len));
-    wire.checksum = checksum_fold(sum);
-    out->header = out->room + HEADER_AT;
-    out->header_len = header_len;
-    out->len = header_len + plan->len;
-    struct writer w = writer_of(out->header, sizeof out->room - HEADER_AT);
-    wire_tcp_emit(&w, &wire);
-    CHECK(!w.failed);
-    uint32_t mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - (uint32_t)header_len;
-    bool super = plan->len > mss && !plan->whole;
-    out->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL,
-                                          .csum_offset = 16,
-                                          .gso = super ? TAPIR_GSO_TCP4 : TAPIR_GSO_NONE,
-                                          .gso_size = super ? (uint16_t)mss : 0};
-    tcp_trace_out(c->tcp->core, c, &c->local, &c->remote, &wire, plan->len, out->offload.gso_size, plan->reason,
-                  now_us);
-    COUNT(c->tcp->core, tcp_out);
-    c->stat.segs_out += super ? (plan->len + mss - 1) / mss : 1;
-    c->rcv.wup = c->rcv.nxt;
-    c->owes &= ~(uint32_t)(TCP_OWE_ACK | TCP_OWE_CHALLENGE);
-    tcp_sack_reported(&c->rcv.sack);
-    tcp_timers_ack_sent(c);
-    struct ip_send send = {.protocol = WIRE_PROTO_TCP,
-                           .ttl = c->set.ttl,
-                           .tos = (uint8_t)((c->set.tos & ~IP_ECN_MASK) | (plan->markable ? TCP_ECN_ECT0 : 0)),
-                           .dont_fragment = c->set.mtu_discover != 0};
-    return ip_send_out(c->tcp->ip, &c->path, &send, out, now_us);
-}
-
-/* How many payload bytes one segment, super or not, may hold with these options. */
-static uint32_t segment_room(const struct tcp_conn *c, size_t options_len, uint32_t *mss) {
-    uint32_t header_len = (uint32_t)(WIRE_TCP_LEN + options_len);
-    *mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - header_len;
-    bool loopback = c->path.netif->index == LINK_LOOPBACK;
-    if (!loopback && (c->path.netif->caps & TAPIR_CAP_TSO4) == 0) {
-        return *mss;
-    }
-    uint32_t most = UINT16_MAX - WIRE_IPV4_LEN - header_len;
-    return max_u32(most - most % *mss, *mss);
-}
-
 /* Karn's rule and RFC 6298 3: one segment at a time is timed, and none that was sent twice. */
-static void time_segment(struct tcp_conn *c, const struct plan *plan, struct seq end, uint64_t now_us) {
+static void time_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct seq end, uint64_t now_us) {
     if (c->loss.sack && (plan->flags & WIRE_TCP_SYN) == 0) { /* the scoreboard knows when each run was sent */
         return;
     }
@@ -196,7 +61,7 @@ static void account_pacing(struct tcp_conn *c, uint32_t bytes, uint64_t now_us) 
     }
 }
 
-static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t now_us) {
+static void account_data(struct tcp_conn *c, const struct tcp_plan *plan, uint64_t now_us) {
     uint32_t segments = plan->whole ? 1 : max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
     account_pacing(c, plan->len, now_us);
@@ -215,7 +80,7 @@ static void account_data(struct tcp_conn *c, const struct plan *plan, uint64_t n
 }
 
 /* Sends [plan->offset, + len) of the send queue, with FIN when it is the end and wanted. */
-static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tcp_options *options, uint32_t mss,
+static int send_data(struct tcp_conn *c, struct tcp_plan *plan, const struct wire_tcp_options *options, uint32_t mss,
                      struct tapir_out *out, uint64_t now_us) {
     uint64_t tail = c->snd.queue.tail;
     if (plan->len > 0) {
@@ -248,7 +113,7 @@ static int send_data(struct tcp_conn *c, struct plan *plan, const struct wire_tc
     if (c->set.notsent_lowat_bytes != 0) { /* less waits unsent: a writer may go on */
         news_mark(c->tcp->core, &c->news);
     }
-    int rc = emit(c, plan, options, out, now_us);
+    int rc = tcp_layout_emit(c, plan, options, out, now_us);
     tcp_timers_sent(c, now_us);
     return rc;
 }
@@ -258,12 +123,12 @@ static uint8_t ecn_flags(const struct tcp_conn *c) {
 }
 
 /* Fast Open: the first bytes of the send queue go with the SYN (RFC 7413 4.2.1). */
-static void add_syn_data(struct tcp_conn *c, struct plan *plan, struct wire_tcp_options *options, struct tapir_out *out,
-                         uint64_t now_us) {
+static void add_syn_data(struct tcp_conn *c, struct tcp_plan *plan, struct wire_tcp_options *options,
+                         struct tapir_out *out, uint64_t now_us) {
     uint32_t covered = 0;
     plan->len = tcp_user_fastopen_syn(c, options, now_us);
     out->piece_count = tcp_sndq_pieces(&c->snd.queue, 0, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
-    CHECK(covered == plan->len);
+    plan->len = PROMISE(&c->promises, covered == plan->len) ? plan->len : covered;
     c->stat.bytes_sent += plan->len;
     c->stat.data_segs_out += plan->len > 0 ? 1 : 0;
 }
@@ -271,11 +136,11 @@ static void add_syn_data(struct tcp_conn *c, struct plan *plan, struct wire_tcp_
 static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     bool reply = tcp_in(c, SYN_RECEIVED);
     uint8_t flags = reply ? WIRE_TCP_ACK | (c->ecn.ok ? WIRE_TCP_ECE : 0) : ecn_flags(c);
-    struct plan plan = {.seq = c->snd.iss,
-                        .flags = (uint8_t)(WIRE_TCP_SYN | flags),
-                        .reason = c->retransmits > 0 ? "SYN again" : "SYN",
-                        .again = seq_gt(c->snd.nxt, c->snd.iss)};
-    struct wire_tcp_options options = syn_options(c, now_us);
+    struct tcp_plan plan = {.seq = c->snd.iss,
+                            .flags = (uint8_t)(WIRE_TCP_SYN | flags),
+                            .reason = c->retransmits > 0 ? "SYN again" : "SYN",
+                            .again = seq_gt(c->snd.nxt, c->snd.iss)};
+    struct wire_tcp_options options = tcp_layout_syn_options(c, now_us);
     c->owes &= ~(uint32_t)TCP_OWE_SYN;
     if (!reply) {
         add_syn_data(c, &plan, &options, out, now_us);
@@ -285,7 +150,7 @@ static int send_syn(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) 
     if (c->first_unacked_us == 0) {
         c->first_unacked_us = now_us;
     }
-    int rc = emit(c, &plan, &options, out, now_us);
+    int rc = tcp_layout_emit(c, &plan, &options, out, now_us);
     tcp_timers_sent(c, now_us);
     return rc;
 }
@@ -303,12 +168,12 @@ static int send_again(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     if (tcp_loss_flight(&c->loss, una, nxt) > 0 && must_wait(c, now_us)) {
         return -1;
     }
-    struct wire_tcp_options options = data_options(c, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t mss;
-    uint32_t room = segment_room(c, wire_tcp_options_len(&options), &mss);
+    uint32_t room = tcp_layout_room(c, wire_tcp_options_len(&options), &mss);
     room = burst(c, room, mss);
     uint64_t tail = c->snd.queue.tail;
-    struct plan plan = {.offset = from, .flags = WIRE_TCP_ACK, .reason = "retransmit", .again = true};
+    struct tcp_plan plan = {.offset = from, .flags = WIRE_TCP_ACK, .reason = "retransmit", .again = true};
     plan.len = (uint32_t)min_u64(room, min_u64(end, tail) - min_u64(from, tail));
     if (end > tail && from + plan.len == tail && c->fin_sent) {
         plan.flags |= WIRE_TCP_FIN;
@@ -375,9 +240,9 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
         return -1;
     }
     restart_if_idle(c, now_us);
-    struct wire_tcp_options options = data_options(c, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t mss;
-    uint32_t room = segment_room(c, wire_tcp_options_len(&options), &mss);
+    uint32_t room = tcp_layout_room(c, wire_tcp_options_len(&options), &mss);
     uint32_t usable = usable_window(c, una, nxt);
     bool blocked = una + c->snd.wnd <= nxt && una == nxt;
     tcp_timers_blocked(c, blocked, now_us);
@@ -397,7 +262,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
                             .corked = c->set.cork || c->snd.more,
                             .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
                                     (c->owes & TCP_OWE_FORCE) != 0};
-    struct plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
+    struct tcp_plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
     plan.len = min_u32(tcp_window_may_send(&w),
                        single || c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR: for one alone */
     bool at_end = nxt + plan.len == tail;
@@ -419,7 +284,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
 
 /* New data in a segment longer than the path is known to take (RFC 4821 7.3). -1: none now; *turn says what else may go. */
 static int send_mtu_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_pmtu_turn *turn) {
-    struct wire_tcp_options options = data_options(c, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t options_len = (uint32_t)wire_tcp_options_len(&options);
     *turn = tcp_pmtu_turn(c, options_len, now_us);
     uint32_t len = turn->len;
@@ -431,7 +296,8 @@ static int send_mtu_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t no
     if (len == 0 || covered < len) { /* none, or from more pieces than one frame takes */
         return -1;
     }
-    struct plan plan = {.offset = nxt, .len = len, .flags = WIRE_TCP_ACK, .reason = "path MTU probe", .whole = true};
+    struct tcp_plan plan = {
+        .offset = nxt, .len = len, .flags = WIRE_TCP_ACK, .reason = "path MTU probe", .whole = true};
     int rc = send_data(c, &plan, &options, len, out, now_us);
     tcp_pmtu_probe_sent(c, nxt, nxt + len, options_len, now_us);
     return rc;
@@ -446,12 +312,12 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     if (!tcp_loss_may_probe_tail(&c->loss)) { /* an ACK came first */
         return -1;
     }
-    struct wire_tcp_options options = data_options(c, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t mss;
-    segment_room(c, wire_tcp_options_len(&options), &mss);
+    tcp_layout_room(c, wire_tcp_options_len(&options), &mss);
     bool rescue = tcp_loss_recovering(&c->loss);
     uint64_t end, edge = min_u64(tail, tcp_conn_snd_offset(c, c->snd.una) + c->snd.wnd);
-    struct plan plan = {.flags = WIRE_TCP_ACK, .reason = rescue ? "rescue retransmission" : "tail loss probe"};
+    struct tcp_plan plan = {.flags = WIRE_TCP_ACK, .reason = rescue ? "rescue retransmission" : "tail loss probe"};
     plan.again = rescue || nxt >= edge;
     if (plan.again) {
         uint64_t start = tcp_loss_tail(&c->loss, &end), stop = min_u64(end, tail);
@@ -481,7 +347,7 @@ static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
         return -1;
     }
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
-    struct plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = "window probe"};
+    struct tcp_plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = "window probe"};
     if (nxt < c->snd.queue.tail) {
         uint32_t covered;
         plan.len = 1;
@@ -493,22 +359,22 @@ static int send_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us
     }
     c->snd.probed = true;
     COUNT(c->tcp->core, tcp_probes);
-    struct wire_tcp_options options = data_options(c, now_us);
-    return emit(c, &plan, &options, out, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
+    return tcp_layout_emit(c, &plan, &options, out, now_us);
 }
 
 static int send_ack(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     bool keepalive = (c->owes & TCP_OWE_KEEPALIVE) != 0;
     bool challenge = (c->owes & TCP_OWE_CHALLENGE) != 0;
-    struct plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = challenge ? "challenge ACK" : "ACK"};
+    struct tcp_plan plan = {.seq = c->snd.nxt, .flags = WIRE_TCP_ACK, .reason = challenge ? "challenge ACK" : "ACK"};
     if (keepalive) { /* RFC 9293 3.8.4: one below, so that it must be answered; no data (SHLD-12) */
         c->owes &= ~(uint32_t)TCP_OWE_KEEPALIVE;
         plan.seq = seq_sub(c->snd.nxt, 1);
         plan.reason = "keep-alive";
         COUNT(c->tcp->core, tcp_keepalives);
     }
-    struct wire_tcp_options options = data_options(c, now_us);
-    int rc = emit(c, &plan, &options, out, now_us);
+    struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
+    int rc = tcp_layout_emit(c, &plan, &options, out, now_us);
     if (c->rcv.dup_acks > 1) { /* RFC 5681 4.2: one for each segment out of order, even of one batch */
         c->rcv.dup_acks--;
         c->owes |= TCP_OWE_ACK;
@@ -581,6 +447,10 @@ int tcp_output_next(struct tcp *tcp, int netif, struct tapir_out *out, uint64_t 
     struct list *line = &tcp->owed[netif];
     while (!list_empty(line)) {
         struct tcp_conn *c = LIST_ENTRY(line->next, struct tcp_conn, owed);
+        if (list_linked(&c->promises.node)) { /* tcp_broken_end has the last word */
+            list_remove(&c->owed);
+            continue;
+        }
         if (!path_ready(c, netif, now_us)) {
             continue;
         }

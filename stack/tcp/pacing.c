@@ -14,8 +14,7 @@ uint32_t tcp_pacing_quantum(uint64_t bytes_per_s, uint32_t mss_bytes) {
 }
 
 static uint64_t due_ns(const struct pacing *pacing, uint64_t bytes_per_s) {
-    CHECK(bytes_per_s > 0);
-    return pacing->from_ns + pacing->bytes * SECOND_NS / bytes_per_s;
+    return pacing->from_ns + pacing->bytes * SECOND_NS / max_u64(bytes_per_s, 1);
 }
 
 uint64_t tcp_pacing_due_us(const struct pacing *pacing, uint64_t bytes_per_s) {

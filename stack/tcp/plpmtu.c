@@ -20,7 +20,6 @@ static void end_if_near(struct plpmtu *p, uint64_t now_us) {
 }
 
 uint32_t tcp_plpmtu_limit(struct plpmtu *p, uint32_t most_bytes) {
-    CHECK(most_bytes > 0);
     p->most_bytes = most_bytes;
     if (p->phase == PLPMTU_OFF) {
         return most_bytes;
@@ -66,9 +65,10 @@ uint32_t tcp_plpmtu_wants(struct plpmtu *p, uint64_t now_us) {
     return p->top ? p->high_bytes : p->low_bytes + (p->high_bytes - p->low_bytes + 1) / 2;
 }
 
-void tcp_plpmtu_sent(struct plpmtu *p, uint32_t bytes) {
-    CHECK(p->probe_bytes == 0 && bytes > p->low_bytes && bytes <= p->high_bytes);
-    p->probe_bytes = bytes;
+bool tcp_plpmtu_sent(struct plpmtu *p, uint32_t bytes) {
+    bool wanted = p->probe_bytes == 0 && bytes > p->low_bytes && bytes <= p->high_bytes;
+    p->probe_bytes = wanted ? bytes : p->probe_bytes;
+    return wanted;
 }
 
 void tcp_plpmtu_passed(struct plpmtu *p, uint64_t now_us) {

@@ -46,8 +46,8 @@ bool tcp_plpmtu_black_hole(struct plpmtu *p, uint32_t base_bytes, uint32_t lost_
 uint32_t tcp_plpmtu_wants(struct plpmtu *p, uint64_t now_us);
 
 /* A probe of that size went out; it passed; it was lost alone; something else became of it that tells nothing. After
- * a failure there is a pause, so that little is lost on purpose. */
-void tcp_plpmtu_sent(struct plpmtu *p, uint32_t bytes);
+ * a failure there is a pause, so that little is lost on purpose. _sent is false if no probe of that size was wanted. */
+bool tcp_plpmtu_sent(struct plpmtu *p, uint32_t bytes);
 void tcp_plpmtu_passed(struct plpmtu *p, uint64_t now_us);
 void tcp_plpmtu_lost(struct plpmtu *p, uint64_t now_us, uint64_t pause_us);
 void tcp_plpmtu_unclear(struct plpmtu *p, uint64_t now_us, uint64_t pause_us);

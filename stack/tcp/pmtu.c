@@ -53,7 +53,7 @@ struct tcp_pmtu_turn tcp_pmtu_turn(struct tcp_conn *c, uint32_t options_len, uin
 void tcp_pmtu_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint32_t options_len, uint64_t now_us) {
     uint32_t size = (uint32_t)(end - start) + options_len;
     COUNT(c->tcp->core, tcp_mtu_probes);
-    tcp_plpmtu_sent(&c->plpmtu, size);
+    (void)PROMISE(&c->promises, tcp_plpmtu_sent(&c->plpmtu, size));
     tcp_loss_mtu_probed(&c->loss, start, end);
     tcp_trace_mtu(c, size, "probe", now_us);
 }

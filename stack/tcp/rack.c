@@ -1,8 +1,6 @@
 /* RACK-TLP (RFC 8985). */
 #include "tcp/rack.h"
 
-#include "base/check.h"
-
 void tcp_rack_init(struct rack *rack) { *rack = (struct rack){.reo_wnd_mult = 1}; }
 
 void tcp_rack_reordered(struct rack *rack) {
@@ -85,6 +83,5 @@ uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t r
 }
 
 uint64_t tcp_rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us) {
-    CHECK(rtt->measured);
     return min_u64(2 * rtt->srtt_us + (one_segment ? RACK_WORST_DELACK_US : RACK_TIMER_SLACK_US), rto_us);
 }

@@ -51,7 +51,7 @@ uint64_t tcp_rack_reo_wnd_us(const struct rack *rack, const struct rtt *rtt, boo
 uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t reo_wnd_us, uint64_t now_us,
                          uint64_t *wait_us);
 
-/* TLP's timeout from now (7.2), not above rto_us. Wants a measured round trip. */
+/* TLP's timeout from now (7.2), not above rto_us; with no round trip measured yet, the slack alone. */
 uint64_t tcp_rack_pto_us(const struct rtt *rtt, bool one_segment, uint64_t rto_us);
 
 #endif

@@ -1,8 +1,6 @@
 /* What was sent and is not acknowledged. */
 #include "tcp/scoreboard.h"
 
-#include "base/check.h"
-
 static struct scoreboard_run *run_of(struct tree_node *node) {
     return node == NULL ? NULL : CONTAINER_OF(node, struct scoreboard_run, node);
 }
@@ -31,8 +29,8 @@ static uint64_t bytes_of(const struct scoreboard_run *run) { return run->end - r
 
 static bool resent_in_flight(const struct scoreboard_run *run) { return run->lost && !list_linked(&run->lost_node); }
 
-void tcp_scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed) {
-    *board = (struct scoreboard){.mem = mem};
+void tcp_scoreboard_init(struct scoreboard *board, struct promises *promises, uint64_t seed) {
+    *board = (struct scoreboard){.mem = &promises->core->mem, .promises = promises};
     tree_init(&board->runs, seed);
     list_init(&board->by_time);
     list_init(&board->to_resend);
@@ -113,8 +111,8 @@ void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us
 
 /* Cuts a run in two at `at`; the new one is the later part. False: no memory, or too many. */
 static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t at) {
-    CHECK(at > run->node.key && at < run->end && !run->sacked);
-    struct scoreboard_run *later = new_run(board, at, run->end);
+    bool sound = PROMISE(board->promises, at > run->node.key && at < run->end && !run->sacked);
+    struct scoreboard_run *later = sound ? new_run(board, at, run->end) : NULL;
     if (later == NULL) {
         return false;
     }
@@ -201,7 +199,9 @@ uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard
 
 /* Two sacked neighbours become one. What the second was is not needed any more but for a peer that reneges. */
 static void join(struct scoreboard *board, struct scoreboard_run *first, struct scoreboard_run *second) {
-    CHECK(first->end == second->node.key && first->sacked && second->sacked);
+    if (!PROMISE(board->promises, first->end == second->node.key && first->sacked && second->sacked)) {
+        return;
+    }
     board->sacked_bytes += bytes_of(second);
     first->end = second->end;
     free_run(board, second);
@@ -244,7 +244,9 @@ uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t
 }
 
 void tcp_scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run) {
-    CHECK(!run->sacked);
+    if (!PROMISE(board->promises, !run->sacked)) {
+        return;
+    }
     unaccount(board, run);
     run->lost = true;
     board->lost_bytes += bytes_of(run);

@@ -9,8 +9,7 @@
 #ifndef TCP_SCOREBOARD_H
 #define TCP_SCOREBOARD_H
 
-#include "base/list.h"
-#include "base/mem.h"
+#include "base/promise.h"
 #include "base/tree.h"
 #include "tcp/rate.h"
 
@@ -28,7 +27,8 @@ struct scoreboard_run {
 };
 
 struct scoreboard {
-    struct mem *mem; /* kept */
+    struct mem *mem;           /* kept */
+    struct promises *promises; /* kept */
     struct tree runs;
     struct list by_time; /* earliest transmission first */
     struct list to_resend;
@@ -44,7 +44,8 @@ struct scoreboard {
 /* Told of each run, or part of one, that is delivered for the first time. Borrows run, as it was before. */
 typedef void scoreboard_delivered_fn(void *ctx, const struct scoreboard_run *run);
 
-void tcp_scoreboard_init(struct scoreboard *board, struct mem *mem, uint64_t seed);
+/* Of the connection whose promises these are, with its memory. */
+void tcp_scoreboard_init(struct scoreboard *board, struct promises *promises, uint64_t seed);
 void tcp_scoreboard_clear(struct scoreboard *board);
 
 /* [board->nxt, end) was sent for the first time. Without memory it becomes one with the run before. */

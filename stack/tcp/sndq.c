@@ -3,12 +3,10 @@
 
 #include <string.h>
 
-#include "base/check.h"
-
 static struct sndq_chunk *chunk_of(struct list *node) { return LIST_ENTRY(node, struct sndq_chunk, node); }
 
-void tcp_sndq_init(struct sndq *q, struct mem *mem) {
-    *q = (struct sndq){.mem = mem};
+void tcp_sndq_init(struct sndq *q, struct promises *promises) {
+    *q = (struct sndq){.mem = &promises->core->mem, .promises = promises};
     list_init(&q->chunks);
 }
 
@@ -91,7 +89,9 @@ bool tcp_sndq_may_grow(const struct sndq *q) {
 }
 
 void tcp_sndq_acked(struct sndq *q, uint64_t head) {
-    CHECK(head >= q->head && head <= q->tail);
+    if (!PROMISE(q->promises, head >= q->head && head <= q->tail)) {
+        return;
+    }
     q->first_skip += head - q->head;
     q->head = head;
     while (!list_empty(&q->chunks)) {
@@ -105,26 +105,30 @@ void tcp_sndq_acked(struct sndq *q, uint64_t head) {
     }
 }
 
-/* Moves the cursor to the chunk that holds offset; from the start when it has to go back. */
-static void seek(struct sndq *q, uint64_t offset) {
+/* Moves the cursor to the chunk that holds offset; from the start when it has to go back. False: there is none. */
+static bool seek(struct sndq *q, uint64_t offset) {
     if (q->cursor == NULL || offset < q->cursor_offset) {
         q->cursor = chunk_of(q->chunks.next);
         q->cursor_offset = q->head - q->first_skip;
     }
     while (offset >= q->cursor_offset + q->cursor->len) {
+        if (!PROMISE(q->promises, q->cursor->node.next != &q->chunks)) {
+            return false;
+        }
         q->cursor_offset += q->cursor->len;
-        CHECK(q->cursor->node.next != &q->chunks);
         q->cursor = chunk_of(q->cursor->node.next);
     }
+    return true;
 }
 
 size_t tcp_sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tapir_piece *pieces, size_t piece_max,
                        uint32_t *covered) {
-    CHECK(offset >= q->head && offset + len <= q->tail);
     size_t count = 0;
     *covered = 0;
-    while (*covered < len && count < piece_max) {
-        seek(q, offset + *covered);
+    if (!PROMISE(q->promises, offset >= q->head && offset + len <= q->tail)) {
+        return 0;
+    }
+    while (*covered < len && count < piece_max && seek(q, offset + *covered)) {
         uint32_t skip = (uint32_t)(offset + *covered - q->cursor_offset);
         uint32_t take = min_u32(len - *covered, q->cursor->len - skip);
         pieces[count++] = (struct tapir_piece){.base = q->cursor->bytes + skip, .len = take};

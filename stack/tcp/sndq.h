@@ -2,8 +2,7 @@
 #ifndef TCP_SNDQ_H
 #define TCP_SNDQ_H
 
-#include "base/list.h"
-#include "base/mem.h"
+#include "base/promise.h"
 
 #define SNDQ_CHUNK_BYTES 65536
 #define SNDQ_CHUNK_MIN_BYTES MEM_FIRST_BYTES
@@ -16,7 +15,8 @@ struct sndq_chunk {
 
 /* Bytes [head, tail) of the stream, as 64-bit offsets. */
 struct sndq {
-    struct mem *mem; /* kept */
+    struct mem *mem;           /* kept */
+    struct promises *promises; /* kept */
     struct list chunks;
     uint64_t head;             /* offset of the first byte held: snd.una's */
     uint64_t tail;             /* offset after the last */
@@ -26,7 +26,8 @@ struct sndq {
     uint64_t cursor_offset;    /* offset of the cursor chunk's first byte */
 };
 
-void tcp_sndq_init(struct sndq *q, struct mem *mem);
+/* Of the connection whose promises these are, with its memory. */
+void tcp_sndq_init(struct sndq *q, struct promises *promises);
 void tcp_sndq_clear(struct sndq *q);
 
 /* Copies up to len bytes in; returns how many (less when memory is short). Borrows data. */

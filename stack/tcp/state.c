@@ -1,7 +1,6 @@
 /* The arrow table of RFC 9293 figure 5, the only writer of a connection's state, and what each state promises. */
 #include "tcp/state.h"
 
-#include "base/check.h"
 #include "tcp/conn.h"
 #include "tcp/trace.h"
 
@@ -63,29 +62,33 @@ const char *tcp_state_event_name(enum tcp_event event) {
 }
 
 void tcp_state_enter(struct tcp_conn *c, enum tcp_state to, enum tcp_event event, uint64_t now_us) {
-    CHECK(tcp_state_arrow(c->state, event, to) >= 0);
+    if (!PROMISE(&c->promises, tcp_state_arrow(c->state, event, to) >= 0)) {
+        return;
+    }
     tcp_trace_state(c, c->state, to, event, now_us);
     c->state = to;
 }
 
-void tcp_state_check(const struct tcp_conn *c) {
+void tcp_state_check(struct tcp_conn *c) {
+    struct promises *p = &c->promises;
     if (tcp_in(c, CLOSED)) {
-        CHECK(!c->in_table && !list_linked(&c->owed));
+        (void)PROMISE(p, !c->in_table && !list_linked(&c->owed));
         return;
     }
-    CHECK(c->in_table);
-    CHECK(seq_le(c->snd.una, c->snd.nxt));
-    CHECK(c->snd.queue.head <= c->snd.queue.tail);
-    CHECK(tcp_in(c, SYN_SENT) || seq_le(c->rcv.nxt, c->rcv.edge));
+    (void)PROMISE(p, c->in_table);
+    (void)PROMISE(p, seq_le(c->snd.una, c->snd.nxt));
+    (void)PROMISE(p, c->snd.queue.head <= c->snd.queue.tail);
+    (void)PROMISE(p, tcp_in(c, SYN_SENT) || seq_le(c->rcv.nxt, c->rcv.edge));
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
-        CHECK(seq_le(c->snd.nxt, tcp_conn_snd_seq(c, c->snd.queue.tail)));
+        (void)PROMISE(p, seq_le(c->snd.nxt, tcp_conn_snd_seq(c, c->snd.queue.tail)));
     }
     if (tcp_in(c, TCP_SYNCHRONIZED)) {
-        CHECK(c->snd.mss > 0);
+        (void)PROMISE(p, c->snd.mss > 0);
         /* Bytes acknowledged have left the queue; our FIN is the one number beyond it. */
         uint32_t past_head = seq_diff(c->snd.una, tcp_conn_snd_seq(c, c->snd.queue.head));
-        CHECK(past_head == 0 || (past_head == 1 && c->fin_sent));
+        (void)PROMISE(p, past_head == 0 || (past_head == 1 && c->fin_sent));
     }
-    CHECK(c->fin_wanted == !tcp_in(c, SYN_SENT | SYN_RECEIVED | ESTABLISHED | CLOSE_WAIT) || tcp_in(c, SYN_RECEIVED));
-    CHECK(c->fin_received == tcp_in(c, CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT));
+    (void)PROMISE(p, c->fin_wanted == !tcp_in(c, SYN_SENT | SYN_RECEIVED | ESTABLISHED | CLOSE_WAIT) ||
+                         tcp_in(c, SYN_RECEIVED));
+    (void)PROMISE(p, c->fin_received == tcp_in(c, CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT));
 }

@@ -9,7 +9,7 @@
 #include <tapir/trace.h>
 
 /* States are bits, so that code reads like the RFC's lists: tcp_in(c, ESTABLISHED | FIN_WAIT_1). The order of
- * bits is that of enum tapir_tcp_state. What each promises is asserted by tcp_state_check.
+ * bits is that of enum tapir_tcp_state. What each promises tcp_state_check looks at.
  *
  *   CLOSED       nothing exchanged. Calls: OPEN. A connection that ended stays here with its error until its
  *                socket is closed; what was received in order may still be read after a normal end.
@@ -92,6 +92,6 @@ struct tcp_conn;
 void tcp_state_enter(struct tcp_conn *c, enum tcp_state to, enum tcp_event event, uint64_t now_us);
 
 /* Asserts what the state promises; after every event in debug, simulation and fuzz builds. */
-void tcp_state_check(const struct tcp_conn *c);
+void tcp_state_check(struct tcp_conn *c);
 
 #endif

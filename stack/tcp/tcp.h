@@ -35,6 +35,9 @@ void tcp_destroy(struct tcp *tcp);
 enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us);
 bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us);
 
+/* Ends the connections about which a promise was broken (base/promise.h); between two events, when none is at work. broken.c */
+void tcp_broken_end(struct tcp *tcp, uint64_t now_us);
+
 /* The next segment for an interface: 1 and *out is complete with all its headers; 0: none. output.c */
 int tcp_output_next(struct tcp *tcp, int netif, struct tapir_out *out, uint64_t now_us);
 

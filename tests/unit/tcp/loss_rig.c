@@ -9,12 +9,14 @@ struct cc cc;
 struct rtt rtt;
 uint64_t now_us, una, nxt;
 
-static struct mem mem;
+static struct core core;
+static struct promises promises;
 
 void rig_start(void) {
     test_env_init(&env);
-    mem_init(&mem, &env.env, 16 << 20);
-    tcp_loss_init(&l, &mem, 5);
+    core_init(&core, &env.env, 16 << 20, 0);
+    promise_init(&promises, &core);
+    tcp_loss_init(&l, &promises, 5);
     tcp_loss_start(&l, true);
     tcp_cc_init(&cc, &tcp_cc_cubic, MSS);
     cc.cwnd_bytes = 20 * MSS;

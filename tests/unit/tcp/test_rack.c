@@ -2,21 +2,24 @@
 #include <criterion/criterion.h>
 
 #include "base/check.h"
+#include "base/promise.h"
 #include "support/env.h"
 #include "tcp/rack.h"
 
 #define MS 1000ULL
 
 static struct test_env env;
-static struct mem mem;
+static struct core core;
+static struct promises promises;
 static struct scoreboard board;
 static struct rack rack;
 static struct rtt rtt;
 
 static void start(void) {
     test_env_init(&env);
-    mem_init(&mem, &env.env, 1 << 20);
-    tcp_scoreboard_init(&board, &mem, 1);
+    core_init(&core, &env.env, 1 << 20, 0);
+    promise_init(&promises, &core);
+    tcp_scoreboard_init(&board, &promises, 1);
     tcp_rack_init(&rack);
     tcp_rtt_init(&rtt);
     tcp_rtt_sample(&rtt, 100 * MS);

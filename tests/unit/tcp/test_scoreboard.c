@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/promise.h"
 #include "support/env.h"
 #include "tcp/scoreboard.h"
 
@@ -19,14 +20,16 @@
     } while (0)
 
 static struct test_env env;
-static struct mem mem;
+static struct core core;
+static struct promises promises;
 static struct scoreboard board;
 static uint64_t draws;
 
 static void start(void) {
     test_env_init(&env);
-    mem_init(&mem, &env.env, 64 << 20);
-    tcp_scoreboard_init(&board, &mem, 11);
+    core_init(&core, &env.env, 64 << 20, 0);
+    promise_init(&promises, &core);
+    tcp_scoreboard_init(&board, &promises, 11);
     draws = 1;
 }
 
@@ -350,7 +353,7 @@ static void model_step(unsigned step) {
 Test(tcp_scoreboard, always_what_a_map_of_bytes_says) {
     for (uint64_t life = 1; life <= 60; life++) {
         tcp_scoreboard_clear(&board);
-        tcp_scoreboard_init(&board, &mem, life);
+        tcp_scoreboard_init(&board, &promises, life);
         draws = life;
         una = nxt = highest = now_us = 0;
         for (unsigned step = 0; una < SPAN; step++) {

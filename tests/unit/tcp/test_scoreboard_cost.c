@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/promise.h"
 #include "base/tree.h"
 #include "support/env.h"
 
@@ -46,15 +47,17 @@ static uint64_t steps;
 #define STEPS_MAX 40ULL /* an ACK: three blocks, each found, cut, marked and joined; and the runs that it loses */
 
 static struct test_env env;
-static struct mem mem;
+static struct core core;
+static struct promises promises;
 static struct scoreboard board;
 static struct rack rack;
 static uint64_t now_us, steps_most;
 
 static void start(void) {
     test_env_init(&env);
-    mem_init(&mem, &env.env, 64 << 20);
-    counted_init(&board, &mem, 3);
+    core_init(&core, &env.env, 64 << 20, 0);
+    promise_init(&promises, &core);
+    counted_init(&board, &promises, 3);
     counted_rack_init(&rack);
     for (uint64_t i = 1; i <= SEGMENTS; i++) {
         counted_sent(&board, i * MSS, i);

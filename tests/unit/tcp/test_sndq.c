@@ -3,21 +3,24 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/promise.h"
 #include "support/env.h"
 #include "tcp/sndq.h"
 
 static struct test_env env;
-static struct mem mem;
+static struct core core;
+static struct promises promises;
 
 static void start(void) {
     test_env_init(&env);
-    mem_init(&mem, &env.env, 64U << 20);
+    core_init(&core, &env.env, 64U << 20, 0);
+    promise_init(&promises, &core);
 }
 
 static void stop(struct sndq *q) {
     tcp_sndq_clear(q);
     cr_assert_eq(q->true_bytes, 0);
-    cr_assert_eq(mem.used_bytes, 0);
+    cr_assert_eq(core.mem.used_bytes, 0);
     cr_assert_eq(env.live_blocks, 0);
 }
 
@@ -52,7 +55,7 @@ TestSuite(tcp_sndq, .init = start);
 
 Test(tcp_sndq, takes_and_gives_back) {
     struct sndq q;
-    tcp_sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &promises);
     cr_assert_eq(append(&q, 100000), 100000);
     cr_assert_eq(tcp_sndq_bytes(&q), 100000);
     compare(&q, 0, 100000, TAPIR_OUT_PIECES);
@@ -67,7 +70,7 @@ Test(tcp_sndq, takes_and_gives_back) {
 
 Test(tcp_sndq, small_writes_cost_little) { /* D12 */
     struct sndq q;
-    tcp_sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &promises);
     for (unsigned i = 0; i < 1000; i++) {
         cr_assert_eq(append(&q, 1), 1);
     }
@@ -78,7 +81,7 @@ Test(tcp_sndq, small_writes_cost_little) { /* D12 */
 
 Test(tcp_sndq, more_pieces_than_asked_for) {
     struct sndq q;
-    tcp_sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &promises);
     for (unsigned i = 0; i < 20; i++) {
         append(&q, 1999 + i);
     }
@@ -91,7 +94,7 @@ Test(tcp_sndq, more_pieces_than_asked_for) {
 Test(tcp_sndq, random_walk) {
     struct sndq q;
     uint64_t seed = 3;
-    tcp_sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &promises);
     for (unsigned step = 0; step < 3000; step++) {
         seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
         uint32_t draw = (uint32_t)(seed >> 32);
@@ -111,7 +114,7 @@ Test(tcp_sndq, random_walk) {
 
 Test(tcp_sndq, D11_memory_runs_out) {
     struct sndq q;
-    tcp_sndq_init(&q, &mem);
+    tcp_sndq_init(&q, &promises);
     for (uint64_t k = 1; k <= 4; k++) {
         env.allocations = 0;
         env.fail_at = k;
@@ -126,15 +129,16 @@ Test(tcp_sndq, D11_memory_runs_out) {
 /* D10: with the bulk's share gone a queue that holds something waits; an empty one still gets a chunk, a small one. */
 Test(tcp_sndq, D10_an_empty_queue_goes_on_under_pressure) {
     struct sndq q;
-    mem_init(&mem, &env.env, 1U << 20);
-    tcp_sndq_init(&q, &mem);
-    size_t pinned_bytes = mem.edge_bytes[MEM_BULK] - 10000;
-    void *pinned = mem_alloc(&mem, MEM_DRIVER, pinned_bytes);
+    core_init(&core, &env.env, 1U << 20, 0);
+    promise_init(&promises, &core);
+    tcp_sndq_init(&q, &promises);
+    size_t pinned_bytes = core.mem.edge_bytes[MEM_BULK] - 10000;
+    void *pinned = mem_alloc(&core.mem, MEM_DRIVER, pinned_bytes);
     size_t taken = append(&q, 100000);
     cr_assert(taken > 4096 && taken < 10000, "chunks as large as there is room for");
     cr_assert(!tcp_sndq_may_grow(&q));
     cr_assert_eq(append(&q, 1), 0);
-    void *more = mem_alloc(&mem, MEM_DRIVER, 10000);
+    void *more = mem_alloc(&core.mem, MEM_DRIVER, 10000);
     for (unsigned turn = 0; turn < 3; turn++) {
         tcp_sndq_acked(&q, q.tail);
         cr_assert(tcp_sndq_may_grow(&q));
@@ -142,8 +146,8 @@ Test(tcp_sndq, D10_an_empty_queue_goes_on_under_pressure) {
         compare(&q, q.head, (uint32_t)tcp_sndq_bytes(&q), TAPIR_OUT_PIECES);
         cr_assert(!tcp_sndq_may_grow(&q));
     }
-    mem_free(&mem, pinned, pinned_bytes);
+    mem_free(&core.mem, pinned, pinned_bytes);
     cr_assert_eq(append(&q, 100000), 100000);
-    mem_free(&mem, more, 10000);
+    mem_free(&core.mem, more, 10000);
     stop(&q);
 }
