@@ -116,9 +116,8 @@ static int why_cut(struct descriptor *descriptor) {
     return error != 0 ? -(int)error : -EPIPE;
 }
 
-/* Sends what is left of the message after `sent` bytes. */
-static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
-                       size_t sent) {
+int64_t sockets_calls_data_send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                   int flags, size_t sent) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
@@ -164,7 +163,7 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
         iov = advance(msg, iov, (size_t)sent);
     }
     msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
-    return send_on(descriptor, msg, iov, flags, (size_t)sent);
+    return sockets_calls_data_send_on(descriptor, msg, iov, flags, (size_t)sent);
 }
 
 /* A stream's recv that has some bytes goes on for more unless the urgent mark stands in the way. A look (MSG_PEEK) would

@@ -235,3 +235,82 @@ ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
     sockets_descriptors_leave(descriptor);
     return sockets_result(result);
 }
+
+/* --- many messages --- */
+
+#define MESSAGES_MAX 1024 /* of one call, as on Linux (UIO_MAXIOV) */
+
+static size_t bytes_in(const struct msghdr *message) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        bytes += message->msg_iov[i].iov_len;
+    }
+    return bytes;
+}
+
+/* An error after the first message is lost, as on Linux. */
+int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+    if (!sockets_descriptors_ours(fd)) {
+        return sendmmsg(fd, messages, count, flags);
+    }
+    unsigned sent = 0;
+    bool whole = true;
+    while (whole && sent < count && sent < MESSAGES_MAX) {
+        ssize_t bytes = tapir_sendmsg(fd, &messages[sent].msg_hdr, flags);
+        if (bytes < 0) {
+            break;
+        }
+        messages[sent].msg_len = (unsigned)bytes;
+        whole = (size_t)bytes == bytes_in(&messages[sent].msg_hdr);
+        sent++;
+    }
+    return sent > 0 || count == 0 ? (int)sent : -1;
+}
+
+/* Whether an error waits for the next call to tell it. */
+static bool has_error(int fd) {
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return true;
+    }
+    bool result = (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & TAPIR_READY_ERR) != 0;
+    sockets_descriptors_leave(descriptor);
+    return result;
+}
+
+/* Linux looks at the time after each message, and not while it waits for one. */
+static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int flags, uint64_t deadline_us) {
+    unsigned received = 0;
+    int later = flags & ~MSG_WAITFORONE;
+    do {
+        ssize_t bytes = tapir_recvmsg(fd, &messages[received].msg_hdr, later);
+        if (bytes < 0) {
+            break;
+        }
+        messages[received].msg_len = (unsigned)bytes;
+        later |= (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0;
+        if ((messages[received++].msg_hdr.msg_flags & MSG_OOB) != 0) {
+            break;
+        }
+    } while (received < count && received < MESSAGES_MAX && sockets_drive_now() < deadline_us && !has_error(fd));
+    return received > 0 ? (int)received : -1;
+}
+
+int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+    if (!sockets_descriptors_ours(fd)) {
+        return recvmmsg(fd, messages, count, flags, timeout);
+    }
+    if (!sockets_poll_valid(timeout)) {
+        return (int)sockets_result(-EINVAL);
+    }
+    uint64_t deadline_us = sockets_poll_deadline_of(timeout);
+    int result = count == 0 ? 0 : receive_until(fd, messages, count, flags, deadline_us);
+    if (timeout != NULL && result > 0) {
+        uint64_t now_us = sockets_drive_now();
+        uint64_t left_us = deadline_us > now_us ? deadline_us - now_us : 0;
+        *timeout =
+            (struct timespec){.tv_sec = (time_t)(left_us / 1000000), .tv_nsec = (long)(left_us % 1000000) * 1000};
+    }
+    return result;
+}

@@ -373,6 +373,11 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags);
 
+/* Sends what is left of the call after `sent` bytes: all bytes sent then, those included; or, if they are 0, -errno. An error
+ * that stops it after some bytes is left for the next call. */
+int64_t sockets_calls_data_send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+                                   int flags, size_t sent);
+
 /* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
  * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
 int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,

@@ -8,7 +8,7 @@
  * Put before a file, -include also comes before its own feature macros: what `#define _GNU_SOURCE` in it should bring
  * is to be asked for on the command line (-D_GNU_SOURCE).
  *
- * Left to the C library: sendfile, names (getaddrinfo here takes numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
+ * Left to the C library: names (getaddrinfo here takes numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
  */
 #ifndef TAPIR_POSIX_H
 #define TAPIR_POSIX_H
@@ -28,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -63,6 +64,12 @@
 #define sendto tapir_sendto
 #define recvfrom tapir_recvfrom
 #define sendmsg tapir_sendmsg
+#define sendmmsg tapir_sendmmsg
+#define recvmmsg tapir_recvmmsg
+#define sendfile tapir_sendfile
+#define lseek tapir_lseek
+#define isatty tapir_isatty
+#define sockatmark tapir_sockatmark
 #define recvmsg tapir_recvmsg
 #define read tapir_read
 #define write tapir_write

@@ -28,8 +28,8 @@
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
  * descriptors work. The device is closed in the child. exec: the sockets end with the process.
  *
- * Not for the stack's descriptors: sendfile, passing them to another process, and the kernel's own read, write, close, poll
- * or epoll, except on what tapir_pollfd returns.
+ * Not for the stack's descriptors: passing them to another process, splice, and the kernel's own read, write, close, poll or
+ * epoll, except on what tapir_pollfd returns.
  */
 #ifndef TAPIR_SOCKET_H
 #define TAPIR_SOCKET_H
@@ -52,6 +52,7 @@ extern "C" {
 #endif
 
 struct tapir_device; /* <tapir/tap.h> */
+struct mmsghdr;      /* <sys/socket.h>, with _GNU_SOURCE */
 
 /* How to bring the stack up. Borrowed for the call, strings included. NULL and 0 mean "the default". */
 struct tapir_config {
@@ -154,10 +155,22 @@ TAPIR_API ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, str
                                  socklen_t *address_size);
 TAPIR_API ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags);
 TAPIR_API ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags);
+TAPIR_API int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+TAPIR_API int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
 TAPIR_API ssize_t tapir_read(int fd, void *data, size_t size);
 TAPIR_API ssize_t tapir_write(int fd, const void *data, size_t size);
 TAPIR_API ssize_t tapir_readv(int fd, const struct iovec *pieces, int count);
 TAPIR_API ssize_t tapir_writev(int fd, const struct iovec *pieces, int count);
+
+/* From a file that can seek to a socket. EINVAL: it cannot (ESPIPE with an offset); a socket to anything but one of the stack's. */
+TAPIR_API ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count);
+
+/* What a socket answers to them: ESPIPE, and 0 with ENOTTY. */
+TAPIR_API off_t tapir_lseek(int fd, off_t offset, int whence);
+TAPIR_API int tapir_isatty(int fd);
+
+/* As ioctl(SIOCATMARK): 1 at the urgent mark of a stream, 0, or -1 and ENOTTY for other sockets. */
+TAPIR_API int tapir_sockatmark(int fd);
 
 /* ENOPROTOOPT for an option that is not supported. SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER,
  * SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_ERROR, SO_TYPE, SO_PROTOCOL, SO_DOMAIN,

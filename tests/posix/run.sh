@@ -136,7 +136,7 @@ echo "ok: client and server threads over 127.0.0.1"
 
 # Each has the kernel's echo server to talk to.
 port=$((port + 1))
-on kernel echo_threads "$port" 1000 >/dev/null &
+"$bin/echo_threads.kernel" "$port" 1000 >/dev/null 2>&1 & # not by `on`, whose process would outlive its shell
 servers+=("$!")
 for source in "$here"/same/*.c; do
     name=$(basename "$source" .c)

@@ -1,0 +1,130 @@
+/* Calls of files that a program makes on sockets: sendfile, and what a socket answers to lseek and isatty. */
+#define _GNU_SOURCE
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
+#define PIECE_BYTES 65536U         /* read, and handed to the stack, at a time: a super-segment */
+
+/* --- sendfile --- */
+
+/* A file on its way. */
+struct reading {
+    int fd;
+    off_t at,
+        end; /* offsets: of the next byte; of the last of the call, or, if that comes before, of the file's last */
+    char *piece;
+};
+
+/* Hands one piece to the socket. `sent` and the result as of sockets_calls_data_send_on; *stream: whether it is one. The file
+ * is read without the lock: it may be slow. */
+static int64_t send_piece(int fd, struct reading *reading, size_t bytes, size_t sent, bool *stream) {
+    struct tapir_iovec iov = {.base = reading->piece, .len = bytes};
+    struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
+    int error;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    if (descriptor == NULL) {
+        return sent > 0 ? (int64_t)sent : error == -ENOTSOCK ? -EINVAL : error;
+    }
+    *stream = descriptor->type == SOCK_STREAM;
+    int flags = *stream && reading->at + (off_t)bytes < reading->end ? MSG_MORE : 0;
+    int64_t result = sent > 0 ? sockets_calls_data_send_on(descriptor, &msg, &iov, flags, sent)
+                              : sockets_calls_data_send(descriptor, &msg, &iov, flags);
+    sockets_descriptors_leave(descriptor);
+    return result;
+}
+
+/* All pieces in turn, until one does not go whole: bytes, or -errno. */
+static int64_t send_pieces(int fd, struct reading *reading, size_t count, bool *stream) {
+    size_t sent = 0;
+    while (sent < count) {
+        size_t wanted = count - sent < PIECE_BYTES ? count - sent : PIECE_BYTES;
+        ssize_t got = pread(reading->fd, reading->piece, wanted, reading->at);
+        if (got <= 0) {
+            return sent > 0 || got == 0 ? (int64_t)sent : errno == EISDIR ? -EINVAL : -errno;
+        }
+        int64_t result = send_piece(fd, reading, (size_t)got, sent, stream);
+        if (result < 0) {
+            return result;
+        }
+        size_t more = (size_t)result - sent;
+        sent = (size_t)result;
+        reading->at += (off_t)more;
+        if (more < (size_t)got) {
+            break;
+        }
+    }
+    return (int64_t)sent;
+}
+
+/* Where to read from: *offset, or where the file is. -errno of what is not read from here (Linux wants a file that seeks). */
+static int64_t begin_reading(int file, const off_t *offset) {
+    if (sockets_descriptors_ours(file)) {
+        return offset != NULL ? -ESPIPE : -EINVAL;
+    }
+    off_t at = lseek(file, 0, SEEK_CUR);
+    if (at < 0) {
+        return errno != ESPIPE ? -errno : offset != NULL ? -ESPIPE : -EINVAL;
+    }
+    return offset == NULL ? at : *offset < 0 ? -EINVAL : *offset;
+}
+
+static int64_t send_file(int fd, struct reading *reading, size_t count, bool *stream) {
+    int64_t result;
+    reading->piece = malloc(PIECE_BYTES);
+    if (reading->piece == NULL) {
+        return -ENOMEM;
+    }
+    pthread_cleanup_push(free, reading->piece);
+    result = send_pieces(fd, reading, count, stream);
+    pthread_cleanup_pop(1);
+    return result;
+}
+
+ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
+    struct stat status = {.st_size = 0};
+    bool stream = false;
+    if (!sockets_descriptors_ours(fd) && !sockets_descriptors_ours(file)) {
+        return sendfile(fd, file, offset, count);
+    }
+    int64_t from = begin_reading(file, offset);
+    if (from < 0 || !sockets_descriptors_ours(fd)) {
+        return sockets_result(from < 0 ? from : -EINVAL);
+    }
+    size_t wanted = count < CALL_MAX_BYTES ? count : CALL_MAX_BYTES;
+    (void)fstat(file, &status);
+    struct reading reading = {.fd = file, .at = (off_t)from};
+    reading.end = (off_t)wanted < status.st_size - reading.at ? reading.at + (off_t)wanted : status.st_size;
+    int64_t result = send_file(fd, &reading, wanted, &stream);
+    if (offset != NULL) {
+        *offset = reading.at;
+    } else if (result > 0) {
+        (void)lseek(file, reading.at, SEEK_SET);
+    }
+    return sockets_calls_data_sent(result, stream, 0);
+}
+
+/* --- what a socket is not --- */
+
+off_t tapir_lseek(int fd, off_t offset, int whence) {
+    return sockets_descriptors_ours(fd) ? sockets_result(-ESPIPE) : lseek(fd, offset, whence);
+}
+
+int tapir_isatty(int fd) {
+    if (sockets_descriptors_ours(fd)) {
+        errno = ENOTTY;
+        return 0;
+    }
+    return isatty(fd);
+}
+
+/* Only a stream has a mark. */
+int tapir_sockatmark(int fd) {
+    int at_mark = 0;
+    return sockets_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark : sockatmark(fd);
+}
