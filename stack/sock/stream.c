@@ -254,6 +254,9 @@ static int64_t stream_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags
 
 static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
+    if (how == 0 || (how & ~(TAPIR_SHUT_RD | TAPIR_SHUT_WR)) != 0) {
+        return -EINVAL;
+    }
     if (stream->listener != NULL) {
         return sock_stream_unlisten(s, how, now_us);
     }

@@ -148,7 +148,7 @@ static void call_accept(struct host *host, tapir_sock *slot, struct reader *inpu
 
 static void call_send(struct host *host, tapir_sock *slot, struct reader *input) {
     uint8_t code = reader_u8(input);
-    uint32_t flags = reader_u8(input) & (TAPIR_MSG_OOB | TAPIR_MSG_MORE);
+    uint32_t flags = reader_u8(input) & (TAPIR_MSG_OOB | TAPIR_MSG_MORE | TAPIR_MSG_KEEP_ERROR);
     (void)transmit(host, *slot, NULL, code < 128 ? code : (code - 127U) * 512U, flags);
 }
 
@@ -160,7 +160,8 @@ static void call_sendto(struct host *host, tapir_sock *slot, struct reader *inpu
 }
 
 static void call_recv(struct host *host, tapir_sock *slot, struct reader *input) {
-    uint32_t flags = reader_u8(input) & (TAPIR_MSG_OOB | TAPIR_MSG_PEEK | TAPIR_MSG_TRUNC | TAPIR_MSG_ERRQUEUE);
+    uint32_t flags = reader_u8(input) &
+                     (TAPIR_MSG_OOB | TAPIR_MSG_PEEK | TAPIR_MSG_TRUNC | TAPIR_MSG_ERRQUEUE | TAPIR_MSG_KEEP_ERROR);
     (void)receive(host, *slot, reader_u16(input), flags);
 }
 

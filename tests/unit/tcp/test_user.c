@@ -142,6 +142,9 @@ Test(tcp_user, Z9_shutdown_ends_an_open) {
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         struct tcp_bench *b = tcp_bench_syn_sent(&plain);
         struct tapir_endpoint peer;
+        cr_assert_eq(tcp_bench_shut(b, 0), -EINVAL);
+        cr_assert_eq(tcp_bench_shut(b, 4), -EINVAL);
+        expect_state(b, SYN_SENT);
         cr_assert_eq(tcp_bench_shut(b, ways[i]), 0);
         expect_none(b);
         cr_assert_eq(tcp_bench_ready(b), TAPIR_READY_OUT | TAPIR_READY_HUP | TAPIR_READY_ERR);
