@@ -1,7 +1,6 @@
 /* One connection: reads a request, writes its response, and so on. */
 #include <errno.h>
 #include <linux/sockios.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,7 +22,7 @@ struct httpd_connection *httpd_connection_new(struct httpd_server *server, int f
     connection->fd = fd;
     connection->peer = *peer;
     connection->state = HTTPD_READING;
-    connection->response.file = -1;
+    connection->response.file = NULL;
     httpd_request_reset(&connection->request);
     return connection;
 }
@@ -36,22 +35,11 @@ void httpd_connection_free(struct httpd_connection *connection) {
     free(connection);
 }
 
-static void log_request(const struct httpd_connection *connection) {
-    char peer[COMMON_ADDRESS_BYTES];
-    const struct httpd_request *request = &connection->request;
-    if (connection->server->log) {
-        printf("%s %s %s %d %llu\n", common_address_text(&connection->peer, peer),
-               request->headers_done ? http_method_str((enum http_method)request->method) : "-", request->target,
-               connection->response.status, (unsigned long long)connection->response.body_bytes);
-        fflush(stdout);
-    }
-}
-
 /* The response has left. true: on with the next request, or with what is left of this one. */
 static bool response_done(struct httpd_connection *connection) {
     /* Clean: all of the request was read, so nothing of it can be left in the socket when it is closed. */
     const bool clean = connection->request.complete;
-    log_request(connection);
+    httpd_log_request(connection);
     httpd_response_end(&connection->response);
     connection->wait = HTTPD_WAIT_NEW;
     if (connection->response.keep_alive) {
@@ -226,7 +214,7 @@ void httpd_connection_expire(struct httpd_connection *connection) {
     case HTTPD_WAIT_BODY:
         connection->request.status = 408;
         httpd_respond(connection);
-        log_request(connection);
+        httpd_log_request(connection);
         httpd_response_send(&connection->response, connection->fd, connection->server->scratch);
         break;
     case HTTPD_WAIT_SEND:

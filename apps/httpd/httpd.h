@@ -5,7 +5,11 @@
  *   request.c     http_parser's callbacks: what of a request matters to us, and its body
  *   head.c chunk.c  the form of heads and chunked bodies, stricter than http_parser
  *   respond.c     decides the response: which file, which status
+ *   condition.c   If-Modified-Since and its kin
+ *   file.c cache.c   what is sent, shared and kept open for a moment
+ *   listing.c     the page for a directory
  *   response.c    the response's header lines and its way to the socket
+ *   log.c         a line for it
  *   upload.c      PUT, into a nameless file that takes its place at the end
  *   path.c range.c date.c mime.c   small parsers, each tested alone
  */
@@ -26,10 +30,20 @@
 #define HTTPD_UNWANTED_BODY_MAX 65536            /* of a body that means nothing to the method; more: 413 */
 #define HTTPD_HEAD_MAX (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
 #define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
-#define HTTPD_TURN_BYTES 1048576                 /* for one connection, then the others have their turn */
-#define HTTPD_RATE_MIN_PER_S 1000                /* bytes of a body or a response, below which a client is too slow */
-#define HTTPD_PEER_BUCKETS 65536                 /* for counts of connections: far more than there are peers */
-#define HTTPD_PEER_LEAST 8                       /* connections that any peer may have: more than a browser opens */
+#define HTTPD_SMALL_FILE_BYTES 16384             /* a file up to this is kept in memory while it is kept open */
+#define HTTPD_CACHE_SETS 64U
+#define HTTPD_CACHE_WAYS 4U /* files kept open whose targets have the same hash */
+#define HTTPD_CACHE_FILES (HTTPD_CACHE_SETS * HTTPD_CACHE_WAYS)
+#define HTTPD_CACHE_TARGET_MAX 256     /* bytes; the files of longer targets are not kept */
+#define HTTPD_CACHE_US 1000000         /* so long a file is kept open; also see cache.c */
+#define HTTPD_SETTLED_US 100000        /* no file is kept that changed so little ago: ticks of a file system's clock */
+#define HTTPD_LISTING_ENTRIES 10000    /* of a directory, the rest is not shown */
+#define HTTPD_LISTING_BYTES (1L << 20) /* about; the same */
+#define HTTPD_LISTINGS_MAX 32          /* in memory at once; more: 503 */
+#define HTTPD_TURN_BYTES 1048576       /* for one connection, then the others have their turn */
+#define HTTPD_RATE_MIN_PER_S 1000      /* bytes of a body or a response, below which a client is too slow */
+#define HTTPD_PEER_BUCKETS 65536       /* for counts of connections: far more than there are peers */
+#define HTTPD_PEER_LEAST 8             /* connections that any peer may have: more than a browser opens */
 #define HTTPD_DATE_BYTES 30
 
 /* --- path.c --- */
@@ -74,7 +88,10 @@ const char *httpd_mime_type(const char *path);
 /* A file on its way in; parent -1: none. */
 struct httpd_upload {
     int parent, file;
-    bool named; /* it is there under its temporary name. Set before it begins: not to try without one */
+    bool named;  /* it is there under its temporary name. Set before it begins: not to try without one */
+    bool exists; /* there was a file in its place when it began, of that date */
+    time_t old_modified;
+    bool only_new, only_old; /* set before the end: to take its place only if there is none, or is one */
     char temporary[48], name[256];
 };
 
@@ -87,7 +104,7 @@ int httpd_upload_begin(struct httpd_upload *upload, int root, const char *path);
 /* Appends. 0, or the HTTP status to answer. */
 int httpd_upload_write(struct httpd_upload *upload, const char *data, size_t bytes);
 
-/* Puts the file in its place, at once and whole. The HTTP status: 201, 204 or an error. */
+/* Puts the file in its place, at once and whole. The HTTP status: 201, 204 or an error, 412 for what `only_` forbids. */
 int httpd_upload_commit(struct httpd_upload *upload);
 
 /* Forgets it and removes what there is of it; nothing if there is none. */
@@ -179,7 +196,8 @@ struct httpd_request {
     bool in_value;
     /* Values, several lines of one field joined as RFC 9110 5.3 has it; "?...": too long to be any we know. */
     char host[264], connection[64], transfer_encoding[24];
-    char range[64], if_range[48], if_modified_since[48], expect[24], content_range[24];
+    char range[64], expect[24], content_range[24];
+    char if_match[48], if_none_match[48], if_range[48], if_modified_since[48], if_unmodified_since[48];
     char target[HTTPD_TARGET_MAX + 1];
 };
 
@@ -192,15 +210,91 @@ void httpd_request_reset(struct httpd_request *request);
  * The bytes used; when request.complete or request.status is set afterwards, it is time to answer. */
 size_t httpd_request_parse(struct httpd_connection *connection, char *data, size_t bytes);
 
+/* --- condition.c --- */
+
+/* Whether the request's conditions hold for what its target names. `modified` is borrowed; NULL: it has no date.
+ * 0, or the HTTP status to answer: 304 or 412. */
+int httpd_condition_check(const struct httpd_request *request, bool exists, const time_t *modified);
+
+/* Whether its Range counts. */
+bool httpd_condition_range(const struct httpd_request *request, time_t modified, time_t now);
+
+/* --- file.c --- */
+
+/* Something to send. Whoever holds it has a reference. */
+struct httpd_file {
+    unsigned references;
+    int fd;        /* owned; -1: all is in content */
+    int directory; /* a listing's, owned; -1: none */
+    struct stat info;
+    uint64_t size_bytes;
+    bool has_date;
+    time_t modified;
+    char *content;    /* the whole of it, owned; NULL: read from fd */
+    unsigned *live;   /* how many listings there are, borrowed; NULL: it is none */
+    char fields[160]; /* header lines */
+};
+
+/* Gives a file with one reference for a descriptor, which it takes; NULL, descriptor closed: memory is short. */
+struct httpd_file *httpd_file_new(int fd, const struct stat *info, const char *type);
+
+/* Gives another reference. */
+struct httpd_file *httpd_file_share(struct httpd_file *file);
+
+/* Takes a reference; frees the file with the last. NULL is nothing to do. */
+void httpd_file_release(struct httpd_file *file);
+
+/* Is it still what it was when it was opened? */
+bool httpd_file_is_unchanged(const struct httpd_file *file);
+
+/* Was its last change long enough ago for the next one to show? */
+bool httpd_file_is_settled(const struct httpd_file *file);
+
+/* --- cache.c --- */
+
+struct httpd_cached {
+    struct httpd_file *file; /* a reference; NULL: the entry is empty */
+    uint64_t opened_us;
+    size_t target_len;
+    char target[HTTPD_CACHE_TARGET_MAX];
+};
+
+/* All zero: empty. */
+struct httpd_cache {
+    struct httpd_cached sets[HTTPD_CACHE_SETS][HTTPD_CACHE_WAYS];
+    uint64_t sweep_us; /* when to look for what is over */
+    unsigned kept;
+};
+
+/* Gives a reference to the file that the target named a moment ago, if that is unchanged; else NULL. */
+struct httpd_file *httpd_cache_find(struct httpd_cache *cache, const char *target, size_t len, uint64_t now_us);
+
+/* Keeps another reference for a while, unless the file changed only just now or the target is long. */
+void httpd_cache_keep(struct httpd_cache *cache, const char *target, size_t len, struct httpd_file *file,
+                      uint64_t now_us);
+
+/* Closes what has been kept long enough. Returns how long it is until the next call, UINT64_MAX: there is no need. */
+uint64_t httpd_cache_sweep(struct httpd_cache *cache, uint64_t now_us);
+
+/* Gives up everything. */
+void httpd_cache_clear(struct httpd_cache *cache);
+
+/* --- listing.c --- */
+
+/* Gives the page for a directory, which it takes, named `path` below the root. *live counts the listings there are, as
+ * long as they are: borrowed. NULL, directory closed: too many, or memory or descriptors are short. */
+struct httpd_file *httpd_listing_new(int directory, const struct stat *info, const char *path, unsigned *live);
+
 /* --- response.c --- */
 
 struct httpd_response {
     int status;
-    int file;                          /* -1: none; owned */
+    struct httpd_file *file;           /* a reference; NULL: none */
     uint64_t offset_bytes, left_bytes; /* of file, still to be sent */
     uint64_t body_bytes;               /* for the log */
     uint64_t sent_bytes;               /* taken by the socket */
     bool keep_alive;
+    bool says_so; /* to an HTTP/1.0 client, for whom it is not the default */
     size_t head_len, head_sent;
     char head[HTTPD_HEAD_MAX]; /* header lines, and the body too when there is no file */
 };
@@ -208,18 +302,27 @@ struct httpd_response {
 enum httpd_sent { HTTPD_SENT_ALL, HTTPD_SENT_SOME, HTTPD_SENT_FAILED };
 
 /* Makes a response of `status` without a file: its text as body, unless it must have none or `head_only`.
- * `fields` are further header lines, each with its CRLF. */
-void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only, time_t now);
+ * `fields` are further header lines, each with its CRLF; `date` is that of now. */
+void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only,
+                         const char *date);
 
-/* Makes one from [offset_bytes, offset_bytes + length_bytes) of `file`, which it takes. */
-void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only, int file,
-                         uint64_t offset_bytes, uint64_t length_bytes, time_t now);
+/* Makes one from [offset_bytes, offset_bytes + length_bytes) of `file`, whose reference it takes. */
+void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only,
+                         struct httpd_file *file, uint64_t offset_bytes, uint64_t length_bytes, const char *date);
 
 /* Sends what the socket takes, through scratch[HTTPD_SCRATCH_BYTES], and about HTTPD_TURN_BYTES at most. */
 enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, char *scratch);
 
-/* Closes the file. */
+/* Gives up the file. */
 void httpd_response_end(struct httpd_response *response);
+
+/* --- log.c --- */
+
+/* Writes text to escaped[size], every byte but the plain ones as \xHH, cut where it does not fit. Returns the length. */
+size_t httpd_log_escape(const char *text, char *escaped, size_t size);
+
+/* A line for a request whose response has left, if a log is wanted. */
+void httpd_log_request(const struct httpd_connection *connection);
 
 /* --- server.c, connection.c, respond.c --- */
 
@@ -240,6 +343,7 @@ struct httpd_queue {
 
 struct httpd_server {
     int root;    /* the directory served */
+    bool list;   /* directories without an index are listed */
     bool upload; /* PUT is allowed */
     uint64_t upload_bytes_max;
     bool log; /* a line a request on standard output */
@@ -251,6 +355,10 @@ struct httpd_server {
     bool listening;     /* the listener is in the set */
     bool short_of_room; /* accept failed for want of descriptors or memory, and nothing has ended since */
     uint64_t now_us;    /* when the turn at hand began */
+    time_t now;         /* the same by the calendar, and as text */
+    char date[HTTPD_DATE_BYTES];
+    struct httpd_cache cache;
+    unsigned listings; /* in memory */
     struct httpd_queue waiting, closing;
     char scratch[HTTPD_SCRATCH_BYTES];
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,13 +10,14 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-#define CLOSE_MAX_US 5000000    /* for a client to read an answer and stop sending what was refused */
-#define DESCRIPTORS_RESERVED 16 /* standard streams, TAP, epoll sets, the root, the listener */
+#define CLOSE_MAX_US 5000000 /* for a client to read an answer and stop sending what was refused */
+/* Standard streams, TAP, epoll sets, the root, the listener; and files kept open, listings with their directories. */
+#define DESCRIPTORS_RESERVED (16 + HTTPD_CACHE_FILES)
 
 struct options {
     uint16_t port;
     uint64_t idle_us, connections_max, peer_max, upload_bytes_max;
-    bool upload, log;
+    bool list, upload, log;
 };
 
 static const char *take_option(void *ctx, int c, const char *value) {
@@ -31,6 +33,9 @@ static const char *take_option(void *ctx, int c, const char *value) {
         return common_take_number(value, 1, TAPIR_SOCKETS_MAX, &options->peer_max);
     case 'm':
         return common_take_number(value, 0, INT64_MAX, &options->upload_bytes_max);
+    case 'L':
+        options->list = false;
+        return NULL;
     case 'u':
         options->upload = true;
         return NULL;
@@ -80,11 +85,21 @@ static uint32_t connections_allowed(uint64_t wanted) {
     return (uint32_t)(wanted < room ? wanted : room);
 }
 
+/* As a browser wants it. */
+static void say_where(const struct tapir_config *config, const struct options *options, const char *directory) {
+    char port[8] = "";
+    if (options->port != 80) {
+        snprintf(port, sizeof port, ":%u", (unsigned)options->port);
+    }
+    common_say("serving %s on http://%.*s%s/", directory, (int)strcspn(config->address, "/"), config->address, port);
+}
+
 int main(int argc, char **argv) {
     static const struct option longs[] = {{"port", required_argument, NULL, 'p'},
                                           {"idle", required_argument, NULL, 'i'},
                                           {"connections", required_argument, NULL, 'c'},
                                           {"per-peer", required_argument, NULL, 'n'},
+                                          {"no-list", no_argument, NULL, 'L'},
                                           {"upload", no_argument, NULL, 'u'},
                                           {"max-upload", required_argument, NULL, 'm'},
                                           {"log", no_argument, NULL, 'l'},
@@ -96,17 +111,18 @@ int main(int argc, char **argv) {
                 "  -i, --idle SECONDS    end a connection that is so long without a request, or too slow (60)\n"
                 "  -c, --connections N   at most so many at once, others wait (10000)\n"
                 "  -n, --per-peer N      at most so many from one address (as many as are free)\n"
+                "  -L, --no-list         do not list directories that have no index.html\n"
                 "  -u, --upload          let clients put files into DIR\n"
                 "  -m, --max-upload B    refuse larger files, in bytes (4000000000)\n"
                 "  -l, --log             a line for each request on standard output\n",
-        .short_options = "p:i:c:n:um:l",
+        .short_options = "p:i:c:n:Lum:l",
         .longs = longs,
         .option = take_option,
     };
     static struct httpd_server server;
     struct tapir_config config;
     struct options options = {
-        .port = 80, .idle_us = 60000000, .connections_max = 10000, .upload_bytes_max = 4000000000U};
+        .port = 80, .list = true, .idle_us = 60000000, .connections_max = 10000, .upload_bytes_max = 4000000000U};
     const int first = common_parse(&program, &config, &options, argc, argv);
     if (argc - first != 1) {
         common_usage("give one directory");
@@ -115,6 +131,7 @@ int main(int argc, char **argv) {
     server.close_us = options.idle_us < CLOSE_MAX_US ? options.idle_us : CLOSE_MAX_US;
     server.peer_max = (uint32_t)options.peer_max;
     server.connections_max = connections_allowed(options.connections_max);
+    server.list = options.list;
     server.upload = options.upload;
     server.upload_bytes_max = options.upload_bytes_max;
     server.log = options.log;
@@ -127,7 +144,7 @@ int main(int argc, char **argv) {
     const int listener = result == 0 ? common_listen(SOCK_STREAM | SOCK_NONBLOCK, options.port) : -1;
     result = -1;
     if (listener >= 0) {
-        common_say("serving %s on %s, port %u", argv[first], config.address, (unsigned)options.port);
+        say_where(&config, &options, argv[first]);
         result = httpd_server_run(&server, listener);
     }
     return common_end() && result == 0 ? COMMON_OK : COMMON_FAILURE;

@@ -14,9 +14,17 @@ struct field {
     { name, sizeof name - 1, offsetof(struct httpd_request, member), sizeof((struct httpd_request *)NULL)->member }
 
 static const struct field fields[] = {
-    FIELD("Host", host),     FIELD("Connection", connection),       FIELD("Transfer-Encoding", transfer_encoding),
-    FIELD("Range", range),   FIELD("If-Range", if_range),           FIELD("If-Modified-Since", if_modified_since),
-    FIELD("Expect", expect), FIELD("Content-Range", content_range),
+    FIELD("Host", host),
+    FIELD("Connection", connection),
+    FIELD("Transfer-Encoding", transfer_encoding),
+    FIELD("Range", range),
+    FIELD("Expect", expect),
+    FIELD("Content-Range", content_range),
+    FIELD("If-Match", if_match),
+    FIELD("If-None-Match", if_none_match),
+    FIELD("If-Range", if_range),
+    FIELD("If-Modified-Since", if_modified_since),
+    FIELD("If-Unmodified-Since", if_unmodified_since),
 };
 
 #define FIELDS (sizeof fields / sizeof fields[0])

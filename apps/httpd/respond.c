@@ -15,7 +15,17 @@ static const char *allowed(const struct httpd_server *server) {
 }
 
 static void answer(struct httpd_connection *connection, int status, const char *fields) {
-    httpd_response_text(&connection->response, status, fields, connection->request.method == HTTP_HEAD, time(NULL));
+    httpd_response_text(&connection->response, status, fields, connection->request.method == HTTP_HEAD,
+                        connection->server->date);
+}
+
+/* The conditions of a PUT, now; and those about whether there is a file again when it takes its place, by which clients
+ * that write at the same time keep off each other's work. 0 or an HTTP status. */
+static int check_upload(struct httpd_request *request) {
+    struct httpd_upload *upload = &request->upload;
+    upload->only_new = strcmp(request->if_none_match, "*") == 0;
+    upload->only_old = request->if_match[0] != '\0';
+    return httpd_condition_check(request, upload->exists, upload->exists ? &upload->old_modified : NULL);
 }
 
 /* Starts the upload that a PUT asks for. 0 or an HTTP status. */
@@ -35,8 +45,11 @@ static int begin_upload(struct httpd_connection *connection) {
     if (request->length_bytes > request->body_bytes_max) {
         return 413;
     }
-    const int status = httpd_path_decode(request->target, path);
-    return status != 0 ? status : httpd_upload_begin(&request->upload, connection->server->root, path);
+    int status = httpd_path_decode(request->target, path);
+    if (status == 0) {
+        status = httpd_upload_begin(&request->upload, connection->server->root, path);
+    }
+    return status != 0 ? status : check_upload(request);
 }
 
 void httpd_respond_headers(struct httpd_connection *connection) {
@@ -77,102 +90,116 @@ static void redirect(struct httpd_connection *connection) {
     answer(connection, 301, fields);
 }
 
-/* RFC 9110 13.1.3: unchanged since the date that the client has. */
-static bool not_modified(const struct httpd_request *request, time_t modified) {
-    time_t since;
-    return request->if_modified_since[0] != '\0' && httpd_date_parse(request->if_modified_since, &since) &&
-           modified <= since;
-}
-
-/* RFC 9110 13.1.5: a part is of use only if the rest is still the same. We give no entity tags to match. */
-static bool range_counts(const struct httpd_request *request, time_t modified) {
-    time_t since;
-    return request->method == HTTP_GET && request->range[0] != '\0' &&
-           (request->if_range[0] == '\0' || (httpd_date_parse(request->if_range, &since) && since == modified));
-}
-
-/* Takes `file`: the response sends it, or it is closed here. Conditions first, then the range: RFC 9110 13.2.2. */
-static void answer_file(struct httpd_connection *connection, const char *path, int file, const struct stat *info) {
+/* Takes the reference to file: the response sends it, or it is given up here. Conditions first, then the range: RFC 9110
+ * 13.2.2. */
+static void answer_file(struct httpd_connection *connection, struct httpd_file *file) {
     const struct httpd_request *request = &connection->request;
-    char fields[256];
-    char date[HTTPD_DATE_BYTES];
-    const uint64_t size_bytes = (uint64_t)info->st_size;
+    char fields[128] = "";
     uint64_t first = 0;
     uint64_t last = 0;
-    int n = snprintf(fields, sizeof fields, "Last-Modified: %s\r\n", httpd_date_format(info->st_mtime, date));
-    if (not_modified(request, info->st_mtime)) {
-        close(file);
-        answer(connection, 304, fields);
+    const int unmet = httpd_condition_check(request, true, file->has_date ? &file->modified : NULL);
+    if (unmet != 0) {
+        if (unmet == 304 && file->has_date) {
+            char date[HTTPD_DATE_BYTES];
+            snprintf(fields, sizeof fields, "Last-Modified: %s\r\n", httpd_date_format(file->modified, date));
+        }
+        answer(connection, unmet, fields);
+        httpd_file_release(file);
         return;
     }
     enum httpd_range range = HTTPD_RANGE_WHOLE;
-    if (range_counts(request, info->st_mtime)) {
-        range = httpd_range_parse(request->range, size_bytes, &first, &last);
+    if (file->has_date && httpd_condition_range(request, file->modified, connection->server->now)) {
+        range = httpd_range_parse(request->range, file->size_bytes, &first, &last);
     }
     if (range == HTTPD_RANGE_NEVER) {
-        close(file);
-        snprintf(fields, sizeof fields, "Content-Range: bytes */%" PRIu64 "\r\n", size_bytes);
+        snprintf(fields, sizeof fields, "Content-Range: bytes */%" PRIu64 "\r\n", file->size_bytes);
         answer(connection, 416, fields);
+        httpd_file_release(file);
         return;
     }
-    n += snprintf(fields + n, sizeof fields - (size_t)n, "Content-Type: %s\r\nAccept-Ranges: bytes\r\n",
-                  httpd_mime_type(path));
-    uint64_t length_bytes = size_bytes;
+    uint64_t length_bytes = file->size_bytes;
     if (range == HTTPD_RANGE_PART) {
         length_bytes = last - first + 1;
-        snprintf(fields + n, sizeof fields - (size_t)n, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n",
-                 first, last, size_bytes);
+        snprintf(fields, sizeof fields, "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n", first, last,
+                 file->size_bytes);
     }
     httpd_response_file(&connection->response, range == HTTPD_RANGE_PART ? 206 : 200, fields,
-                        request->method == HTTP_HEAD, file, first, length_bytes, time(NULL));
+                        request->method == HTTP_HEAD, file, first, length_bytes, connection->server->date);
 }
 
-/* The index of the directory that path names (with its slash), opened; or a negative errno. */
-static int open_index(int root, char *path, struct stat *info) {
-    const size_t len = strlen(path);
-    static const char name[] = "index.html";
-    if (len + sizeof name > HTTPD_TARGET_MAX) {
-        return -ENAMETOOLONG;
+/* Gives what is sent for an opened directory, which it takes and which path names (with its slash): its index, or a
+ * listing of it. NULL, and the HTTP status to answer. */
+static struct httpd_file *open_directory(struct httpd_server *server, const char *path, int directory,
+                                         const struct stat *info, int *status) {
+    char index_path[HTTPD_TARGET_MAX + 16];
+    struct stat index_info;
+    /* From the root, as the index may be a link to anywhere below that. */
+    snprintf(index_path, sizeof index_path, "%s/index.html", path);
+    const int index = httpd_path_open(server->root, index_path, O_RDONLY, 0);
+    if (index == -ENOENT && server->list) {
+        *status = 503;
+        return httpd_listing_new(directory, info, path, &server->listings);
     }
-    if (strcmp(path, ".") == 0) {
-        memcpy(path, name, sizeof name);
-    } else {
-        memcpy(path + len, name, sizeof name);
+    close(directory);
+    if (index < 0) {
+        *status = index == -ENOENT ? 403 : httpd_path_status(-index); /* it is there, but is not shown */
+        return NULL;
     }
-    const int file = httpd_path_open(root, path, O_RDONLY, 0);
-    if (file >= 0) {
-        fstat(file, info);
+    if (fstat(index, &index_info) != 0 || !S_ISREG(index_info.st_mode)) {
+        close(index);
+        *status = 403;
+        return NULL;
     }
-    return file == -ENOENT ? -EACCES : file; /* a directory without an index is there, but is not shown */
+    *status = 503;
+    return httpd_file_new(index, &index_info, httpd_mime_type(index_path));
+}
+
+/* Opens what the target names. NULL, and the HTTP status to answer: 301 for a directory without its slash. */
+static struct httpd_file *open_target(struct httpd_server *server, const char *target, int *status) {
+    char path[HTTPD_TARGET_MAX + 1];
+    struct stat info;
+    *status = httpd_path_decode(target, path);
+    if (*status != 0 || httpd_upload_is_temporary(path)) {
+        *status = *status == 0 ? 404 : *status;
+        return NULL;
+    }
+    /* Open first and look at what was opened: between a look by name and an open it could have changed. */
+    const int fd = httpd_path_open(server->root, path, O_RDONLY, 0);
+    if (fd < 0) {
+        *status = httpd_path_status(-fd);
+        return NULL;
+    }
+    const bool known = fstat(fd, &info) == 0;
+    if (known && S_ISDIR(info.st_mode) && (strcmp(path, ".") == 0 || path[strlen(path) - 1] == '/')) {
+        return open_directory(server, path, fd, &info, status);
+    }
+    if (!known || !S_ISREG(info.st_mode)) {
+        close(fd);
+        *status = known && S_ISDIR(info.st_mode) ? 301 : 403;
+        return NULL;
+    }
+    *status = 503;
+    return httpd_file_new(fd, &info, httpd_mime_type(path));
 }
 
 static void answer_get(struct httpd_connection *connection) {
-    char path[HTTPD_TARGET_MAX + 1];
-    struct stat info;
-    const int root = connection->server->root;
-    const int status = httpd_path_decode(connection->request.target, path);
-    if (status != 0 || httpd_upload_is_temporary(path)) {
-        answer(connection, status == 0 ? 404 : status, "");
-        return;
-    }
-    /* Open first and look at what was opened: between a look by name and an open it could have changed. */
-    int file = httpd_path_open(root, path, O_RDONLY, 0);
-    if (file >= 0 && fstat(file, &info) == 0 && S_ISDIR(info.st_mode)) {
-        close(file);
-        if (strcmp(path, ".") != 0 && path[strlen(path) - 1] != '/') {
+    struct httpd_server *server = connection->server;
+    const struct httpd_request *request = &connection->request;
+    struct httpd_file *file = httpd_cache_find(&server->cache, request->target, request->target_len, server->now_us);
+    if (file == NULL) {
+        int status = 0;
+        file = open_target(server, request->target, &status);
+        if (file == NULL && status == 301) {
             redirect(connection);
             return;
         }
-        file = open_index(root, path, &info);
+        if (file == NULL) {
+            answer(connection, status, "");
+            return;
+        }
+        httpd_cache_keep(&server->cache, request->target, request->target_len, file, server->now_us);
     }
-    if (file < 0) {
-        answer(connection, httpd_path_status(-file), "");
-    } else if (!S_ISREG(info.st_mode)) {
-        close(file);
-        answer(connection, 403, "");
-    } else {
-        answer_file(connection, path, file, &info);
-    }
+    answer_file(connection, file);
 }
 
 /* Of the whole server ("*", RFC 9112 3.2.4) or of a path, the answer is the same. */
@@ -187,6 +214,7 @@ void httpd_respond(struct httpd_connection *connection) {
     struct httpd_request *request = &connection->request;
     /* After an error the rest of what comes cannot be trusted to be a request. */
     connection->response.keep_alive = request->complete && request->status == 0 && request->keep_alive;
+    connection->response.says_so = request->version_minor == 0;
     if (request->status != 0) {
         httpd_upload_abort(&request->upload);
         answer(connection, request->status, request->status == 405 ? allowed(connection->server) : "");

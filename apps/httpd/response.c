@@ -24,51 +24,102 @@ static const char *reason_of(int status) {
 /* RFC 9110 6.4.1: these never have a body. */
 static bool bodiless(int status) { return status < 200 || status == 204 || status == 304; }
 
-/* Writes the header lines. length_bytes UINT64_MAX: none is given. */
-static void write_head(struct httpd_response *response, const char *fields, uint64_t length_bytes, time_t now) {
-    char date[HTTPD_DATE_BYTES];
-    char length[48] = "";
-    if (length_bytes != UINT64_MAX) {
-        snprintf(length, sizeof length, "Content-Length: %" PRIu64 "\r\n", length_bytes);
-    }
-    const int n = snprintf(response->head, sizeof response->head,
-                           "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: tapir-httpd\r\n%s%s%s\r\n", response->status,
-                           reason_of(response->status), httpd_date_format(now, date), length, fields,
-                           response->keep_alive ? "" : "Connection: close\r\n");
-    response->head_len = (size_t)n;
-    response->head_sent = 0;
-    response->sent_bytes = 0;
+/* Adds to the head. There is room: fields hold a target at most, and HTTPD_HEAD_MAX is meant for that. printf would be
+ * half of what a small response costs. */
+static void add(struct httpd_response *response, const char *text) {
+    const size_t len = strnlen(text, sizeof response->head - response->head_len);
+    memcpy(response->head + response->head_len, text, len);
+    response->head_len += len;
 }
 
-void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only, time_t now) {
+static void add_number(struct httpd_response *response, uint64_t number) {
+    char digits[21];
+    char *at = digits + sizeof digits - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    add(response, at);
+}
+
+static void begin_head(struct httpd_response *response, const char *date) {
+    response->head_len = response->head_sent = 0;
+    response->sent_bytes = 0;
+    add(response, "HTTP/1.1 ");
+    add_number(response, (uint64_t)response->status);
+    add(response, " ");
+    add(response, reason_of(response->status));
+    add(response, "\r\nDate: ");
+    add(response, date);
+    add(response, "\r\nServer: tapir-httpd\r\n");
+}
+
+static void add_length(struct httpd_response *response, uint64_t bytes) {
+    add(response, "Content-Length: ");
+    add_number(response, bytes);
+    add(response, "\r\n");
+}
+
+/* RFC 9112 9.3: each version says what is not its default. */
+static void end_head(struct httpd_response *response) {
+    if (!response->keep_alive) {
+        add(response, "Connection: close\r\n");
+    } else if (response->says_so) {
+        add(response, "Connection: keep-alive\r\n");
+    }
+    add(response, "\r\n");
+}
+
+void httpd_response_text(struct httpd_response *response, int status, const char *fields, bool head_only,
+                         const char *date) {
     char body[64];
     response->status = status;
-    response->file = -1;
-    response->left_bytes = 0;
+    response->file = NULL;
+    response->left_bytes = response->body_bytes = 0;
+    begin_head(response, date);
     if (bodiless(status)) {
-        write_head(response, fields, UINT64_MAX, now);
-        response->body_bytes = 0;
+        add(response, fields);
+        end_head(response);
         return;
     }
-    const size_t len = (size_t)snprintf(body, sizeof body, "%d %s\n", status, reason_of(status));
-    write_head(response, fields, len, now);
-    response->body_bytes = head_only ? 0 : len;
-    memcpy(response->head + response->head_len, body, response->body_bytes);
-    response->head_len += response->body_bytes;
+    const int len = snprintf(body, sizeof body, "%d %s\n", status, reason_of(status));
+    add_length(response, (uint64_t)len);
+    add(response, "Content-Type: text/plain; charset=utf-8\r\n");
+    add(response, fields);
+    end_head(response);
+    if (!head_only) {
+        response->body_bytes = (uint64_t)len;
+        add(response, body);
+    }
 }
 
-void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only, int file,
-                         uint64_t offset_bytes, uint64_t length_bytes, time_t now) {
+void httpd_response_file(struct httpd_response *response, int status, const char *fields, bool head_only,
+                         struct httpd_file *file, uint64_t offset_bytes, uint64_t length_bytes, const char *date) {
     response->status = status;
     response->file = file;
     response->offset_bytes = offset_bytes;
-    response->left_bytes = head_only ? 0 : length_bytes;
-    response->body_bytes = response->left_bytes;
-    write_head(response, fields, length_bytes, now);
+    response->left_bytes = response->body_bytes = head_only ? 0 : length_bytes;
+    begin_head(response, date);
+    add_length(response, length_bytes);
+    add(response, file->fields);
+    add(response, fields);
+    end_head(response);
 }
 
-/* Fills scratch with what comes next: the rest of the head, then as much of the file as fits. -1: the file has
- * become shorter than we promised, or cannot be read. */
+/* Reads the file where the response stands. The bytes read; -1: it has become shorter than we promised, or cannot be
+ * read. */
+static ssize_t read_file(const struct httpd_response *response, char *data, size_t bytes) {
+    const struct httpd_file *file = response->file;
+    if (file->content != NULL) {
+        memcpy(data, file->content + response->offset_bytes, bytes);
+        return (ssize_t)bytes;
+    }
+    const ssize_t n = pread(file->fd, data, bytes, (off_t)response->offset_bytes);
+    return n <= 0 ? -1 : n;
+}
+
+/* Fills scratch with what comes next: the rest of the head, then as much of the file as fits. -1: it cannot. */
 static ssize_t fill(const struct httpd_response *response, char *scratch) {
     const size_t head = response->head_len - response->head_sent;
     memcpy(scratch, response->head + response->head_sent, head);
@@ -77,8 +128,8 @@ static ssize_t fill(const struct httpd_response *response, char *scratch) {
     }
     const size_t room = HTTPD_SCRATCH_BYTES - head;
     const size_t wanted = response->left_bytes < room ? (size_t)response->left_bytes : room;
-    const ssize_t n = pread(response->file, scratch + head, wanted, (off_t)response->offset_bytes);
-    return n <= 0 ? -1 : n + (ssize_t)head;
+    const ssize_t n = read_file(response, scratch + head, wanted);
+    return n < 0 ? -1 : n + (ssize_t)head;
 }
 
 enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, char *scratch) {
@@ -110,8 +161,6 @@ enum httpd_sent httpd_response_send(struct httpd_response *response, int fd, cha
 }
 
 void httpd_response_end(struct httpd_response *response) {
-    if (response->file >= 0) {
-        close(response->file);
-        response->file = -1;
-    }
+    httpd_file_release(response->file);
+    response->file = NULL;
 }

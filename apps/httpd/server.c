@@ -154,12 +154,23 @@ static uint64_t expire(struct httpd_queue *queue, uint64_t limit_us, uint64_t no
     return queue->oldest == NULL ? UINT64_MAX : queue->oldest->since_us + limit_us - now_us;
 }
 
+static void tell_time(struct httpd_server *server) {
+    const time_t now = time(NULL);
+    server->now_us = common_now_us();
+    if (now != server->now) {
+        server->now = now;
+        httpd_date_format(now, server->date);
+    }
+}
+
 /* How long to wait for events, -1 for ever. */
 static int wait_ms(struct httpd_server *server) {
-    server->now_us = common_now_us();
+    tell_time(server);
     const uint64_t waiting_us = expire(&server->waiting, server->idle_us, server->now_us);
     const uint64_t closing_us = expire(&server->closing, server->close_us, server->now_us);
-    const uint64_t first_us = waiting_us < closing_us ? waiting_us : closing_us;
+    const uint64_t cache_us = httpd_cache_sweep(&server->cache, server->now_us);
+    const uint64_t ending_us = waiting_us < closing_us ? waiting_us : closing_us;
+    const uint64_t first_us = ending_us < cache_us ? ending_us : cache_us;
     return first_us == UINT64_MAX ? -1 : common_wait_ms(first_us);
 }
 
@@ -175,7 +186,7 @@ static int serve_events(struct httpd_server *server) {
         common_say("epoll_wait: %s", strerror(errno));
         return -1;
     }
-    server->now_us = common_now_us();
+    tell_time(server);
     for (int i = 0; i < count && !common_stopped(); i++) {
         struct httpd_connection *connection = events[i].data.ptr;
         if (connection == NULL) {
@@ -209,6 +220,7 @@ int httpd_server_run(struct httpd_server *server, int listener) {
     }
     end_all(&server->waiting);
     end_all(&server->closing);
+    httpd_cache_clear(&server->cache);
     tapir_close(server->set);
     return result;
 }

@@ -107,7 +107,9 @@ int httpd_upload_begin(struct httpd_upload *upload, int root, const char *path) 
     if (status != 0) {
         return status;
     }
-    if (fstatat(upload->parent, upload->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(old.st_mode)) {
+    upload->exists = fstatat(upload->parent, upload->name, &old, AT_SYMLINK_NOFOLLOW) == 0;
+    upload->old_modified = upload->exists ? old.st_mtime : 0;
+    if (upload->exists && S_ISDIR(old.st_mode)) {
         forget(upload);
         return 409;
     }
@@ -150,7 +152,7 @@ static int place_new(const struct httpd_upload *upload) {
                                                                                                              : -errno;
 }
 
-/* Puts it in the place of the one that is there, of which a link cannot be made: only a rename replaces. It replaces a
+/* Puts it in the place of one that is there, of which a link cannot be made: only a rename replaces. It replaces a
  * symbolic link itself, not what that points at. 0 or a negative errno. */
 static int replace_old(struct httpd_upload *upload) {
     if (!upload->named) {
@@ -167,12 +169,20 @@ static int replace_old(struct httpd_upload *upload) {
 /* A link and a rename are atomic: a reader finds the old file or the new one, never a part. It is no promise about a
  * power cut, for which the data would have to be synced first. */
 int httpd_upload_commit(struct httpd_upload *upload) {
-    int status = 201;
-    int result = place_new(upload);
-    /* EINVAL: a file system that cannot rename without replacing. */
-    if (result == -EEXIST || result == -EINVAL) {
-        status =
-            result == -EEXIST || faccessat(upload->parent, upload->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 204 : 201;
+    const bool was_there = faccessat(upload->parent, upload->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    int status = was_there ? 204 : 201;
+    if (was_there ? upload->only_new : upload->only_old) {
+        httpd_upload_abort(upload);
+        return 412;
+    }
+    int result = was_there ? replace_old(upload) : place_new(upload);
+    if (result == -EEXIST && upload->only_new) {
+        httpd_upload_abort(upload);
+        return 412;
+    }
+    /* There is one all of a sudden; or the file system cannot rename without replacing. */
+    if (!was_there && (result == -EEXIST || (result == -EINVAL && !upload->only_new))) {
+        status = result == -EEXIST ? 204 : 201;
         result = replace_old(upload);
     }
     if (result != 0) {
