@@ -334,8 +334,8 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     } else {
         COUNT(c->tcp->core, tcp_tail_probes);
     }
+    tcp_loss_probed(&c->loss, plan.offset, end, plan.again); /* first: behind it no other probe is armed (7.3) */
     int rc = send_data(c, &plan, &options, mss, out, now_us);
-    tcp_loss_probed(&c->loss, plan.offset, end, plan.again);
     tcp_timers_resent(c, now_us);
     return rc;
 }
