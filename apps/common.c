@@ -284,6 +284,10 @@ int common_start(const struct tapir_config *config) {
 
 bool common_end(void) {
     tapir_down();
+    /* What was printed may still wait in stdio's buffer, for a disk that is full. */
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        take_word(NULL, EIO, "standard output: not all of it could be written");
+    }
     return !atomic_load(&broken);
 }
 

@@ -1,5 +1,5 @@
-/* The typed events that leave the core: what came, what went, and why. An event is told when its reason is known: what
- * a segment causes (states, timers, round trips) comes before the segment itself, with the same now_us. */
+/* The typed events that leave the core: what came, what went, and why, a cause before its effects: behind a segment comes
+ * what it causes (states, timers, round trips, answers), with the same now_us. */
 #ifndef TAPIR_TRACE_H
 #define TAPIR_TRACE_H
 

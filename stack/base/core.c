@@ -26,8 +26,30 @@ uint32_t core_random_below(struct core *core, uint32_t bound) {
     return (uint32_t)(core_random(core) % bound);
 }
 
-void core_trace(const struct core *core, const struct tapir_event *event) {
+static void tell(const struct core *core, const struct tapir_event *event) {
     /* A trace line without its reason is no use to the reader it is for. */
     CHECK(event->reason != NULL);
     core->mem.env->trace(core->mem.env->ctx, event);
+}
+
+void core_trace(struct core *core, const struct tapir_event *event) {
+    if (core->held.on && core->held.count < CORE_HELD_MAX) {
+        core->held.events[core->held.count++] = *event;
+        return;
+    }
+    core_trace_release(core, NULL);
+    tell(core, event);
+}
+
+void core_trace_hold(struct core *core) { core->held.on = core_tracing(core); }
+
+void core_trace_release(struct core *core, const struct tapir_event *first) {
+    if (first != NULL) {
+        tell(core, first);
+    }
+    for (uint32_t i = 0; i < core->held.count; i++) {
+        tell(core, &core->held.events[i]);
+    }
+    core->held.on = false;
+    core->held.count = 0;
 }

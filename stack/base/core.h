@@ -10,6 +10,8 @@
 #include "base/siphash.h"
 #include "base/timer.h"
 
+#define CORE_HELD_MAX 32 /* events; of one segment there are ten at most */
+
 struct core {
     struct mem mem; /* mem.env is the embedder's */
     struct timer_wheel wheel;
@@ -19,7 +21,12 @@ struct core {
     struct tapir_counters counters;
     struct list news;   /* of struct news */
     struct list broken; /* of struct promises: their objects are to be ended */
-    bool output_first;  /* the frame being taken in is to be answered before the next one */
+    struct {
+        bool on;
+        uint32_t count;
+        struct tapir_event events[CORE_HELD_MAX];
+    } held;            /* trace events that wait for their cause to be told */
+    bool output_first; /* the frame being taken in is to be answered before the next one */
 };
 
 /* Adds one to a counter of include/tapir/counters.h. */
@@ -37,7 +44,13 @@ uint32_t core_random_below(struct core *core, uint32_t bound);
 static inline bool core_tracing(const struct core *core) { return core->mem.env->trace != NULL; }
 
 /* Hands an event to the embedder. Borrows event. Call only when core_tracing. */
-void core_trace(const struct core *core, const struct tapir_event *event);
+void core_trace(struct core *core, const struct tapir_event *event);
+
+/* What a segment causes is known before what becomes of the segment, but is to be told after it. From hold on events wait,
+ * and release hands them out behind `first`, or NULL. Without a hold, or when more have come than can wait, release only
+ * hands out `first`. */
+void core_trace_hold(struct core *core);
+void core_trace_release(struct core *core, const struct tapir_event *first);
 
 /* A mark that an object's readiness may have changed, embedded in the object; the layer above collects it. */
 struct news {

@@ -95,6 +95,7 @@ static const char *parse(struct ip *ip, const struct ip_rx *rx, struct wire_icmp
 void ip_icmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     struct wire_icmp icmp;
     COUNT(ip->core, icmp_in);
+    core_trace_hold(ip->core); /* an error ends connections before it is known that it fits one */
     const char *dropped = parse(ip, rx, &icmp);
     if (dropped == NULL) {
         dropped = dispatch(ip, rx, &icmp, now_us);
@@ -102,4 +103,5 @@ void ip_icmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     if (dropped != NULL) {
         ip_trace_in(ip, rx, dropped, true, now_us);
     }
+    core_trace_release(ip->core, NULL);
 }

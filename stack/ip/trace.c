@@ -22,7 +22,7 @@ void ip_trace_in(struct ip *ip, const struct ip_rx *rx, const char *reason, bool
                                 .reason = reason,
                                 .dropped = dropped};
     event.packet = packet_of(rx->protocol, rx->data, rx->len);
-    core_trace(ip->core, &event);
+    core_trace_release(ip->core, &event);
 }
 
 void ip_trace_out(struct ip *ip, const struct ip_path *path, uint8_t protocol, const struct tapir_frame *frame,

@@ -4,7 +4,7 @@
 /* The addresses of the event are ours (local) and the other station's (remote). */
 static void trace(const struct link_netif *netif, enum tapir_event_kind kind, const struct wire_arp *arp,
                   const char *reason, bool dropped, uint64_t now_us) {
-    const struct core *core = netif->link->core;
+    struct core *core = netif->link->core;
     if (!core_tracing(core)) {
         return;
     }

@@ -122,7 +122,7 @@ static bool complete_request(struct tapir_frame *frame, uint16_t id) {
 }
 
 static void trace_request(const struct sock_dgram *d, const struct ip_path *path, uint32_t len, uint64_t now_us) {
-    const struct core *core = d->sock->layer->core;
+    struct core *core = d->sock->layer->core;
     if (!core_tracing(core)) {
         return;
     }

@@ -115,7 +115,9 @@ enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us) 
         return IP_DONE;
     }
     if (tcp_segment_parse(tcp->core, rx, &seg)) {
+        core_trace_hold(tcp->core);
         dispatch(tcp, &seg, now_us);
+        core_trace_release(tcp->core, NULL); /* not every segment is told of */
     }
     return IP_DONE;
 }

@@ -150,7 +150,8 @@ struct tcp_conn {
         uint32_t offset;    /* added to the clock (N4) */
     } ts;
     bool sack_ok;
-    bool cookie; /* made from a SYN cookie */
+    bool cookie;   /* made from a SYN cookie */
+    bool recorded; /* made from a record, whose way to SYN-RECEIVED was traced as it went */
 
     struct {                           /* TCP Fast Open */
         bool early;                    /* made by a listener at the SYN: of use before the handshake's end */

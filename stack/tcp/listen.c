@@ -43,7 +43,9 @@ void tcp_listen_half_drop(struct tcp_half *half) {
 void tcp_listen_close(struct tcp_listener *l, uint64_t now_us) {
     struct tcp *tcp = l->tcp;
     while (!list_empty(&l->halves)) {
-        tcp_listen_half_drop(LIST_ENTRY(l->halves.next, struct tcp_half, node));
+        struct tcp_half *half = LIST_ENTRY(l->halves.next, struct tcp_half, node);
+        tcp_trace_half(half, SYN_RECEIVED, CLOSED, TCP_EVENT_ABORT, now_us);
+        tcp_listen_half_drop(half);
     }
     while (!list_empty(&l->accept_queue)) { /* 3.10.4: nobody will ever accept them */
         tcp_user_abort(LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node), now_us);
@@ -139,6 +141,8 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     tcp_table_add_half(tcp, half);
     list_push_back(&l->halves, &half->node);
     l->half_count++;
+    tcp_trace_half(half, CLOSED, LISTEN, TCP_EVENT_PASSIVE_OPEN, now_us);
+    tcp_trace_half(half, LISTEN, SYN_RECEIVED, TCP_EVENT_RCV_SYN, now_us);
     tcp_bare_syn_ack(half, now_us);
 }
 
@@ -158,6 +162,7 @@ static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
         return NULL;
     }
     c->passive = true;
+    c->recorded = list_linked(&half->node);
     tcp_state_enter(c, LISTEN, TCP_EVENT_PASSIVE_OPEN, now_us);
     c->snd.iss = c->snd.una = half->iss;
     c->snd.nxt = seq_add(half->iss, 1);
@@ -240,6 +245,7 @@ static void reset(struct tcp_half *half, const struct tcp_segment *seg, uint64_t
     tcp_trace_in(core, NULL, seg, true, exact ? "reset of a half-open connection" : "reset ignored", now_us);
     if (exact) {
         COUNT(core, tcp_rst_in);
+        tcp_trace_half(half, SYN_RECEIVED, LISTEN, TCP_EVENT_RCV_RST, now_us);
         tcp_listen_half_drop(half);
         return;
     }

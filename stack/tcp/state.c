@@ -15,6 +15,7 @@ const struct tcp_arrow tcp_state_arrows[] = {
     ARROW(SYN_SENT, RCV_SYN, SYN_RECEIVED, "3.10.7.3 fourth"),
     ARROW(SYN_SENT, RCV_SYN_ACK, ESTABLISHED, "3.10.7.3 fourth"),
     ARROW(SYN_SENT, CLOSE, CLOSED, "3.10.4"),
+    ARROW(SYN_RECEIVED, RCV_RST, LISTEN, "3.10.7.4 second"), /* of a record, whose listener goes on (MUST-11) */
     ARROW(SYN_RECEIVED, RCV_ACK_OF_SYN, ESTABLISHED, "3.10.7.4 fifth"),
     ARROW(ESTABLISHED, CLOSE, FIN_WAIT_1, "3.10.4"),
     ARROW(ESTABLISHED, RCV_FIN, CLOSE_WAIT, "3.10.7.4 eighth"),

@@ -353,6 +353,7 @@ static void half_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_half *half = CONTAINER_OF(timer, struct tcp_half, timer);
     uint32_t allowed = max_u32(TCP_SYNACK_RETRIES, half->listener->set.defer_accept);
     if (half->retransmits >= allowed) {
+        tcp_trace_half(half, SYN_RECEIVED, CLOSED, TCP_EVENT_TIMEOUT, now_us);
         tcp_listen_half_drop(half);
         return;
     }

@@ -1,6 +1,8 @@
 /* Trace events of TCP. */
 #include "tcp/trace.h"
 
+#include "base/check.h"
+#include "tcp/listen.h"
 #include "tcp/tcp.h"
 
 static struct tapir_event event_of(const struct tcp_conn *c, enum tapir_event_kind kind, const char *reason,
@@ -37,7 +39,7 @@ static struct tapir_trace_segment describe(const struct tcp_conn *c, uint8_t fla
     return s;
 }
 
-void tcp_trace_in(const struct core *core, const struct tcp_conn *c, const struct tcp_segment *seg, bool dropped,
+void tcp_trace_in(struct core *core, const struct tcp_conn *c, const struct tcp_segment *seg, bool dropped,
                   const char *reason, uint64_t now_us) {
     if (!core_tracing(core)) {
         return;
@@ -57,10 +59,10 @@ void tcp_trace_in(const struct core *core, const struct tcp_conn *c, const struc
     event.segment.urgent = seg->up;
     event.segment.gso_size = seg->gso_bytes;
     event.segment.tos = seg->tos;
-    core_trace(core, &event);
+    core_trace_release(core, &event);
 }
 
-void tcp_trace_out(const struct core *core, const struct tcp_conn *c, const struct tapir_endpoint *local,
+void tcp_trace_out(struct core *core, const struct tcp_conn *c, const struct tapir_endpoint *local,
                    const struct tapir_endpoint *remote, const struct wire_tcp *wire, uint32_t len, uint16_t gso_size,
                    const char *reason, uint64_t now_us) {
     if (!core_tracing(core)) {
@@ -81,21 +83,37 @@ void tcp_trace_out(const struct core *core, const struct tcp_conn *c, const stru
     core_trace(core, &event);
 }
 
+static void trace_state(struct core *core, struct tapir_event *event, enum tcp_state from, enum tcp_state to) {
+    event->state = (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), event->reason};
+    core_trace(core, event);
+}
+
 void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                      uint64_t now_us) {
-    const struct core *core = c->tcp->core;
-    if (!core_tracing(core)) {
+    /* Of a connection that has grown out of a record all that is old news. */
+    if (!core_tracing(c->tcp->core) || (c->recorded && (to == LISTEN || from == LISTEN))) {
         return;
     }
     struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
-    event.state =
-        (struct tapir_trace_state){tcp_state_number(from), tcp_state_number(to), tcp_state_event_name(trigger)};
-    core_trace(core, &event);
+    trace_state(c->tcp->core, &event, from, to);
+}
+
+void tcp_trace_half(const struct tcp_half *half, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
+                    uint64_t now_us) {
+    struct core *core = half->listener->tcp->core;
+    CHECK(tcp_state_arrow(from, trigger, to) >= 0);
+    if (!core_tracing(core)) {
+        return;
+    }
+    struct tapir_event event = event_of(NULL, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
+    event.local = half->local;
+    event.remote = half->remote;
+    trace_state(core, &event, from, to);
 }
 
 void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_timer_action action, uint64_t deadline_us,
                      uint64_t now_us) {
-    const struct core *core = c->tcp->core;
+    struct core *core = c->tcp->core;
     if (!core_tracing(core)) {
         return;
     }
@@ -105,7 +123,7 @@ void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_time
 }
 
 void tcp_trace_cwnd(const struct tcp_conn *c, const char *reason, uint64_t now_us) {
-    const struct core *core = c->tcp->core;
+    struct core *core = c->tcp->core;
     if (!core_tracing(core)) {
         return;
     }
@@ -117,7 +135,7 @@ void tcp_trace_cwnd(const struct tcp_conn *c, const char *reason, uint64_t now_u
 }
 
 void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *reason, uint64_t now_us) {
-    const struct core *core = c->tcp->core;
+    struct core *core = c->tcp->core;
     if (!core_tracing(core)) {
         return;
     }
@@ -133,7 +151,7 @@ void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *rea
 static uint32_t datagram(uint32_t bytes) { return bytes == 0 ? 0 : bytes + WIRE_IPV4_LEN + WIRE_TCP_LEN; }
 
 void tcp_trace_mtu(const struct tcp_conn *c, uint32_t probe_bytes, const char *reason, uint64_t now_us) {
-    const struct core *core = c->tcp->core;
+    struct core *core = c->tcp->core;
     if (!core_tracing(core)) {
         return;
     }

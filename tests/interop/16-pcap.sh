@@ -55,6 +55,9 @@ same got www/file
 must "tcpdump" tcpdump -n -r get.pcap
 stop httpd
 
+fails 2 "a report that nobody can read" bash -c '"$@" >/dev/full' _ "$apps/tapir-ping" "${here[@]}" -c 1 10.0.0.1
+says "not all of it could be written"
+
 # A disk that is full (of which a limit stands for one): the file ends with a whole frame, and the program says so and ends with 1.
 start httpd bash -c 'trap "" XFSZ; ulimit -f 200; exec "$@"' _ "$apps/tapir-httpd" "${here[@]}" --pcap full.pcap www
 ready httpd "serving"

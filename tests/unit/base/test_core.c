@@ -86,6 +86,35 @@ Test(core, trace_reaches_the_embedder) {
     cr_assert_not(core_tracing(&core));
 }
 
+/* What waits is told behind its cause, in order; and nothing is lost when more comes than can wait. */
+Test(core, trace_tells_a_cause_first) {
+    struct tapir_event effect = {.kind = TAPIR_EVENT_STATE, .reason = "effect"};
+    struct tapir_event cause = {.kind = TAPIR_EVENT_SEGMENT_IN, .reason = "cause"};
+    env.record = true;
+    core_trace_hold(&core);
+    for (effect.now_us = 1; effect.now_us <= 3; effect.now_us++) {
+        core_trace(&core, &effect);
+    }
+    cr_assert_eq(env.event_count, 0);
+    core_trace_release(&core, &cause);
+    core_trace(&core, &effect);
+    cr_assert_eq(env.event_count, 5);
+    cr_assert_eq(env.events[0].kind, TAPIR_EVENT_SEGMENT_IN);
+    for (size_t i = 1; i < 5; i++) {
+        cr_assert_eq(env.events[i].now_us, i);
+    }
+    env.event_count = 0;
+    core_trace_hold(&core);
+    for (effect.now_us = 0; effect.now_us < CORE_HELD_MAX + 2; effect.now_us++) {
+        core_trace(&core, &effect);
+    }
+    core_trace_release(&core, &cause);
+    cr_assert_eq(env.event_count, CORE_HELD_MAX + 3);
+    for (size_t i = 0; i < CORE_HELD_MAX + 2; i++) {
+        cr_assert_eq(env.events[i].now_us, i);
+    }
+}
+
 Test(core, trace_without_a_reason, .signal = SIGABRT) {
     struct tapir_event event = {.kind = TAPIR_EVENT_STATE};
     core_trace(&core, &event);

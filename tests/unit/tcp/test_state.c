@@ -78,6 +78,10 @@ static void resets(void) {
         expect_state(b, CLOSED);
         finish(b);
     }
+    struct tcp_bench *b = tcp_bench_syn_received(&passive); /* a record */
+    send_seg(b, .flags = F(RST));
+    expect_state(b, LISTEN);
+    finish(b);
 }
 
 static void aborts(void) {
