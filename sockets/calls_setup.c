@@ -64,7 +64,7 @@ static int open_socket(enum tapir_sock_type kind, int type, int protocol, int fl
 int tapir_socket(int domain, int type, int protocol) {
     enum tapir_sock_type kind = TAPIR_SOCK_STREAM;
     int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (domain == AF_UNIX) {
+    if (domain != AF_INET && domain != AF_INET6) {
         return socket(domain, type, protocol);
     }
     int error = domain == AF_INET ? socket_kind(type & ~flags, protocol, &kind) : -EAFNOSUPPORT;

@@ -8,7 +8,7 @@
  * Put before a file, -include also comes before its own feature macros: what `#define _GNU_SOURCE` in it should bring
  * is to be asked for on the command line (-D_GNU_SOURCE).
  *
- * Left to the C library: names (getaddrinfo here takes numbers), and socketpair, whose descriptors are the kernel's and work in every call below.
+ * Left to the C library: socketpair, whose descriptors are the kernel's and work in every call below.
  */
 #ifndef TAPIR_POSIX_H
 #define TAPIR_POSIX_H

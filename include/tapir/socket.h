@@ -117,7 +117,7 @@ TAPIR_API void tapir_unlock(void);
 
 /* --- sockets: AF_INET; SOCK_STREAM, SOCK_DGRAM (UDP, or ping with IPPROTO_ICMP), SOCK_RAW --- */
 
-/* AF_UNIX is passed on to the kernel. The first tapir_socket (or tapir_epoll_create1) of a process whose stack is not
+/* Any domain but AF_INET and AF_INET6 (EAFNOSUPPORT) is passed on to the kernel: AF_UNIX, AF_NETLINK, AF_PACKET... The first tapir_socket (or tapir_epoll_create1) of a process whose stack is not
  * up brings it up from the environment: TAPIR_TAP and TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU,
  * TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and TAPIR_TRACE (any value but "0": a line an event on stderr); it is taken
  * down at exit. ENETDOWN and a line on stderr if that cannot be done. */
@@ -222,11 +222,11 @@ TAPIR_API int tapir_fileno(FILE *file);
 TAPIR_API int tapir_dprintf(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 TAPIR_API int tapir_vdprintf(int fd, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
-/* --- addresses: numeric hosts; services by number or from /etc/services --- */
+/* --- addresses --- */
 
-/* Flags AI_PASSIVE, AI_NUMERICHOST, AI_NUMERICSERV, AI_CANONNAME and AI_ADDRCONFIG. 0, or EAI_NONAME (a host name that
- * is no dotted quad), EAI_FAMILY, EAI_SOCKTYPE, EAI_SERVICE, EAI_BADFLAGS, EAI_MEMORY. Gives *result, to be released
- * with tapir_freeaddrinfo. */
+/* The C library's getaddrinfo for the addresses that the stack has: AF_INET. Names are found as the host finds them, past the
+ * stack. 0, or the errors of getaddrinfo(3): EAI_NONAME, EAI_AGAIN, EAI_SERVICE...; EAI_FAMILY for another family. Gives
+ * *result, to be released with tapir_freeaddrinfo. */
 TAPIR_API int tapir_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                                 struct addrinfo **result);
 TAPIR_API void tapir_freeaddrinfo(struct addrinfo *result);

@@ -25,20 +25,20 @@ Test(addrinfo, numbers_and_services) {
     cr_assert(address.sin_addr.s_addr == htonl(INADDR_LOOPBACK) && address.sin_port == 0);
 }
 
+/* The C library's answers, but for a family that no socket has, and an interface that is not the stack's. */
 Test(addrinfo, refusals) {
     struct sockaddr_in address;
     struct addrinfo hints = {.ai_family = AF_INET6}, *result;
-    cr_assert(ask("example.org", "80", 0, SOCK_STREAM, &address) == EAI_NONAME);
     cr_assert(ask("localhost", "80", AI_NUMERICHOST, SOCK_STREAM, &address) == EAI_NONAME);
-    cr_assert(ask("10.1.2.3 ", "80", 0, SOCK_STREAM, &address) == EAI_NONAME);
-    cr_assert(ask("::1", "80", 0, SOCK_STREAM, &address) == EAI_NONAME);
+    cr_assert(ask("::1", "80", 0, SOCK_STREAM, &address) == EAI_ADDRFAMILY);
     cr_assert(ask(NULL, NULL, 0, SOCK_STREAM, &address) == EAI_NONAME);
-    cr_assert(ask("10.1.2.3", "65536", 0, SOCK_STREAM, &address) == EAI_SERVICE);
     cr_assert(ask("10.1.2.3", "no-such-service", 0, SOCK_STREAM, &address) == EAI_SERVICE);
-    cr_assert(ask("10.1.2.3", "http", AI_NUMERICSERV, SOCK_STREAM, &address) == EAI_NONAME);
     cr_assert(ask("10.1.2.3", "80", 0x8000, SOCK_STREAM, &address) == EAI_BADFLAGS);
     cr_assert(ask("10.1.2.3", "80", 0, 77, &address) == EAI_SOCKTYPE);
+    cr_assert(ask("10.1.2.3", "80", AI_ADDRCONFIG, SOCK_STREAM, &address) == 0);
     cr_assert(tapir_getaddrinfo("10.1.2.3", "80", &hints, &result) == EAI_FAMILY);
+    cr_assert(tapir_getaddrinfo("10.1.2.3", "80", NULL, &result) == 0);
+    tapir_freeaddrinfo(result);
 }
 
 /* Without a type asked for, each comes once, in the C library's order, and the name with the first. */
