@@ -19,9 +19,9 @@
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
-/* `moved` bytes are to be reported before any error. */
-static uint32_t stack_flags(int flags, size_t moved) {
-    return (moved > 0 ? TAPIR_MSG_KEEP_ERROR : 0) | ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) |
+/* `keep`: there is progress to report before any error. */
+static uint32_t stack_flags(int flags, bool keep) {
+    return (keep ? TAPIR_MSG_KEEP_ERROR : 0) | ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) |
            ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) | ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) |
            ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) | ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
@@ -96,7 +96,7 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
 static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
     uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
     descriptor->syn_waits = false;
-    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, 0),
+    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, false),
                                      sockets_drive_now());
     if ((result < 0 && result != -EINPROGRESS) || sockets_calls_setup_connected(descriptor)) {
         return result; /* connected: the handshake was over, and this a send like another */
@@ -116,15 +116,16 @@ static int why_cut(struct descriptor *descriptor) {
     return error != 0 ? -(int)error : -EPIPE;
 }
 
-int64_t sockets_calls_data_send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                   int flags, size_t sent) {
+/* Sends what is left of the message after `sent` bytes. */
+static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                       size_t sent, bool later) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
     size_t wanted = sent + bytes_of(iov, msg->iov_count);
     for (;;) {
-        int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, sent),
-                                         sockets_drive_now());
+        int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg,
+                                         stack_flags(flags, later || sent > 0), sockets_drive_now());
         if (result >= 0) {
             sent += (size_t)result;
             if (!stream || sent >= wanted) {
@@ -138,13 +139,13 @@ int64_t sockets_calls_data_send_on(struct descriptor *descriptor, struct tapir_m
         }
         int error = be_patient(&patience, descriptor, TAPIR_READY_OUT);
         if (error != 0) {
-            return sent > 0 ? (int64_t)sent : error == -EPIPE ? why_cut(descriptor) : error;
+            return sent > 0 ? (int64_t)sent : error == -EPIPE && !later ? why_cut(descriptor) : error;
         }
     }
 }
 
 int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags) {
+                                int flags, bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
         return -EOPNOTSUPP;
@@ -163,7 +164,7 @@ int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg 
         iov = advance(msg, iov, (size_t)sent);
     }
     msg->has_peer = msg->has_peer && !stream; /* Linux ignores the address that a stream is sent to */
-    return sockets_calls_data_send_on(descriptor, msg, iov, flags, (size_t)sent);
+    return send_on(descriptor, msg, iov, flags, (size_t)sent, later);
 }
 
 /* A stream's recv that has some bytes goes on for more unless the urgent mark stands in the way. A look (MSG_PEEK) would
@@ -183,14 +184,15 @@ struct gathering {
     struct tapir_iovec *iov;
     int flags;
     size_t wanted, target, got; /* bytes: the room, what is enough, what is there */
-    bool over;
+    bool later, over;
 };
 
 /* One attempt: 0, -EAGAIN (there is no more now), or another -errno. */
 static int gather(struct descriptor *descriptor, struct gathering *gathering) {
     bool peek = (gathering->flags & MSG_PEEK) != 0;
-    int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
-                                     stack_flags(gathering->flags, gathering->got), sockets_drive_now());
+    int64_t result =
+        tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
+                        stack_flags(gathering->flags, gathering->later || gathering->got > 0), sockets_drive_now());
     if (result < 0) {
         return (int)result; /* also for no bytes at all Linux waits until there is something */
     }
@@ -204,8 +206,9 @@ static int gather(struct descriptor *descriptor, struct gathering *gathering) {
 }
 
 static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
-                           struct patience *patience) {
-    struct gathering gathering = {.msg = msg, .iov = iov, .flags = flags, .wanted = bytes_of(iov, msg->iov_count)};
+                           struct patience *patience, bool later) {
+    struct gathering gathering = {
+        .msg = msg, .iov = iov, .flags = flags, .later = later, .wanted = bytes_of(iov, msg->iov_count)};
     size_t low = (size_t)descriptor->recv_low_bytes;
     gathering.target = (flags & MSG_WAITALL) != 0 || gathering.wanted < low ? gathering.wanted : low;
     uint32_t events = gathering.target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
@@ -222,10 +225,10 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
     return (int64_t)gathering.got;
 }
 
-static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags,
-                             struct patience *patience) {
+static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags, struct patience *patience,
+                             bool later) {
     for (;;) {
-        int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, 0),
+        int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, later),
                                          sockets_drive_now());
         if (result != -EAGAIN) {
             return result;
@@ -238,7 +241,7 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
 }
 
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags) {
+                                int flags, bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     if ((flags & ~RECV_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
         return -EOPNOTSUPP;
@@ -248,8 +251,8 @@ int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg 
                                     descriptor->nonblocking || (flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)) != 0,
                                 .timeout_us = descriptor->recv_timeout_us};
     msg->iov = iov;
-    return stream && (flags & MSG_ERRQUEUE) == 0 ? recv_stream(descriptor, msg, iov, flags, &patience)
-                                                 : recv_datagram(descriptor, msg, flags, &patience);
+    return stream && (flags & MSG_ERRQUEUE) == 0 ? recv_stream(descriptor, msg, iov, flags, &patience, later)
+                                                 : recv_datagram(descriptor, msg, flags, &patience, later);
 }
 
 /* As the kernel sends it: to this thread, in its own name (raise has another si_code). */
@@ -308,7 +311,7 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     if (error == 0 && address != NULL && (!stream || (flags & MSG_FASTOPEN) != 0)) {
         error = sockets_calls_data_peer(descriptor, address, address_size, &msg);
     }
-    int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags);
+    int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags, false);
     sockets_descriptors_leave(descriptor);
     return sockets_calls_data_sent(result, stream, flags);
 }
@@ -324,7 +327,7 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
     }
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     error = one_piece(data, size, discard, &iov);
-    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, &iov, flags);
+    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, &iov, flags, false);
     if (result >= 0 && msg.has_peer) {
         error = sockets_address_out(&msg.peer, address, address_size);
         result = error != 0 ? error : result;

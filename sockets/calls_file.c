@@ -21,43 +21,41 @@ struct reading {
     char *piece;
 };
 
-/* Hands one piece to the socket. `sent` and the result as of sockets_calls_data_send_on; *stream: whether it is one. The file
- * is read without the lock: it may be slow. */
-static int64_t send_piece(int fd, struct reading *reading, size_t bytes, size_t sent, bool *stream) {
+/* Hands one piece to the socket: how much of it went, or -errno. *stream: whether it is one. The file is read without the
+ * lock: it may be slow. */
+static int64_t send_piece(int fd, struct reading *reading, size_t bytes, bool later, bool *stream) {
     struct tapir_iovec iov = {.base = reading->piece, .len = bytes};
-    struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
+    struct tapir_msg msg = {.iov_count = 1};
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sent > 0 ? (int64_t)sent : error == -ENOTSOCK ? -EINVAL : error;
+        return error == -ENOTSOCK ? -EINVAL : error;
     }
     *stream = descriptor->type == SOCK_STREAM;
     int flags = *stream && reading->at + (off_t)bytes < reading->end ? MSG_MORE : 0;
-    int64_t result = sent > 0 ? sockets_calls_data_send_on(descriptor, &msg, &iov, flags, sent)
-                              : sockets_calls_data_send(descriptor, &msg, &iov, flags);
+    int64_t result = sockets_calls_data_send(descriptor, &msg, &iov, flags, later);
     sockets_descriptors_leave(descriptor);
     return result;
 }
 
-/* All pieces in turn, until one does not go whole: bytes, or -errno. */
+/* All pieces in turn, until one does not go whole: bytes, or -errno. Unlike Linux's, the error that stops it after some is
+ * left for the next call. */
 static int64_t send_pieces(int fd, struct reading *reading, size_t count, bool *stream) {
     size_t sent = 0;
-    while (sent < count) {
+    bool whole = true;
+    while (whole && sent < count) {
         size_t wanted = count - sent < PIECE_BYTES ? count - sent : PIECE_BYTES;
         ssize_t got = pread(reading->fd, reading->piece, wanted, reading->at);
         if (got <= 0) {
             return sent > 0 || got == 0 ? (int64_t)sent : errno == EISDIR ? -EINVAL : -errno;
         }
-        int64_t result = send_piece(fd, reading, (size_t)got, sent, stream);
-        if (result < 0) {
-            return result;
+        int64_t went = send_piece(fd, reading, (size_t)got, sent > 0, stream);
+        if (went < 0) {
+            return sent > 0 ? (int64_t)sent : went;
         }
-        size_t more = (size_t)result - sent;
-        sent = (size_t)result;
-        reading->at += (off_t)more;
-        if (more < (size_t)got) {
-            break;
-        }
+        sent += (size_t)went;
+        reading->at += (off_t)went;
+        whole = went == got;
     }
     return (int64_t)sent;
 }

@@ -85,7 +85,7 @@ static int take_controls(const struct msghdr *message, struct tapir_msg *msg) {
 }
 
 /* IOV_MAX pieces on the stack are 16 KiB, of which only those in use are touched. */
-static int64_t send_message(struct descriptor *descriptor, const struct msghdr *message, int flags) {
+static int64_t send_message(struct descriptor *descriptor, const struct msghdr *message, int flags, bool later) {
     struct tapir_iovec iov[IOV_MAX];
     bool stream = descriptor->type == SOCK_STREAM;
     if (message->msg_iovlen > IOV_MAX) {
@@ -100,16 +100,11 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
     if (error == 0) {
         error = take_controls(message, &msg);
     }
-    return error != 0 ? error : sockets_calls_data_send(descriptor, &msg, iov, flags);
+    return error != 0 ? error : sockets_calls_data_send(descriptor, &msg, iov, flags, later);
 }
 
-ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
-    if (!sockets_descriptors_ours(fd)) {
-        return sendmsg(fd, message, flags);
-    }
-    if (message == NULL) {
-        return sockets_result(-EFAULT);
-    }
+/* sendmsg; `later` as of sockets_calls_data_send. */
+static ssize_t send_one(int fd, const struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
@@ -117,9 +112,16 @@ ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
         return sockets_result(error);
     }
     bool stream = descriptor->type == SOCK_STREAM;
-    int64_t result = send_message(descriptor, message, flags);
+    int64_t result = send_message(descriptor, message, flags, later);
     sockets_descriptors_leave(descriptor);
     return sockets_calls_data_sent(result, stream, flags);
+}
+
+ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
+    if (!sockets_descriptors_ours(fd)) {
+        return sendmsg(fd, message, flags);
+    }
+    return message == NULL ? sockets_result(-EFAULT) : send_one(fd, message, flags, false);
 }
 
 /* --- control messages received --- */
@@ -192,7 +194,7 @@ static int message_flags(uint32_t flags) {
 }
 
 /* Nothing of the message's header is changed by a call that fails. */
-static int64_t receive_message(struct descriptor *descriptor, struct msghdr *message, int flags) {
+static int64_t receive_message(struct descriptor *descriptor, struct msghdr *message, int flags, bool later) {
     struct tapir_iovec iov[IOV_MAX];
     if (message->msg_iovlen > IOV_MAX) {
         return -EMSGSIZE;
@@ -201,7 +203,7 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     struct tapir_msg msg = {.iov_count = message->msg_iovlen};
     struct control_room room = {.next = message->msg_control, .left = message->msg_controllen};
     int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
-    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, iov, flags);
+    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, iov, flags, later);
     if (result < 0) {
         return result;
     }
@@ -218,22 +220,24 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     return error != 0 ? error : result;
 }
 
-ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
-    if (!sockets_descriptors_ours(fd)) {
-        return recvmsg(fd, message, flags);
-    }
-    if (message == NULL) {
-        return sockets_result(-EFAULT);
-    }
+/* recvmsg; `later` as of sockets_calls_data_recv. */
+static ssize_t receive_one(int fd, struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return sockets_result(error);
     }
-    int64_t result = receive_message(descriptor, message, flags);
+    int64_t result = receive_message(descriptor, message, flags, later);
     sockets_descriptors_leave(descriptor);
     return sockets_result(result);
+}
+
+ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
+    if (!sockets_descriptors_ours(fd)) {
+        return recvmsg(fd, message, flags);
+    }
+    return message == NULL ? sockets_result(-EFAULT) : receive_one(fd, message, flags, false);
 }
 
 /* --- many messages --- */
@@ -248,15 +252,16 @@ static size_t bytes_in(const struct msghdr *message) {
     return bytes;
 }
 
-/* An error after the first message is lost, as on Linux. */
+/* The error that stops it after the first message is left for the next call (Linux loses it). */
 int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     if (!sockets_descriptors_ours(fd)) {
         return sendmmsg(fd, messages, count, flags);
     }
+    int caller_errno = errno;
     unsigned sent = 0;
     bool whole = true;
     while (whole && sent < count && sent < MESSAGES_MAX) {
-        ssize_t bytes = tapir_sendmsg(fd, &messages[sent].msg_hdr, flags);
+        ssize_t bytes = send_one(fd, &messages[sent].msg_hdr, flags, sent > 0);
         if (bytes < 0) {
             break;
         }
@@ -264,37 +269,34 @@ int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) 
         whole = (size_t)bytes == bytes_in(&messages[sent].msg_hdr);
         sent++;
     }
-    return sent > 0 || count == 0 ? (int)sent : -1;
-}
-
-/* Whether an error waits for the next call to tell it. */
-static bool has_error(int fd) {
-    int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
-    if (descriptor == NULL) {
-        return true;
+    if (sent == 0 && count > 0) {
+        return -1;
     }
-    bool result = (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & TAPIR_READY_ERR) != 0;
-    sockets_descriptors_leave(descriptor);
-    return result;
+    errno = caller_errno;
+    return (int)sent;
 }
 
-/* Linux looks at the time after each message, and not while it waits for one. */
+/* Linux looks at the time after each message, and not while it waits for one. An error that stops it after the first is left
+ * for the next call, as there. */
 static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int flags, uint64_t deadline_us) {
+    int caller_errno = errno, then = flags & ~MSG_WAITFORONE;
     unsigned received = 0;
-    int later = flags & ~MSG_WAITFORONE;
     do {
-        ssize_t bytes = tapir_recvmsg(fd, &messages[received].msg_hdr, later);
+        ssize_t bytes = receive_one(fd, &messages[received].msg_hdr, then, received > 0);
         if (bytes < 0) {
             break;
         }
         messages[received].msg_len = (unsigned)bytes;
-        later |= (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0;
+        then |= (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0;
         if ((messages[received++].msg_hdr.msg_flags & MSG_OOB) != 0) {
             break;
         }
-    } while (received < count && received < MESSAGES_MAX && sockets_drive_now() < deadline_us && !has_error(fd));
-    return received > 0 ? (int)received : -1;
+    } while (received < count && received < MESSAGES_MAX && sockets_drive_now() < deadline_us);
+    if (received == 0) {
+        return -1;
+    }
+    errno = caller_errno;
+    return (int)received;
 }
 
 int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {

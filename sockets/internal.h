@@ -367,16 +367,12 @@ int sockets_calls_dup_from(int fd, int command, int lowest);
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
  * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, or -EOPNOTSUPP for
- * the flags. */
+ * the flags. `later`: the application's call has progress to report already, so a pending error that stops it is told here
+ * but stays for the next call. */
 int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags);
+                                int flags, bool later);
 int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags);
-
-/* Sends what is left of the call after `sent` bytes: all bytes sent then, those included; or, if they are 0, -errno. An error
- * that stops it after some bytes is left for the next call. */
-int64_t sockets_calls_data_send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                   int flags, size_t sent);
+                                int flags, bool later);
 
 /* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
  * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */

@@ -32,15 +32,14 @@ enum tapir_sock_type {
 #define TAPIR_READY_RDHUP 32U /* the peer sent FIN, or reading was shut */
 
 /* Message flags. */
-#define TAPIR_MSG_OOB 1U       /* urgent data */
-#define TAPIR_MSG_PEEK 2U      /* leave the data in the queue */
-#define TAPIR_MSG_TRUNC 4U     /* recv: return the datagram's true length (stream: discard); result: it was cut */
-#define TAPIR_MSG_MORE 8U      /* stream send: more follows, hold a partial segment */
-#define TAPIR_MSG_ERRQUEUE 16U /* recv: take a report of the error queue */
-#define TAPIR_MSG_FASTOPEN 64U /* stream send: connect to `peer`, with the data on the SYN if there is a cookie */
-#define TAPIR_MSG_KEEP_ERROR \
-    128U                     /* stream: a pending error is told, and stays for the next call: see tapir_sock_send */
-#define TAPIR_MSG_CTRUNC 32U /* result only, for the layer above */
+#define TAPIR_MSG_OOB 1U          /* urgent data */
+#define TAPIR_MSG_PEEK 2U         /* leave the data in the queue */
+#define TAPIR_MSG_TRUNC 4U        /* recv: return the datagram's true length (stream: discard); result: it was cut */
+#define TAPIR_MSG_MORE 8U         /* stream send: more follows, hold a partial segment */
+#define TAPIR_MSG_ERRQUEUE 16U    /* recv: take a report of the error queue */
+#define TAPIR_MSG_FASTOPEN 64U    /* stream send: connect to `peer`, with the data on the SYN if there is a cookie */
+#define TAPIR_MSG_KEEP_ERROR 128U /* a pending error is told, and stays for the next call: see tapir_sock_send */
+#define TAPIR_MSG_CTRUNC 32U      /* result only, for the layer above */
 
 #define TAPIR_SHUT_RD 1U
 #define TAPIR_SHUT_WR 2U
@@ -195,8 +194,8 @@ TAPIR_API int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapi
  * the bytes that go with the SYN, or -EINPROGRESS when none may (the SYN asks for a cookie: send again once it is
  * connected), -EISCONN, -EALREADY, -EINVAL (no peer), or what tapir_sock_connect says. The network may deliver a SYN
  * twice: only a request that does no harm the second time belongs there (RFC 7413 6.1).
- * Whoever goes on sending or receiving after some bytes gives TAPIR_MSG_KEEP_ERROR, so that the error that stops it is still
- * there for the call after it has reported those bytes.
+ * Whoever goes on sending or receiving after some bytes, or messages, gives TAPIR_MSG_KEEP_ERROR, so that the error that stops it
+ * is still there for the call after it has reported those.
  * A datagram is taken whole or not at all: -EAGAIN while SO_SNDBUF bytes wait at the device, which passes with
  * tapir_stack_output (or, on lo, _tick): such a socket counts as writable all the time. */
 TAPIR_API int64_t tapir_sock_send(struct tapir_stack *stack, tapir_sock sock, const struct tapir_msg *msg,

@@ -49,6 +49,11 @@ struct tapir_addr sock_dgram_home(const struct sock_dgram *d) {
     return d->addr_chosen ? d->inbox.local.addr : (struct tapir_addr){0};
 }
 
+int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags) {
+    bool keep = (flags & TAPIR_MSG_KEEP_ERROR) != 0;
+    return keep ? d->inbox.errors.pending : ip_errqueue_take(&d->inbox.errors);
+}
+
 /* Connecting fixes the own address too (RFC 1122 4.1.3.5: the application can learn it): getsockname shows it. */
 void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port) {
     d->inbox.peer = (struct tapir_endpoint){.addr = path->dst, .port = port};

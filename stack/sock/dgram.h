@@ -49,6 +49,9 @@ int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *
 /* The address to be bound to while not connected: the one chosen by bind, else the wildcard. */
 struct tapir_addr sock_dgram_home(const struct sock_dgram *d);
 
+/* The pending error, positive: told once, but kept with TAPIR_MSG_KEEP_ERROR. 0: none. */
+int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags);
+
 /* Connects, or takes apart, the inbox of a socket that no table knows: raw and ping. Borrows path. */
 void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port);
 void sock_dgram_forget_peer(struct sock_dgram *d);

@@ -97,7 +97,7 @@ int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, u
         return recv_report(d, msg, flags);
     }
     /* The error first, as on Linux: datagrams that wait are not lost by it. */
-    int error = ip_errqueue_take(&d->inbox.errors);
+    int error = sock_dgram_tell_error(d, flags);
     if (error != 0) {
         return -error;
     }

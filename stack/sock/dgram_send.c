@@ -102,8 +102,8 @@ static int choose_fields(const struct sock_dgram *d, const struct tapir_msg *msg
 }
 
 /* What the socket itself has against sending. */
-static int check_state(struct sock_dgram *d) {
-    int error = ip_errqueue_take(&d->inbox.errors);
+static int check_state(struct sock_dgram *d, uint32_t flags) {
+    int error = sock_dgram_tell_error(d, flags);
     if (error != 0) {
         return -error;
     }
@@ -134,7 +134,7 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
     if (msg->has_local && !addr_is_any(&msg->local)) {
         src = msg->local;
     }
-    int error = check_state(d);
+    int error = check_state(d, flags);
     if (error == 0) {
         error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, &plan->path);
     }

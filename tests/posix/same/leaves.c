@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 
@@ -83,7 +85,8 @@ static void try_data(void) {
     struct iovec piece = {bytes, 10};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     struct timeval wait = {.tv_usec = 20000};
-    int ends[2], datagram = socket(AF_INET, SOCK_DGRAM, 0);
+    int ends[2], datagram = socket(AF_INET, SOCK_DGRAM, 0), file = memfd_create("zeroes", 0);
+    must(file >= 0 && ftruncate(file, 100) == 0, "memfd_create");
     struct sockaddr_in address = address_of("127.0.0.1", 0);
     struct act act;
     join_ends(0, ends);
@@ -91,6 +94,9 @@ static void try_data(void) {
     KEEPS(write(ends[0], bytes, 10));
     KEEPS(writev(ends[0], &piece, 1));
     KEEPS(sendmsg(ends[0], &message, 0));
+    KEEPS(sendfile(ends[0], file, &(off_t){0}, 10));
+    KEEPS(sendfile(ends[0], file, NULL, 10));
+    KEEPS(recv(ends[1], bytes, 20, MSG_WAITALL));
     KEEPS(recv(ends[1], bytes, 10, 0));
     KEEPS(read(ends[1], bytes, 10));
     KEEPS(readv(ends[1], &piece, 1));
@@ -111,6 +117,14 @@ static void try_data(void) {
     address.sin_port = htons((uint16_t)port_of(datagram));
     KEEPS(sendto(datagram, bytes, 10, 0, (struct sockaddr *)&address, sizeof address));
     KEEPS(recvfrom(datagram, bytes, 10, 0, NULL, NULL));
+    struct iovec too_long = {bytes, 70000};
+    struct mmsghdr many[2] = {
+        {.msg_hdr = {.msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &piece, .msg_iovlen = 1}},
+        {.msg_hdr = {.msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &too_long, .msg_iovlen = 1}}};
+    KEEPS(sendmmsg(datagram, many, 1, 0));
+    KEEPS(sendmmsg(datagram, many, 2, 0)); /* the second does not go */
+    KEEPS(recvmmsg(datagram, many, 1, 0, NULL));
+    KEEPS(recvmmsg(datagram, many, 2, MSG_DONTWAIT, NULL)); /* nor is there a second */
     close(datagram);
 }
 
@@ -209,6 +223,12 @@ static void try_calls(const char *what, int fd) {
     PIPES(what, sendmsg(fd, &message, 0));
     PIPES(what, sendmsg(fd, &message, MSG_NOSIGNAL));
     PIPES(what, sendto(fd, "x", 1, 0, NULL, 0));
+    struct mmsghdr many = {.msg_hdr = message};
+    int file = memfd_create("zeroes", 0);
+    must(file >= 0 && ftruncate(file, 100) == 0, "memfd_create");
+    PIPES(what, sendmmsg(fd, &many, 1, 0));
+    PIPES(what, sendfile(fd, file, NULL, 10));
+    close(file);
 }
 
 static void try_pipes(void) {

@@ -139,6 +139,36 @@ static void try_nonblocking(void) {
     close(ends[0]);
 }
 
+/* The peer goes, and what is sent then is refused. */
+static void *leave(void *argument) {
+    const int *ends = argument;
+    pause_ms(20);
+    close(ends[1]);
+    must(send(ends[0], "x", 1, 0) == 1, "send");
+    return NULL;
+}
+
+/* One message came, and while the next is waited for, an error does. */
+static void try_messages(void) {
+    char got[2];
+    struct iovec pieces[2] = {{got, 1}, {got + 1, 1}};
+    struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = pieces, .msg_iovlen = 1}},
+                             {.msg_hdr = {.msg_iov = pieces + 1, .msg_iovlen = 1}}};
+    struct sockaddr_in address = address_of("127.0.0.1", 0);
+    int ends[2] = {socket(AF_INET, SOCK_DGRAM, 0), socket(AF_INET, SOCK_DGRAM, 0)};
+    pthread_t thread;
+    for (int i = 0; i < 2; i++) {
+        must(bind(ends[i], (struct sockaddr *)&address, sizeof address) == 0, "bind");
+    }
+    must(connect_to(ends[0], port_of(ends[1])) == 0 && connect_to(ends[1], port_of(ends[0])) == 0, "connect");
+    must(send(ends[1], "x", 1, 0) == 1, "send");
+    pthread_create(&thread, NULL, leave, ends);
+    printf("recvmmsg: %s; ", said(recvmmsg(ends[0], two, 2, 0, NULL)));
+    pthread_join(thread, NULL);
+    printf("recv %s\n", said(recv(ends[0], got, 1, MSG_DONTWAIT)));
+    close(ends[0]);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
@@ -151,5 +181,6 @@ int main(void) {
     }
     try_timeout();
     try_nonblocking();
+    try_messages();
     return 0;
 }

@@ -310,7 +310,10 @@ Test(sock_udp, refused) {
     struct rig *rig = rig_open();
     tapir_sock s = udp_connected(rig, &rig->a, B_ADDR, 9), t = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), 1);
-    cr_assert((sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR) != 0);
+    for (int turn = 0; turn < 2; turn++) { /* Z8: not yet to whom has other messages to report */
+        cr_assert((sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR) != 0);
+        cr_assert_eq(hear(rig, &rig->a, s, in, 10, TAPIR_MSG_KEEP_ERROR, NULL), -ECONNREFUSED);
+    }
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -ECONNREFUSED);
     cr_assert_eq(sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR, 0);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -EAGAIN);

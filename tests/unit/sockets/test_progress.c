@@ -1,12 +1,15 @@
 /* Tests of calls that move some bytes before their connection fails: the bytes are reported, and then the error, once. */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "loop.h"
 
 TestSuite(progress, .init = loop_up, .fini = loop_down, .timeout = 20);
 
 static char bytes[4 << 20]; /* more than both buffers hold */
+static int file;            /* of as many zeroes */
 
 /* The peer moves so many bytes, and resets the connection. */
 static void *move_and_reset(void *argument) {
@@ -38,7 +41,8 @@ static ssize_t move_until(int fds[2], bool sends, int cut, int way) {
     pthread_create(&peer.thread, NULL, move_and_reset, &peer);
     ssize_t moved = sends ? (way == 0   ? tapir_send(fds[0], bytes, sizeof bytes, 0)
                              : way == 1 ? tapir_writev(fds[0], pieces, 2)
-                                        : tapir_sendmsg(fds[0], &message, 0))
+                             : way == 2 ? tapir_sendmsg(fds[0], &message, 0)
+                                        : tapir_sendfile(fds[0], file, &(off_t){0}, sizeof bytes))
                           : (way == 0 ? tapir_recv(fds[0], bytes, sizeof bytes, MSG_WAITALL)
                                       : tapir_recvmsg(fds[0], &message, MSG_WAITALL));
     int error = errno;
@@ -73,11 +77,14 @@ static int next_cut(int cut) { return cut < 100 ? cut + 1 : cut + 4099; }
 
 Test(progress, z8_a_send_is_cut_at_every_byte) {
     int fds[2], turn = 0;
+    file = memfd_create("zeroes", 0);
+    cr_assert(file >= 0 && ftruncate(file, sizeof bytes) == 0);
     for (int cut = 0; cut < 300000; cut = next_cut(cut), turn++) {
-        ssize_t sent = move_until(fds, true, cut, turn % 3);
+        ssize_t sent = move_until(fds, true, cut, turn % 4);
         cr_assert(sent < 0 ? cut == 0 : sent >= cut && sent < (ssize_t)sizeof bytes, "%zd of %d", sent, cut);
-        expect_reset(fds[0], turn / 3 % 3, sent < 0);
+        expect_reset(fds[0], turn / 4 % 3, sent < 0);
     }
+    close(file);
 }
 
 Test(progress, z8_a_recv_of_all_is_cut_at_every_byte) {
@@ -117,4 +124,65 @@ Test(progress, z8_a_look_leaves_the_error) {
     GIVES(tapir_recv(fds[0], bytes, 5, MSG_PEEK | MSG_WAITALL), 3);
     GIVES(tapir_recv(fds[0], bytes, 5, MSG_WAITALL), 3);
     expect_reset(fds[0], 1, false);
+}
+
+/* Two messages of a byte each. */
+struct two {
+    char bytes[2];
+    struct iovec pieces[2];
+    struct mmsghdr messages[2];
+};
+
+static struct mmsghdr *two(struct two *two) {
+    *two = (struct two){.bytes = "ab"};
+    for (int i = 0; i < 2; i++) {
+        two->pieces[i] = (struct iovec){&two->bytes[i], 1};
+        two->messages[i].msg_hdr = (struct msghdr){.msg_iov = &two->pieces[i], .msg_iovlen = 1};
+    }
+    return two->messages;
+}
+
+static void reset_later(struct later *later) {
+    struct linger now = {.l_onoff = 1};
+    GIVES(tapir_setsockopt(later->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    GIVES(tapir_close(later->fd), 0);
+}
+
+static int lonely_fd; /* its peer goes, and what it sends then is refused */
+static void leave_lonely(struct later *later) {
+    GIVES(tapir_close(later->fd), 0);
+    GIVES(tapir_send(lonely_fd, "x", 1, 0), 1);
+}
+
+Test(progress, z8_messages_that_came_are_told_before_the_error) {
+    struct later later;
+    struct two messages;
+    int fds[2];
+    char byte;
+    loop_stream(fds);
+    GIVES(tapir_send(fds[1], "x", 1, 0), 1);
+    loop_later(&later, 20, reset_later, fds[1]);
+    GIVES(tapir_recvmmsg(fds[0], two(&messages), 2, 0, NULL), 1);
+    loop_join(&later);
+    expect_reset(fds[0], 1, false);
+    loop_datagram(fds);
+    lonely_fd = fds[0];
+    GIVES(tapir_send(fds[1], "x", 1, 0), 1);
+    loop_later(&later, 20, leave_lonely, fds[1]);
+    GIVES(tapir_recvmmsg(fds[0], two(&messages), 2, 0, NULL), 1);
+    loop_join(&later);
+    REFUSED(tapir_recv(fds[0], &byte, 1, MSG_DONTWAIT), ECONNREFUSED);
+    REFUSED(tapir_recv(fds[0], &byte, 1, MSG_DONTWAIT), EAGAIN);
+    GIVES(tapir_close(fds[0]), 0);
+}
+
+/* The first is refused, and the second finds that out. */
+Test(progress, z8_messages_that_went_are_told_before_the_error) {
+    struct two messages;
+    int fds[2];
+    loop_datagram(fds);
+    GIVES(tapir_close(fds[1]), 0);
+    GIVES(tapir_sendmmsg(fds[0], two(&messages), 2, 0), 1);
+    REFUSED(tapir_sendmmsg(fds[0], two(&messages), 2, 0), ECONNREFUSED);
+    GIVES(tapir_close(fds[0]), 0);
 }
