@@ -15,9 +15,12 @@ static struct httpd_cached *set_of(struct httpd_cache *cache, const char *target
     return cache->sets[(hash ^ hash >> 16) % HTTPD_CACHE_SETS];
 }
 
-static void empty(struct httpd_cached *entry) {
-    httpd_file_release(entry->file);
-    entry->file = NULL;
+static void empty(struct httpd_cache *cache, struct httpd_cached *entry) {
+    if (entry->file != NULL) {
+        httpd_file_release(entry->file);
+        entry->file = NULL;
+        cache->kept--;
+    }
 }
 
 static bool is_over(const struct httpd_cached *entry, uint64_t now_us) {
@@ -34,7 +37,7 @@ struct httpd_file *httpd_cache_find(struct httpd_cache *cache, const char *targe
         if (!is_over(entry, now_us) && httpd_file_is_unchanged(entry->file)) {
             return httpd_file_share(entry->file);
         }
-        empty(entry);
+        empty(cache, entry);
         return NULL;
     }
     return NULL;
@@ -50,7 +53,10 @@ void httpd_cache_keep(struct httpd_cache *cache, const char *target, size_t len,
     for (size_t i = 0; i < HTTPD_CACHE_WAYS && oldest->file != NULL; i++) {
         oldest = set[i].file == NULL || set[i].opened_us < oldest->opened_us ? &set[i] : oldest;
     }
-    empty(oldest);
+    empty(cache, oldest);
+    if (cache->kept >= cache->kept_max) {
+        return;
+    }
     oldest->file = httpd_file_share(file);
     oldest->opened_us = now_us;
     oldest->target_len = len;
@@ -66,13 +72,11 @@ uint64_t httpd_cache_sweep(struct httpd_cache *cache, uint64_t now_us) {
         return UINT64_MAX;
     }
     if (now_us >= cache->sweep_us) {
-        cache->kept = 0;
         for (unsigned i = 0; i < HTTPD_CACHE_FILES; i++) {
             struct httpd_cached *entry = &cache->sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS];
-            if (entry->file != NULL && is_over(entry, now_us)) {
-                empty(entry);
+            if (is_over(entry, now_us)) {
+                empty(cache, entry);
             }
-            cache->kept += entry->file != NULL ? 1 : 0;
         }
         cache->sweep_us = now_us + HTTPD_CACHE_US;
     }
@@ -81,7 +85,6 @@ uint64_t httpd_cache_sweep(struct httpd_cache *cache, uint64_t now_us) {
 
 void httpd_cache_clear(struct httpd_cache *cache) {
     for (unsigned i = 0; i < HTTPD_CACHE_FILES; i++) {
-        empty(&cache->sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS]);
+        empty(cache, &cache->sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS]);
     }
-    cache->kept = 0;
 }

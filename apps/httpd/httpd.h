@@ -259,17 +259,17 @@ struct httpd_cached {
     char target[HTTPD_CACHE_TARGET_MAX];
 };
 
-/* All zero: empty. */
+/* All zero but kept_max: empty. */
 struct httpd_cache {
     struct httpd_cached sets[HTTPD_CACHE_SETS][HTTPD_CACHE_WAYS];
     uint64_t sweep_us; /* when to look for what is over */
-    unsigned kept;
+    unsigned kept, kept_max;
 };
 
 /* Gives a reference to the file that the target named a moment ago, if that is unchanged; else NULL. */
 struct httpd_file *httpd_cache_find(struct httpd_cache *cache, const char *target, size_t len, uint64_t now_us);
 
-/* Keeps another reference for a while, unless the file changed only just now or the target is long. */
+/* Keeps another reference for a while, unless the file changed only just now, the target is long, or kept_max are. */
 void httpd_cache_keep(struct httpd_cache *cache, const char *target, size_t len, struct httpd_file *file,
                       uint64_t now_us);
 

@@ -10,9 +10,8 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-#define CLOSE_MAX_US 5000000 /* for a client to read an answer and stop sending what was refused */
-/* Standard streams, TAP, epoll sets, the root, the listener; and files kept open, listings with their directories. */
-#define DESCRIPTORS_RESERVED (16 + HTTPD_CACHE_FILES)
+#define CLOSE_MAX_US 5000000    /* for a client to read an answer and stop sending what was refused */
+#define DESCRIPTORS_RESERVED 16 /* standard streams, TAP, epoll sets, the root, the listener */
 
 struct options {
     uint16_t port;
@@ -72,17 +71,19 @@ static int check_root(int root, const char *directory, bool upload) {
     return -1;
 }
 
-/* How many connections the limit of open descriptors allows: each takes one, another for the file that it sends,
- * and a third for the directory of an upload. Raises the limit as far as it goes. */
-static uint32_t connections_allowed(uint64_t wanted) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return (uint32_t)wanted;
+/* Raises the limit of open descriptors as far as it goes, and deals them out: up to an eighth for files that are kept
+ * open. A connection takes one, another for the file that it sends, and a third for the directory of an upload. */
+static void deal_descriptors(struct httpd_server *server, uint64_t connections_wanted) {
+    struct rlimit limit = {.rlim_max = UINT64_MAX};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
     }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    const uint64_t room = limit.rlim_cur > DESCRIPTORS_RESERVED + 3 ? (limit.rlim_cur - DESCRIPTORS_RESERVED) / 3 : 1;
-    return (uint32_t)(wanted < room ? wanted : room);
+    const uint64_t kept = limit.rlim_max / 8 < HTTPD_CACHE_FILES ? limit.rlim_max / 8 : HTTPD_CACHE_FILES;
+    const uint64_t taken = DESCRIPTORS_RESERVED + kept;
+    const uint64_t room = limit.rlim_max > taken + 3 ? (limit.rlim_max - taken) / 3 : 1;
+    server->cache.kept_max = (unsigned)kept;
+    server->connections_max = (uint32_t)(connections_wanted < room ? connections_wanted : room);
 }
 
 /* As a browser wants it. */
@@ -130,7 +131,7 @@ int main(int argc, char **argv) {
     server.idle_us = options.idle_us;
     server.close_us = options.idle_us < CLOSE_MAX_US ? options.idle_us : CLOSE_MAX_US;
     server.peer_max = (uint32_t)options.peer_max;
-    server.connections_max = connections_allowed(options.connections_max);
+    deal_descriptors(&server, options.connections_max);
     server.list = options.list;
     server.upload = options.upload;
     server.upload_bytes_max = options.upload_bytes_max;

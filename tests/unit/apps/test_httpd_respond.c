@@ -30,6 +30,7 @@ static void make_root(void) {
     server.root = open(directory, O_RDONLY | O_DIRECTORY);
     server.list = server.upload = true;
     server.upload_bytes_max = 1000;
+    server.cache.kept_max = HTTPD_CACHE_FILES;
     server.now = 1000000000;
     httpd_date_format(server.now, server.date);
     write_file("page.html", "a page");
@@ -287,11 +288,23 @@ Test(httpd_respond, kept_files_are_few_and_soon_given_up) {
         held += server.cache.sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS].file != NULL ? 1 : 0;
     }
     cr_assert_gt(held, HTTPD_CACHE_FILES * 9 / 10);
+    cr_assert_eq(server.cache.kept, held);
     cr_assert_neq(httpd_cache_sweep(&server.cache, server.now_us + HTTPD_CACHE_US / 2), UINT64_MAX);
     server.now_us += HTTPD_CACHE_US;
     cr_assert_eq(httpd_cache_sweep(&server.cache, server.now_us), UINT64_MAX);
     for (size_t i = 0; i < HTTPD_CACHE_FILES; i++) {
         cr_assert_null(server.cache.sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS].file);
+    }
+}
+
+Test(httpd_respond, fewer_are_kept_where_descriptors_are_few) {
+    server.cache.kept_max = 1;
+    write_file("other", "x");
+    usleep(HTTPD_SETTLED_US + 10000);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(status_of(ask("GET", "/other", "")), 200);
+        cr_assert_eq(status_of(ask("GET", "/page.html", "")), 200);
+        cr_assert_eq(server.cache.kept, 1);
     }
 }
 
