@@ -1,4 +1,4 @@
-/* One HTTP exchange over a blocking socket: sends the request, lets http_parser read the response. */
+/* One HTTP exchange over a blocking socket: sends the request, reads the response, whose head http_parser takes apart. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,17 +12,28 @@
 
 #include "common.h"
 #include "get/get.h"
+#include "http/http.h"
 
 #define BUFFER_BYTES 262144
+#define INTERIMS_MAX 64 /* responses before the real one */
+
+/* RFC 9112 6.3: where the body ends. */
+enum body { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_CLOSE };
 
 /* What the parser's callbacks need. */
 struct exchange {
     struct get_transfer *transfer;
     struct get_progress progress;
-    bool in_value, wants_location;
+    bool in_value, wants_location, wants_coding;
     bool head_started; /* the status line has been printed */
+    bool head_done;    /* of the real response */
     bool complete;
-    char name[16], reason[96];
+    const char *wrong; /* why its head cannot be accepted; NULL: it can */
+    unsigned interims;
+    enum body body;
+    uint64_t left_bytes; /* of a body with a length */
+    struct http_chunked chunks;
+    char name[24], reason[96], coding[24]; /* the last: of Transfer-Encoding, joined */
     size_t name_len, location_len;
 };
 
@@ -56,7 +67,7 @@ static int print_head(struct exchange *exchange, const char *text, size_t bytes)
 static int on_begin(http_parser *parser) {
     struct exchange *exchange = parser->data;
     exchange->in_value = exchange->wants_location = exchange->head_started = false;
-    exchange->reason[0] = '\0';
+    exchange->reason[0] = exchange->coding[0] = '\0';
     exchange->name_len = 0;
     return 0;
 }
@@ -97,58 +108,83 @@ static int on_field(http_parser *parser, const char *at, size_t bytes) {
     return print_head(exchange, at, bytes);
 }
 
+/* Too long to be kept whole: no beginning of it leads to the right place. 0 or -1. */
+static int keep_location(struct exchange *exchange, const char *at, size_t bytes) {
+    char *location = exchange->transfer->location;
+    if (bytes >= sizeof exchange->transfer->location - exchange->location_len) {
+        exchange->wrong = "a Location that is too long";
+        return -1;
+    }
+    memcpy(location + exchange->location_len, at, bytes);
+    exchange->location_len += bytes;
+    location[exchange->location_len] = '\0';
+    return 0;
+}
+
 static int on_value(http_parser *parser, const char *at, size_t bytes) {
     struct exchange *exchange = parser->data;
     if (!exchange->in_value) {
         exchange->in_value = true;
         exchange->wants_location = strcasecmp(exchange->name, "Location") == 0;
+        exchange->wants_coding = strcasecmp(exchange->name, "Transfer-Encoding") == 0;
         exchange->location_len = exchange->wants_location ? 0 : exchange->location_len;
         if (print_head(exchange, ": ", 2) != 0) {
             return -1;
         }
     }
-    if (exchange->wants_location && exchange->location_len + bytes < sizeof exchange->transfer->location) {
-        memcpy(exchange->transfer->location + exchange->location_len, at, bytes);
-        exchange->location_len += bytes;
-        exchange->transfer->location[exchange->location_len] = '\0';
+    if (exchange->wants_location && keep_location(exchange, at, bytes) != 0) {
+        return -1;
+    }
+    if (exchange->wants_coding) {
+        const size_t used = strlen(exchange->coding);
+        snprintf(exchange->coding + used, sizeof exchange->coding - used, "%.*s", bytes > 20 ? 20 : (int)bytes, at);
     }
     return print_head(exchange, at, bytes);
 }
 
+/* RFC 9112 6.3, in its order. NULL, or what is wrong with the head. */
+static const char *choose_body(struct exchange *exchange, const http_parser *parser) {
+    const unsigned status = parser->status_code;
+    if (exchange->transfer->head_only || status == 204 || status == 304) {
+        exchange->body = BODY_NONE;
+    } else if (exchange->coding[0] != '\0') {
+        exchange->body = BODY_CHUNKED;
+        exchange->coding[strcspn(exchange->coding, " \t")] = '\0'; /* http_parser leaves blanks at a value's end */
+        return strcasecmp(exchange->coding, "chunked") == 0 ? NULL : "a coding that was not asked for";
+    } else if ((parser->flags & F_CONTENTLENGTH) != 0) {
+        exchange->body = BODY_LENGTH;
+        exchange->left_bytes = parser->content_length;
+    } else {
+        exchange->body = BODY_UNTIL_CLOSE;
+    }
+    return NULL;
+}
+
+/* RFC 9110 15.2: interim responses come before the real one. 1 tells the parser that no body follows: what does is not
+ * for it. */
 static int on_headers(http_parser *parser) {
     struct exchange *exchange = parser->data;
     exchange->transfer->status = (int)parser->status_code;
-    if (exchange->transfer->upload == NULL && parser->content_length != UINT64_MAX) {
-        exchange->progress.total_bytes = parser->content_length;
+    if (parser->status_code / 100 == 1) {
+        exchange->wrong = parser->status_code == 101            ? "another protocol, which was not asked for"
+                          : ++exchange->interims > INTERIMS_MAX ? "too many interim ones before it"
+                                                                : NULL;
+    } else {
+        exchange->head_done = true;
+        exchange->wrong = choose_body(exchange, parser);
     }
-    if (start_head(parser) != 0 || print_head(exchange, "\r\n\r\n", 4) != 0) {
+    if (exchange->transfer->upload == NULL && exchange->body == BODY_LENGTH) {
+        exchange->progress.total_bytes = exchange->left_bytes;
+    }
+    if (exchange->wrong != NULL || start_head(parser) != 0 || print_head(exchange, "\r\n\r\n", 4) != 0) {
         return -1;
     }
-    return exchange->transfer->head_only ? 1 : 0; /* 1: no body follows, whatever the fields say */
-}
-
-static int on_body(http_parser *parser, const char *at, size_t bytes) {
-    struct exchange *exchange = parser->data;
-    struct get_transfer *transfer = exchange->transfer;
-    transfer->body_bytes += bytes;
-    if (transfer->upload == NULL) {
-        get_progress_add(&exchange->progress, bytes, common_now_us());
-    }
-    if ((transfer->drop_errors && transfer->status >= 400) ||
-        (transfer->drop_redirects && transfer->status / 100 == 3)) {
-        return 0;
-    }
-    return write_out(transfer->output, at, bytes);
+    return 1;
 }
 
 static int on_complete(http_parser *parser) {
-    struct exchange *exchange = parser->data;
-    /* RFC 9110 15.2: interim responses come before the real one. */
-    if (parser->status_code / 100 == 1) {
-        return 0;
-    }
-    exchange->complete = true;
-    http_parser_pause(parser, 1);
+    const struct exchange *exchange = parser->data;
+    http_parser_pause(parser, exchange->head_done ? 1 : 0);
     return 0;
 }
 
@@ -158,9 +194,50 @@ static const http_parser_settings settings = {
     .on_header_field = on_field,
     .on_header_value = on_value,
     .on_headers_complete = on_headers,
-    .on_body = on_body,
     .on_message_complete = on_complete,
 };
+
+/* Content for the output, or for nobody. 0 or -1 after printing why. */
+static int take_content(struct exchange *exchange, const char *data, size_t bytes) {
+    struct get_transfer *transfer = exchange->transfer;
+    transfer->body_bytes += bytes;
+    if (transfer->upload == NULL) {
+        get_progress_add(&exchange->progress, bytes, common_now_us());
+    }
+    if ((transfer->drop_errors && transfer->status >= 400) ||
+        (transfer->drop_redirects && transfer->status / 100 == 3)) {
+        return 0;
+    }
+    return write_out(transfer->output, data, bytes);
+}
+
+/* Bytes of the body; `closed`: there will be no more. 0 or -1 after printing why. */
+static int take_body(struct exchange *exchange, char *data, size_t bytes, bool closed) {
+    size_t used = 0;
+    size_t content_bytes = 0;
+    switch (exchange->body) {
+    case BODY_CHUNKED:
+        if (http_chunk_decode(&exchange->chunks, data, bytes, &used, &content_bytes) != 0) {
+            common_say("the response has a malformed chunk");
+            return -1;
+        }
+        exchange->complete = exchange->chunks.state == HTTP_CHUNK_DONE;
+        break;
+    case BODY_LENGTH:
+        content_bytes = exchange->left_bytes < bytes ? (size_t)exchange->left_bytes : bytes;
+        exchange->left_bytes -= content_bytes;
+        exchange->complete = exchange->left_bytes == 0;
+        break;
+    case BODY_UNTIL_CLOSE:
+        content_bytes = bytes;
+        exchange->complete = closed;
+        break;
+    default:
+        exchange->complete = true;
+        break;
+    }
+    return take_content(exchange, data, content_bytes);
+}
 
 static void say_errno(const char *what) {
     if (errno == EAGAIN) {
@@ -182,6 +259,11 @@ static int send_all(int fd, const char *data, size_t bytes) {
     return 0;
 }
 
+/* A callback that could not write has said so itself. */
+static bool is_our_own(enum http_errno error) {
+    return error == HPE_CB_header_field || error == HPE_CB_header_value || error == HPE_CB_headers_complete;
+}
+
 /* Reads and parses once. 1: go on; 0: the response is whole; -1 after printing why. */
 static int receive_some(int fd, http_parser *parser, struct exchange *exchange) {
     const ssize_t n = tapir_recv(fd, buffer, sizeof buffer, 0);
@@ -189,19 +271,27 @@ static int receive_some(int fd, http_parser *parser, struct exchange *exchange) 
         say_errno("receiving");
         return -1;
     }
-    /* 0 bytes tell the parser of the end, which may be the end of the body. */
-    http_parser_execute(parser, &settings, buffer, (size_t)n);
-    const enum http_errno error = HTTP_PARSER_ERRNO(parser);
+    size_t used = 0;
+    if (!exchange->head_done && n > 0) {
+        used = http_parser_execute(parser, &settings, buffer, (size_t)n);
+        const enum http_errno error = HTTP_PARSER_ERRNO(parser);
+        if (exchange->wrong != NULL) {
+            common_say("the response has %s", exchange->wrong);
+        } else if (error != HPE_OK && error != HPE_PAUSED && !is_our_own(error)) {
+            common_say("what came is no HTTP response: %s", http_errno_description(error));
+        }
+        if (error != HPE_OK && error != HPE_PAUSED) {
+            return -1;
+        }
+    }
+    if (exchange->head_done && take_body(exchange, buffer + used, (size_t)n - used, n == 0) != 0) {
+        return -1;
+    }
     if (exchange->complete) {
         return 0;
     }
-    if (error != HPE_OK || n == 0) {
-        if (error != HPE_CB_body && error != HPE_CB_header_field) {
-            common_say("%s%s",
-                       n == 0 ? "the server closed the connection before the response was whole"
-                              : "what came is no HTTP response: ",
-                       n == 0 ? "" : http_errno_description(error));
-        }
+    if (n == 0) {
+        common_say("the server closed the connection before the response was whole");
         return -1;
     }
     return 1;

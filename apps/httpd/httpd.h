@@ -2,8 +2,7 @@
  *
  *   server.c      accepts, waits, ends idle connections
  *   connection.c  READING a request -> WRITING its response -> READING the next, or LINGERING to the end
- *   request.c     http_parser's callbacks: what of a request matters to us, and its body
- *   head.c chunk.c  the form of heads and chunked bodies, stricter than http_parser
+ *   request.c     http_parser's callbacks: what of a request matters to us, and its body; http/ for its form
  *   respond.c     decides the response: which file, which status
  *   condition.c   If-Modified-Since and its kin
  *   file.c cache.c   what is sent, shared and kept open for a moment
@@ -24,16 +23,16 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "http/http.h"
+
 #define HTTPD_TARGET_MAX 4096                    /* longer: 414 */
-#define HTTPD_HEADERS_MAX 16384                  /* bytes of header fields, and again of trailers; more: 431 */
-#define HTTPD_EXTENSIONS_MAX 4096                /* bytes of chunk extensions in one body; more: 400 */
 #define HTTPD_UNWANTED_BODY_MAX 65536            /* of a body that means nothing to the method; more: 413 */
 #define HTTPD_HEAD_MAX (HTTPD_TARGET_MAX + 1024) /* our header lines, with room for a Location */
 #define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
 #define HTTPD_SMALL_FILE_BYTES 16384             /* a file up to this is kept in memory while it is kept open */
-#define HTTPD_CACHE_SETS 64U
-#define HTTPD_CACHE_WAYS 4U /* files kept open whose targets have the same hash */
-#define HTTPD_CACHE_FILES (HTTPD_CACHE_SETS * HTTPD_CACHE_WAYS)
+#define HTTPD_CACHE_FILES 256U                   /* kept open at most */
+#define HTTPD_CACHE_WAYS 4U                      /* of those with the same hash of their targets */
+#define HTTPD_CACHE_SETS (HTTPD_CACHE_FILES / HTTPD_CACHE_WAYS)
 #define HTTPD_CACHE_TARGET_MAX 256     /* bytes; the files of longer targets are not kept */
 #define HTTPD_CACHE_US 1000000         /* so long a file is kept open; also see cache.c */
 #define HTTPD_SETTLED_US 100000        /* no file is kept that changed so little ago: ticks of a file system's clock */
@@ -51,9 +50,6 @@
 /* Decodes the path of a request target ("/a%20b/?q") to one relative to the root ("a b/", "." for the root)
  * in path[HTTPD_TARGET_MAX + 1]. 0, or the HTTP status to answer: 400. */
 int httpd_path_decode(const char *target, char *path);
-
-/* The value of a hexadecimal digit; -1: it is none. */
-int httpd_path_hex(char c);
 
 /* Opens `path` below the directory `root`, never above it, whatever dots and links say. The descriptor, or
  * a negative errno: -EXDEV when it would have escaped. */
@@ -110,64 +106,6 @@ int httpd_upload_commit(struct httpd_upload *upload);
 /* Forgets it and removes what there is of it; nothing if there is none. */
 void httpd_upload_abort(struct httpd_upload *upload);
 
-/* --- head.c --- */
-
-/* Where in a head its next byte stands. The order counts: from LINE on it is in the fields. */
-enum httpd_head_state {
-    HTTPD_HEAD_START,
-    HTTPD_HEAD_EMPTY_LINE,
-    HTTPD_HEAD_START_AGAIN,
-    HTTPD_HEAD_METHOD,
-    HTTPD_HEAD_SPACE,
-    HTTPD_HEAD_TARGET,
-    HTTPD_HEAD_VERSION,
-    HTTPD_HEAD_LINE_END,
-    HTTPD_HEAD_LINE,
-    HTTPD_HEAD_NAME,
-    HTTPD_HEAD_VALUE,
-    HTTPD_HEAD_END,
-    HTTPD_HEAD_DONE,
-    HTTPD_HEAD_BAD,
-};
-
-/* All zero: before a head. In state LINE: before the fields of a trailer. */
-struct httpd_head {
-    enum httpd_head_state state;
-    size_t field_bytes;
-};
-
-/* Goes through data as far as the head is well-formed, or to its end, in state DONE. *used: the bytes of it.
- * 0, or the HTTP status to answer: 400, 431. */
-int httpd_head_scan(struct httpd_head *head, const char *data, size_t bytes, size_t *used);
-
-/* --- chunk.c --- */
-
-enum httpd_chunk_state {
-    HTTPD_CHUNK_SIZE,
-    HTTPD_CHUNK_BLANK,
-    HTTPD_CHUNK_EXTENSION,
-    HTTPD_CHUNK_SIZE_END,
-    HTTPD_CHUNK_DATA,
-    HTTPD_CHUNK_DATA_CR,
-    HTTPD_CHUNK_DATA_LF,
-    HTTPD_CHUNK_TRAILER,
-    HTTPD_CHUNK_DONE,
-    HTTPD_CHUNK_BAD,
-};
-
-/* All zero: before a chunked body. */
-struct httpd_chunked {
-    enum httpd_chunk_state state;
-    unsigned digits;     /* of the size at hand */
-    uint64_t left_bytes; /* of the chunk at hand */
-    size_t extension_bytes;
-    struct httpd_head trailer;
-};
-
-/* Decodes in place: what of data is content is moved together at its front, *body_bytes of it. *used: how far it
- * read, no further than the end of the body, in state DONE. 0, or the HTTP status to answer: 400, 431. */
-int httpd_chunk_decode(struct httpd_chunked *chunked, char *data, size_t bytes, size_t *used, size_t *body_bytes);
-
 /* --- request.c --- */
 
 struct httpd_request {
@@ -185,8 +123,8 @@ struct httpd_request {
     uint64_t body_bytes;     /* come so far, decoded */
     uint64_t body_bytes_max; /* taken at most */
     bool has_length;         /* there was a Content-Length */
-    struct httpd_head head;
-    struct httpd_chunked chunks;
+    struct http_head head;
+    struct http_chunked chunks;
     http_parser parser; /* for the head */
     struct httpd_upload upload;
     char *capture; /* where the value of the header field at hand goes; NULL: nowhere */

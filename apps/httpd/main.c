@@ -79,10 +79,11 @@ static void deal_descriptors(struct httpd_server *server, uint64_t connections_w
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    const uint64_t kept = limit.rlim_max / 8 < HTTPD_CACHE_FILES ? limit.rlim_max / 8 : HTTPD_CACHE_FILES;
+    const uint64_t eighth = limit.rlim_max / 8;
+    const unsigned kept = eighth < HTTPD_CACHE_FILES ? (unsigned)eighth : HTTPD_CACHE_FILES;
     const uint64_t taken = DESCRIPTORS_RESERVED + kept;
     const uint64_t room = limit.rlim_max > taken + 3 ? (limit.rlim_max - taken) / 3 : 1;
-    server->cache.kept_max = (unsigned)kept;
+    server->cache.kept_max = kept;
     server->connections_max = (uint32_t)(connections_wanted < room ? connections_wanted : room);
 }
 

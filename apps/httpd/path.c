@@ -9,14 +9,6 @@
 
 #include "httpd/httpd.h"
 
-int httpd_path_hex(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Finds the path of a target in origin-form or absolute-form (RFC 9112 3.2). false: it is neither. */
 static bool find_path(const char *target, const char **path, size_t *len) {
     struct http_parser_url url;
@@ -49,8 +41,8 @@ int httpd_path_decode(const char *target, char *path) {
     while (at < end) {
         char c = *at++;
         if (c == '%') {
-            const int high = end - at >= 2 ? httpd_path_hex(at[0]) : -1;
-            const int low = high >= 0 ? httpd_path_hex(at[1]) : -1;
+            const int high = end - at >= 2 ? http_chunk_digit(at[0]) : -1;
+            const int low = high >= 0 ? http_chunk_digit(at[1]) : -1;
             if (low < 0 || (high == 0 && low == 0)) {
                 return 400; /* malformed; or a NUL, which would end the name early */
             }

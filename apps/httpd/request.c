@@ -220,7 +220,7 @@ static size_t parse_head(struct httpd_connection *connection, const char *data, 
     };
     struct httpd_request *request = &connection->request;
     size_t used = 0;
-    const int status = httpd_head_scan(&request->head, data, bytes, &used);
+    const int status = http_head_scan(&request->head, data, bytes, &used);
     request->started = request->started || bytes > 0;
     request->parser.data = request;
     if (used > 0) { /* none would tell it that the connection has ended */
@@ -235,7 +235,7 @@ static size_t parse_head(struct httpd_connection *connection, const char *data, 
         request->status = status_of(error);
     } else if (status != 0) {
         request->status = status;
-    } else if (request->head.state == HTTPD_HEAD_DONE) {
+    } else if (request->head.state == HTTP_HEAD_DONE) {
         finish_head(connection);
     }
     return used;
@@ -256,7 +256,7 @@ static size_t parse_body(struct httpd_request *request, char *data, size_t bytes
     size_t content_bytes = 0;
     int status = 0;
     if (request->chunked) {
-        status = httpd_chunk_decode(&request->chunks, data, bytes, &used, &content_bytes);
+        status = http_chunk_decode(&request->chunks, data, bytes, &used, &content_bytes);
     } else {
         const uint64_t left_bytes = request->length_bytes - request->body_bytes;
         used = content_bytes = left_bytes < bytes ? (size_t)left_bytes : bytes;
@@ -265,7 +265,7 @@ static size_t parse_body(struct httpd_request *request, char *data, size_t bytes
         status = take_content(request, data, content_bytes);
     }
     request->status = status;
-    request->complete = status == 0 && (request->chunked ? request->chunks.state == HTTPD_CHUNK_DONE
+    request->complete = status == 0 && (request->chunked ? request->chunks.state == HTTP_CHUNK_DONE
                                                          : request->body_bytes == request->length_bytes);
     return used;
 }

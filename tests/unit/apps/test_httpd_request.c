@@ -284,12 +284,12 @@ Test(httpd_request, chunks) {
 }
 
 Test(httpd_request, chunks_are_joined_in_place) {
-    struct httpd_chunked chunks = {0};
+    struct http_chunked chunks = {0};
     char data[] = "1\r\na\r\n3;x\r\nbcd\r\n2\r\nef\r\n0\r\n\r\nrest";
     size_t used = 0;
     size_t body_bytes = 0;
-    cr_assert_eq(httpd_chunk_decode(&chunks, data, sizeof data - 1, &used, &body_bytes), 0);
-    cr_assert_eq(chunks.state, HTTPD_CHUNK_DONE);
+    cr_assert_eq(http_chunk_decode(&chunks, data, sizeof data - 1, &used, &body_bytes), 0);
+    cr_assert_eq(chunks.state, HTTP_CHUNK_DONE);
     cr_assert_eq(body_bytes, 6);
     cr_assert_eq(memcmp(data, "abcdef", 6), 0);
     cr_assert_str_eq(data + used, "rest");
@@ -311,19 +311,19 @@ Test(httpd_request, limits) {
     char before[256];
     cr_assert_eq(status_of(padded("GET /", 'a', HTTPD_TARGET_MAX - 1, " HTTP/1.1\r\n" HOST END)), 0);
     cr_assert_eq(status_of(padded("GET /", 'a', HTTPD_TARGET_MAX, " HTTP/1.1\r\n" HOST END)), 414);
-    cr_assert_eq(status_of(padded(LINE HOST "X: ", 'a', HTTPD_HEADERS_MAX - 20, end)), 0);
-    cr_assert_eq(status_of(padded(LINE HOST "X: ", 'a', HTTPD_HEADERS_MAX, end)), 431);
-    cr_assert_eq(status_of(padded(LINE HOST "X:", ' ', HTTPD_HEADERS_MAX, end)), 431, "blanks count too");
-    cr_assert_eq(status_of(padded(LINE HOST, 'X', HTTPD_HEADERS_MAX, end)), 431);
-    cr_assert_neq(status_of(padded("", 'G', HTTPD_HEADERS_MAX, end)), 0);
-    cr_assert_neq(status_of(padded("GET / ", 'H', HTTPD_HEADERS_MAX, end)), 0);
+    cr_assert_eq(status_of(padded(LINE HOST "X: ", 'a', HTTP_FIELDS_MAX - 20, end)), 0);
+    cr_assert_eq(status_of(padded(LINE HOST "X: ", 'a', HTTP_FIELDS_MAX, end)), 431);
+    cr_assert_eq(status_of(padded(LINE HOST "X:", ' ', HTTP_FIELDS_MAX, end)), 431, "blanks count too");
+    cr_assert_eq(status_of(padded(LINE HOST, 'X', HTTP_FIELDS_MAX, end)), 431);
+    cr_assert_neq(status_of(padded("", 'G', HTTP_FIELDS_MAX, end)), 0);
+    cr_assert_neq(status_of(padded("GET / ", 'H', HTTP_FIELDS_MAX, end)), 0);
     snprintf(before, sizeof before, "%s0;", chunked);
-    cr_assert_eq(status_of(padded(before, 'a', HTTPD_EXTENSIONS_MAX, end)), 0);
-    cr_assert_eq(status_of(padded(before, 'a', HTTPD_EXTENSIONS_MAX + 1, end)), 400);
+    cr_assert_eq(status_of(padded(before, 'a', HTTP_EXTENSIONS_MAX, end)), 0);
+    cr_assert_eq(status_of(padded(before, 'a', HTTP_EXTENSIONS_MAX + 1, end)), 400);
     snprintf(before, sizeof before, "%s0", chunked);
-    cr_assert_eq(status_of(padded(before, ' ', HTTPD_EXTENSIONS_MAX + 2, ";a\r\n\r\n")), 400);
+    cr_assert_eq(status_of(padded(before, ' ', HTTP_EXTENSIONS_MAX + 2, ";a\r\n\r\n")), 400);
     snprintf(before, sizeof before, "%s0\r\nX: ", chunked);
-    cr_assert_eq(status_of(padded(before, 'a', HTTPD_HEADERS_MAX, end)), 431);
+    cr_assert_eq(status_of(padded(before, 'a', HTTP_FIELDS_MAX, end)), 431);
     snprintf(before, sizeof before, "%s10000\r\n", chunked);
     cr_assert_eq(status_of(padded(before, 'a', HTTPD_UNWANTED_BODY_MAX, "\r\n0\r\n\r\n")), 0);
     cr_assert_eq(status_of(padded(before, 'a', HTTPD_UNWANTED_BODY_MAX, "\r\n1\r\nb\r\n0\r\n\r\n")), 413);

@@ -4,7 +4,7 @@
  * is malformed is read with good will here, not even where RFC 9112 2.2 and 3 allow it (a bare LF, several spaces). */
 #include <string.h>
 
-#include "httpd/httpd.h"
+#include "http/http.h"
 
 /* RFC 9110 5.6.2 */
 static bool is_token(unsigned char c) {
@@ -26,42 +26,42 @@ static bool is_nothing(unsigned char c) {
 /* In each state, the class of bytes that lead to `then`, and the one byte that leads to `next`. */
 static const struct {
     bool (*takes)(unsigned char c);
-    enum httpd_head_state then;
+    enum http_head_state then;
     char end;
-    enum httpd_head_state next;
+    enum http_head_state next;
 } rows[] = {
     /* RFC 9112 2.2: one empty line, which some old clients send after a body. */
-    [HTTPD_HEAD_START] = {is_token, HTTPD_HEAD_METHOD, '\r', HTTPD_HEAD_EMPTY_LINE},
-    [HTTPD_HEAD_EMPTY_LINE] = {is_nothing, HTTPD_HEAD_BAD, '\n', HTTPD_HEAD_START_AGAIN},
-    [HTTPD_HEAD_START_AGAIN] = {is_token, HTTPD_HEAD_METHOD, '\r', HTTPD_HEAD_BAD},
-    [HTTPD_HEAD_METHOD] = {is_token, HTTPD_HEAD_METHOD, ' ', HTTPD_HEAD_SPACE},
-    [HTTPD_HEAD_SPACE] = {is_target, HTTPD_HEAD_TARGET, ' ', HTTPD_HEAD_BAD},
-    [HTTPD_HEAD_TARGET] = {is_target, HTTPD_HEAD_TARGET, ' ', HTTPD_HEAD_VERSION},
-    [HTTPD_HEAD_VERSION] = {is_target, HTTPD_HEAD_VERSION, '\r', HTTPD_HEAD_LINE_END},
-    [HTTPD_HEAD_LINE_END] = {is_nothing, HTTPD_HEAD_BAD, '\n', HTTPD_HEAD_LINE},
+    [HTTP_HEAD_START] = {is_token, HTTP_HEAD_METHOD, '\r', HTTP_HEAD_EMPTY_LINE},
+    [HTTP_HEAD_EMPTY_LINE] = {is_nothing, HTTP_HEAD_BAD, '\n', HTTP_HEAD_START_AGAIN},
+    [HTTP_HEAD_START_AGAIN] = {is_token, HTTP_HEAD_METHOD, '\r', HTTP_HEAD_BAD},
+    [HTTP_HEAD_METHOD] = {is_token, HTTP_HEAD_METHOD, ' ', HTTP_HEAD_SPACE},
+    [HTTP_HEAD_SPACE] = {is_target, HTTP_HEAD_TARGET, ' ', HTTP_HEAD_BAD},
+    [HTTP_HEAD_TARGET] = {is_target, HTTP_HEAD_TARGET, ' ', HTTP_HEAD_VERSION},
+    [HTTP_HEAD_VERSION] = {is_target, HTTP_HEAD_VERSION, '\r', HTTP_HEAD_LINE_END},
+    [HTTP_HEAD_LINE_END] = {is_nothing, HTTP_HEAD_BAD, '\n', HTTP_HEAD_LINE},
     /* A blank here would fold the line before, or, after the request line, hide this one: RFC 9112 5.2, 2.2. */
-    [HTTPD_HEAD_LINE] = {is_token, HTTPD_HEAD_NAME, '\r', HTTPD_HEAD_END},
-    [HTTPD_HEAD_NAME] = {is_token, HTTPD_HEAD_NAME, ':', HTTPD_HEAD_VALUE},
-    [HTTPD_HEAD_VALUE] = {is_value, HTTPD_HEAD_VALUE, '\r', HTTPD_HEAD_LINE_END},
-    [HTTPD_HEAD_END] = {is_nothing, HTTPD_HEAD_BAD, '\n', HTTPD_HEAD_DONE},
+    [HTTP_HEAD_LINE] = {is_token, HTTP_HEAD_NAME, '\r', HTTP_HEAD_END},
+    [HTTP_HEAD_NAME] = {is_token, HTTP_HEAD_NAME, ':', HTTP_HEAD_VALUE},
+    [HTTP_HEAD_VALUE] = {is_value, HTTP_HEAD_VALUE, '\r', HTTP_HEAD_LINE_END},
+    [HTTP_HEAD_END] = {is_nothing, HTTP_HEAD_BAD, '\n', HTTP_HEAD_DONE},
 };
 
-static enum httpd_head_state next_state(enum httpd_head_state state, char c) {
+static enum http_head_state next_state(enum http_head_state state, char c) {
     if (rows[state].takes((unsigned char)c)) {
         return rows[state].then;
     }
-    return c == rows[state].end ? rows[state].next : HTTPD_HEAD_BAD;
+    return c == rows[state].end ? rows[state].next : HTTP_HEAD_BAD;
 }
 
-int httpd_head_scan(struct httpd_head *head, const char *data, size_t bytes, size_t *used) {
+int http_head_scan(struct http_head *head, const char *data, size_t bytes, size_t *used) {
     size_t at = 0;
     int status = 0;
-    while (at < bytes && head->state != HTTPD_HEAD_DONE && status == 0) {
-        const enum httpd_head_state state = next_state(head->state, data[at]);
-        head->field_bytes += state >= HTTPD_HEAD_LINE ? 1 : 0;
-        if (state == HTTPD_HEAD_BAD) {
+    while (at < bytes && head->state != HTTP_HEAD_DONE && status == 0) {
+        const enum http_head_state state = next_state(head->state, data[at]);
+        head->field_bytes += state >= HTTP_HEAD_LINE ? 1 : 0;
+        if (state == HTTP_HEAD_BAD) {
             status = 400;
-        } else if (head->field_bytes > HTTPD_HEADERS_MAX) {
+        } else if (head->field_bytes > HTTP_FIELDS_MAX) {
             status = 431;
         } else {
             head->state = state;
