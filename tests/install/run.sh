@@ -49,15 +49,18 @@ check_names() {
     nm -D --defined-only --format=posix "$libdir/libtapir.so" | awk '$2 != "A" { sub(/@.*/, "", $1); print $1 }' |
         only_tapir libtapir.so
     nm -g --defined-only --format=posix "$libdir/libtapir.a" | awk 'NF > 1 { print $1 }' | only_tapir libtapir.a
-    # Every function of a public header is there, and every header has come along.
+    # Every function of a public header is there, and every header has come along. No tool writes into a grep -q: it would
+    # be ended by what the grep leaves unread, and fail.
+    local names
+    names=$(nm -D --defined-only "$libdir/libtapir.so")
     for header in "$root"/include/tapir/*.h; do
         cmp -s "$header" "$prefix/include/tapir/${header##*/}" || fail "${header##*/} is not installed as it is"
         for name in $(grep -h '^TAPIR_API' "$header" | grep -oE 'tapir_[a-z0-9_]+\(' | tr -d '('); do
-            nm -D --defined-only "$libdir/libtapir.so" | grep -q " T $name@" || fail "$name (${header##*/}) is missing"
+            [[ $names == *" T $name@"* ]] || fail "$name (${header##*/}) is missing"
         done
     done
     [[ -e $prefix/share/man/man3/tapir.3 && -e $prefix/share/man/man7/tapir.7 ]] || fail "the manual pages are missing"
-    readelf -d "$libdir/libtapir.so" | grep -q 'SONAME.*\[libtapir\.so\.0\]' || fail "the SONAME is not libtapir.so.0"
+    [[ $(readelf -d "$libdir/libtapir.so") == *SONAME*'[libtapir.so.0]'* ]] || fail "the SONAME is not libtapir.so.0"
 }
 
 run() {
@@ -79,8 +82,8 @@ check_pkg_config() {
         run "$work/c_$form"
         run "$work/cxx_$form"
     done
-    ldd "$work/c_shared" | grep -q "$libdir/libtapir.so.0" || fail "the shared program does not use libtapir.so.0"
-    ! ldd "$work/c_static" | grep -q libtapir || fail "the static program still needs libtapir.so"
+    [[ $(ldd "$work/c_shared") == *"$libdir/libtapir.so.0"* ]] || fail "the shared program does not use libtapir.so.0"
+    [[ $(ldd "$work/c_static") != *libtapir* ]] || fail "the static program still needs libtapir.so"
 }
 
 check_find_package() {
