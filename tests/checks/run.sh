@@ -224,6 +224,22 @@ break_pages() {
     done
 }
 
+# Another apt that holds a lock is waited for; one that cannot do it is not.
+try_packages() (
+    # shellcheck source=scripts/lib/packages
+    . "$root/scripts/lib/packages"
+    sleep() { echo waited >>"$work/apt"; }
+    apt_of_three() {
+        echo tried >>"$work/apt"
+        (($(grep -c tried "$work/apt") == 3)) || { echo "E: Could not get lock /var/lib/apt/lists/lock. It is held"; return 100; }
+    }
+    apt_that_fails() { echo tried >>"$work/apt"; echo "E: Unable to locate package"; return 100; }
+    packages_apt apt_of_three >/dev/null && [[ $(tr '\n' ' ' <"$work/apt") == "tried waited tried waited tried " ]] || return 1
+    rm "$work/apt"
+    ! packages_apt apt_that_fails >/dev/null && [[ $(<"$work/apt") == tried ]]
+)
+
+try_packages || { echo "tests/checks: apt is not waited for as it should" >&2; failures=$((failures + 1)); }
 break_conformance
 break_pages
 
