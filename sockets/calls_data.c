@@ -15,7 +15,7 @@
 #include "internal.h"
 
 #define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
-#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN)
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN | MSG_DONTROUTE)
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
 
@@ -23,7 +23,8 @@
 static uint32_t stack_flags(int flags, bool keep) {
     return (keep ? TAPIR_MSG_KEEP_ERROR : 0) | ((flags & MSG_OOB) != 0 ? TAPIR_MSG_OOB : 0) |
            ((flags & MSG_PEEK) != 0 ? TAPIR_MSG_PEEK : 0) | ((flags & MSG_TRUNC) != 0 ? TAPIR_MSG_TRUNC : 0) |
-           ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) | ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
+           ((flags & MSG_MORE) != 0 ? TAPIR_MSG_MORE : 0) | ((flags & MSG_DONTROUTE) != 0 ? TAPIR_MSG_DONTROUTE : 0) |
+           ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
 
 int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
@@ -147,7 +148,8 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
 int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags, bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
-    if ((flags & ~SEND_FLAGS) != 0 || ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && !stream)) {
+    int only_here = stream ? MSG_DONTROUTE : MSG_OOB | MSG_FASTOPEN;
+    if ((flags & (~SEND_FLAGS | only_here)) != 0) {
         return -EOPNOTSUPP;
     }
     msg->iov = iov;

@@ -1,7 +1,7 @@
 /* sendmsg and recvmsg: several pieces, addresses and control messages.
  *
  * Control messages are those of IPPROTO_IP (ip(7)). On sending they override the socket's settings for one datagram. On
- * receiving they tell about it what the socket was asked to tell: IP_PKTINFO, IP_RECVTTL, IP_RECVTOS; and, with
+ * receiving they tell about it what the socket was asked to tell: SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS; and, with
  * MSG_ERRQUEUE, which error came back and from whom (IP_RECVERR).
  */
 #define _GNU_SOURCE
@@ -133,8 +133,8 @@ struct control_room {
     bool cut;
 };
 
-static void put_control(struct control_room *room, int type, const void *data, size_t bytes) {
-    struct cmsghdr header = {.cmsg_level = IPPROTO_IP, .cmsg_type = type, .cmsg_len = CMSG_LEN(bytes)};
+static void put_control(struct control_room *room, int level, int type, const void *data, size_t bytes) {
+    struct cmsghdr header = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(bytes)};
     if (room->next == NULL || room->left < sizeof header) {
         room->cut = true;
         return;
@@ -164,24 +164,41 @@ static void put_error(struct control_room *room, const struct tapir_sock_error *
         report.offender.sin_family = AF_INET;
         report.offender.sin_addr = sockets_address_to_ipv4(&error->offender);
     }
-    put_control(room, IP_RECVERR, &report, sizeof report);
+    put_control(room, IPPROTO_IP, IP_RECVERR, &report, sizeof report);
+}
+
+/* The stack's time is not the day's: its age is. */
+static void put_time(struct control_room *room, int kind, uint64_t came_us) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t came_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(sockets_drive_now() - came_us) * 1000;
+    struct timespec time = {.tv_sec = (time_t)(came_ns / 1000000000), .tv_nsec = (long)(came_ns % 1000000000)};
+    struct timeval coarse = {.tv_sec = time.tv_sec, .tv_usec = time.tv_nsec / 1000};
+    if (kind == SO_TIMESTAMP) {
+        put_control(room, SOL_SOCKET, SCM_TIMESTAMP, &coarse, sizeof coarse);
+    } else {
+        put_control(room, SOL_SOCKET, SO_TIMESTAMPNS, &time, sizeof time);
+    }
 }
 
 static void put_controls(const struct descriptor *descriptor, const struct tapir_msg *msg, struct control_room *room) {
+    if (descriptor->want_time != 0 && msg->came_us != 0) {
+        put_time(room, descriptor->want_time, msg->came_us);
+    }
     if (descriptor->want_pktinfo && msg->has_local) {
         struct in_addr local = sockets_address_to_ipv4(&msg->local);
         bool group = IN_MULTICAST(ntohl(local.s_addr)) || local.s_addr == INADDR_BROADCAST;
         struct in_pktinfo info = {.ipi_ifindex = sockets_ifindex(msg->netif),
                                   .ipi_spec_dst = {group ? INADDR_ANY : local.s_addr}, /* for the answer's source */
                                   .ipi_addr = local};
-        put_control(room, IP_PKTINFO, &info, sizeof info);
+        put_control(room, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     }
     if (descriptor->want_ttl && msg->has_ttl) {
         int ttl = msg->ttl;
-        put_control(room, IP_TTL, &ttl, sizeof ttl);
+        put_control(room, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
     }
     if (descriptor->want_tos && msg->has_tos) {
-        put_control(room, IP_TOS, &msg->tos, 1);
+        put_control(room, IPPROTO_IP, IP_TOS, &msg->tos, 1);
     }
     if ((msg->flags & TAPIR_MSG_ERRQUEUE) != 0 && msg->error.error != 0) {
         put_error(room, &msg->error);

@@ -53,6 +53,8 @@ struct descriptor {
     uint64_t recv_timeout_us, send_timeout_us; /* TAPIR_NEVER: none */
     int recv_low_bytes;                        /* SO_RCVLOWAT */
     bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
+    int want_time;                             /* SO_TIMESTAMP or SO_TIMESTAMPNS: another; 0: none */
+    int priority;                              /* SO_PRIORITY: kept and told, there is one queue to the device */
     struct descriptor *next_by_sock;           /* in the chain of its handle */
 
     /* pollfd.c: the other end of the pair whose one end `fd` is, -1: fd is a placeholder */

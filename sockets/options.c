@@ -39,6 +39,7 @@ static const struct row rows[] = {
     {SOL_SOCKET, SO_REUSEPORT, TAPIR_OPT_REUSEPORT, UNIT_BOOL, 0, 0},
     {SOL_SOCKET, SO_KEEPALIVE, TAPIR_OPT_KEEPALIVE, UNIT_BOOL, 0, 0},
     {SOL_SOCKET, SO_BROADCAST, TAPIR_OPT_BROADCAST, UNIT_BOOL, 0, 0},
+    {SOL_SOCKET, SO_DONTROUTE, TAPIR_OPT_DONTROUTE, UNIT_BOOL, 0, 0},
     {SOL_SOCKET, SO_OOBINLINE, TAPIR_OPT_OOBINLINE, UNIT_BOOL, 0, 0},
     {SOL_SOCKET, SO_NO_CHECK, TAPIR_OPT_CHECKSUM_OFF, UNIT_BOOL, 0, 0},
     {SOL_SOCKET, SO_RCVBUF, TAPIR_OPT_RCVBUF, UNIT_BYTES, 0, TAPIR_RCVBUF_MAX_BYTES},
@@ -181,6 +182,15 @@ static int set_low_water(struct descriptor *descriptor, int value) {
     return error;
 }
 
+/* One or the other (socket(7)); to clear either clears both. A stream has no datagrams with a time each. */
+static int set_want_time(struct descriptor *descriptor, int option, int value) {
+    if (descriptor->type == SOCK_STREAM) {
+        return -ENOPROTOOPT;
+    }
+    descriptor->want_time = value != 0 ? option : 0;
+    return 0;
+}
+
 /* An int, where all ones are no limit, or a 64-bit number. */
 static int set_max_pacing(struct descriptor *descriptor, const void *value, socklen_t size) {
     uint32_t number;
@@ -261,6 +271,12 @@ static int set_socket_option(struct descriptor *descriptor, int option, const vo
         return set_timeout(&descriptor->send_timeout_us, value, size);
     case SO_RCVLOWAT:
         return set_low_water(descriptor, number);
+    case SO_PRIORITY:
+        descriptor->priority = number;
+        return 0;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMPNS:
+        return set_want_time(descriptor, option, number);
     case SO_MAX_PACING_RATE:
         return set_max_pacing(descriptor, value, size);
     default:;
@@ -285,6 +301,17 @@ static int get_socket_option(struct descriptor *descriptor, int option, void *va
         return get_timeout(descriptor->send_timeout_us, value, size);
     case SO_RCVLOWAT:
         number = descriptor->recv_low_bytes;
+        break;
+    case SO_SNDLOWAT: /* Linux has no other, and lets nobody set it */
+        number = 1;
+        break;
+    case SO_PRIORITY:
+        number = descriptor->priority;
+        break;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMPNS:
+        number = descriptor->want_time == option;
+        error = descriptor->type == SOCK_STREAM ? -ENOPROTOOPT : 0;
         break;
     case SO_TYPE:
         number = descriptor->type;

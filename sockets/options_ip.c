@@ -28,6 +28,13 @@ static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, 
     return tapir_sock_set(sockets_drive_host.stack, descriptor->sock, option, value, sockets_drive_now());
 }
 
+static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int *number) {
+    int64_t value = 0;
+    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, option, &value);
+    *number = (int)value;
+    return error;
+}
+
 /* --- groups --- */
 
 /* The interface that a number and an address of ours name: 0 any, or -ENODEV, -EADDRNOTAVAIL. Groups on "lo" alone
@@ -121,6 +128,19 @@ static int set_ttl(struct descriptor *descriptor, int number) {
     return valid ? set_stack(descriptor, TAPIR_OPT_TTL, number) : -EINVAL;
 }
 
+/* As Linux: a TOS that is a change chooses the priority, too. */
+static int set_tos(struct descriptor *descriptor, int number) {
+    static const uint8_t priorities[] = {0, 2, 6, 4}; /* by RFC 1349's bits for low delay and high throughput */
+    int before = 0, after = 0;
+    (void)get_stack(descriptor, TAPIR_OPT_TOS, &before);
+    int error = set_stack(descriptor, TAPIR_OPT_TOS, number & UINT8_MAX);
+    (void)get_stack(descriptor, TAPIR_OPT_TOS, &after);
+    if (error == 0 && after != before) {
+        descriptor->priority = priorities[(after >> 3) & 3];
+    }
+    return error;
+}
+
 /* 0 is legal here: it stays on this host. */
 static int set_multicast_ttl(struct descriptor *descriptor, int number) {
     if (descriptor->type == SOCK_STREAM || number < -1 || number > UINT8_MAX) {
@@ -134,7 +154,7 @@ static int set_number(struct descriptor *descriptor, int option, int number) {
     case IP_TTL:
         return set_ttl(descriptor, number);
     case IP_TOS:
-        return set_stack(descriptor, TAPIR_OPT_TOS, number & UINT8_MAX);
+        return set_tos(descriptor, number);
     case IP_MTU_DISCOVER:
         return set_stack(descriptor, TAPIR_OPT_MTU_DISCOVER, number);
     case IP_RECVERR:
@@ -190,13 +210,6 @@ int sockets_options_ip_set(struct descriptor *descriptor, int option, const void
     }
     int error = number_of(value, size, &number);
     return error != 0 ? error : set_number(descriptor, option, number);
-}
-
-static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int *number) {
-    int64_t value = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, option, &value);
-    *number = (int)value;
-    return error;
 }
 
 static int get_number(struct descriptor *descriptor, int option, int *number) {

@@ -39,6 +39,7 @@ enum tapir_sock_type {
 #define TAPIR_MSG_ERRQUEUE 16U    /* recv: take a report of the error queue */
 #define TAPIR_MSG_FASTOPEN 64U    /* stream send: connect to `peer`, with the data on the SYN if there is a cookie */
 #define TAPIR_MSG_KEEP_ERROR 128U /* a pending error is told, and stays for the next call: see tapir_sock_send */
+#define TAPIR_MSG_DONTROUTE 256U  /* datagram send: as TAPIR_OPT_DONTROUTE */
 #define TAPIR_MSG_CTRUNC 32U      /* result only, for the layer above */
 
 #define TAPIR_SHUT_RD 1U
@@ -73,6 +74,7 @@ struct tapir_msg {
 
     bool has_ttl, has_tos;
     uint8_t ttl, tos;
+    uint64_t came_us; /* recv: when the datagram came, in the stack's time; 0: it is not known (streams) */
 
     struct tapir_sock_error error; /* recv with TAPIR_MSG_ERRQUEUE */
 };
@@ -92,6 +94,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_PROTOCOL,        /* get: IP protocol number */
     TAPIR_OPT_ACCEPTCONN,      /* SO_ACCEPTCONN: get */
     TAPIR_OPT_BROADCAST,       /* SO_BROADCAST */
+    TAPIR_OPT_DONTROUTE,       /* SO_DONTROUTE: to neighbours alone, and with TAPIR_OPT_NETIF to whoever may be there */
     TAPIR_OPT_OOBINLINE,       /* SO_OOBINLINE */
     TAPIR_OPT_NETIF,           /* SO_BINDTODEVICE: netif index, 0 any */
     TAPIR_OPT_NODELAY,         /* TCP_NODELAY */

@@ -143,10 +143,11 @@ TAPIR_API int tapir_dup3(int fd, int number, int flags);
 TAPIR_API int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size);
 
-/* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE, MSG_FASTOPEN (a stream: connects, as Linux); of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
- * MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other,
- * and MSG_OOB and MSG_MORE with datagrams: EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL, IP_TOS; received: those, if asked for, and IP_RECVERR.
- * Interface numbers in them, and in options, are 1 for "lo" and 2 for the device. */
+/* Flags of sending: MSG_DONTWAIT, MSG_NOSIGNAL; for streams MSG_OOB, MSG_MORE and MSG_FASTOPEN (connects, as Linux), for
+ * datagrams MSG_DONTROUTE; of receiving: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, MSG_TRUNC, MSG_OOB, MSG_ERRQUEUE, and MSG_NOSIGNAL
+ * and MSG_CMSG_CLOEXEC, for which there is nothing to do. Any other: EOPNOTSUPP. Control messages sent: IP_PKTINFO, IP_TTL,
+ * IP_TOS; received: those, if asked for, SO_TIMESTAMP and IP_RECVERR. Interface numbers in them, and in options, are 1 for "lo"
+ * and 2 for the device. */
 TAPIR_API ssize_t tapir_send(int fd, const void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_recv(int fd, void *data, size_t size, int flags);
 TAPIR_API ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
@@ -174,7 +175,9 @@ TAPIR_API int tapir_sockatmark(int fd);
 
 /* ENOPROTOOPT for an option that is not supported. SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER,
  * SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, SO_ERROR, SO_TYPE, SO_PROTOCOL, SO_DOMAIN,
- * SO_ACCEPTCONN, SO_BROADCAST, SO_OOBINLINE, SO_BINDTODEVICE, SO_NO_CHECK. IPPROTO_TCP: TCP_NODELAY, TCP_CORK,
+ * SO_ACCEPTCONN, SO_BROADCAST, SO_OOBINLINE, SO_BINDTODEVICE, SO_DONTROUTE, SO_NO_CHECK, SO_TIMESTAMP and SO_TIMESTAMPNS
+ * (datagrams), SO_SNDLOWAT (1, to be read alone), and SO_PRIORITY, which is kept and told without effect: there is one
+ * queue to the device. IPPROTO_TCP: TCP_NODELAY, TCP_CORK,
  * TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_INFO, TCP_QUICKACK, TCP_SYNCNT,
  * TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_KEY,
  * TCP_FASTOPEN_NO_COOKIE. IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER, IP_MTU, IP_PKTINFO, IP_RECVTTL,

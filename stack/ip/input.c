@@ -61,7 +61,7 @@ static bool offload_ok(struct ip *ip, const struct tapir_frame *frame, const str
 
 /* From here on the datagram ends where total_len says; padding after it is never seen again (L2). */
 static struct ip_rx rx_of(struct tapir_frame *frame, const struct wire_ipv4 *header, struct link_netif *netif,
-                          enum link_cast cast) {
+                          enum link_cast cast, uint64_t now_us) {
     return (struct ip_rx){
         .frame = frame,
         .header = frame->data,
@@ -76,6 +76,7 @@ static struct ip_rx rx_of(struct tapir_frame *frame, const struct wire_ipv4 *hea
         .netif = netif,
         .link_cast = cast,
         .dst_cast = LINK_UNICAST,
+        .came_us = now_us,
         .offload = &frame->offload,
     };
 }
@@ -170,7 +171,7 @@ static void reassemble(struct ip *ip, const struct ip_rx *rx, const struct wire_
     /* Our own work: a header that does not parse is our bug. */
     struct wire_ipv4 rebuilt;
     CHECK(wire_ipv4_parse(whole->data, whole->len, &rebuilt) == WIRE_IPV4_OK);
-    struct ip_rx datagram = rx_of(whole, &rebuilt, rx->netif, rx->link_cast);
+    struct ip_rx datagram = rx_of(whole, &rebuilt, rx->netif, rx->link_cast, now_us);
     datagram.dst_cast = rx->dst_cast;
     datagram.fragmented = true;
     deliver(ip, &datagram, now_us);
@@ -189,7 +190,7 @@ static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame 
         COUNT(ip->core, ip_martian);
         return;
     }
-    struct ip_rx rx = rx_of(frame, &header, netif, cast);
+    struct ip_rx rx = rx_of(frame, &header, netif, cast, now_us);
     if (!for_us(ip, &rx, header.dst) || !options_ok(ip, &rx, &header, now_us)) {
         return;
     }

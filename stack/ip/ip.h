@@ -29,6 +29,7 @@ struct ip_rx {
     enum link_cast link_cast;            /* how the frame was addressed */
     enum link_cast dst_cast;             /* what dst is: unicast (ours), broadcast or multicast */
     bool fragmented;                     /* it was reassembled */
+    uint64_t came_us;                    /* when its (last) frame came */
     const struct tapir_offload *offload; /* csum GOOD or PARTIAL: trust it; gso_size tells wire segments */
 };
 
@@ -83,6 +84,10 @@ struct ip; /* defined in ip/state.h */
  * -ENETDOWN. */
 int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                  struct ip_path *path);
+
+/* The same; `direct`: without any gateway (SO_DONTROUTE). */
+int ip_path_find_direct(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                        bool direct, struct ip_path *path);
 
 /* Is the path still good? (routes, addresses and interfaces have not changed since) */
 bool ip_path_valid(const struct ip *ip, const struct ip_path *path);

@@ -43,6 +43,19 @@ static bool find_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *
     return true;
 }
 
+/* Without a gateway: to a neighbour by its prefix or the table; or, as Linux has it, to whoever may be on the interface that is
+ * wanted. */
+static bool find_direct_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+    const struct ip_route *route = ip_route_lookup(ip, dst, wanted);
+    hop->next_hop = dst;
+    if (find_connected(ip, dst, wanted, &hop->netif) >= 0) {
+        return true;
+    }
+    bool on_link = route != NULL && !route->has_gateway;
+    hop->netif = &ip->link->netifs[on_link ? route->netif : wanted];
+    return on_link || wanted != 0;
+}
+
 /* Groups and broadcasts stay on their link: a route only picks the interface, else the first that is up does. */
 static bool find_cast_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
     bool found = find_hop(ip, dst, wanted, hop);
@@ -89,11 +102,13 @@ static int find_local(struct ip *ip, const struct tapir_addr *src, struct ip_pat
 }
 
 /* Fills interface, next hop and source of a path that leaves the host. */
-static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, struct ip_path *path) {
+static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, bool direct, struct ip_path *path) {
     struct hop hop;
     uint32_t dst = addr_ipv4(&path->dst);
-    bool found = path->cast == LINK_UNICAST ? find_hop(ip, dst, netif, &hop) : find_cast_hop(ip, dst, netif, &hop);
-    if (!found) {
+    bool (*find_a_hop)(const struct ip *, uint32_t, int, struct hop *) = path->cast != LINK_UNICAST ? find_cast_hop
+                                                                         : direct                   ? find_direct_hop
+                                                                                                    : find_hop;
+    if (!find_a_hop(ip, dst, netif, &hop)) {
         return -ENETUNREACH;
     }
     path->netif = hop.netif;
@@ -106,7 +121,7 @@ static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, s
 }
 
 /* Fills the path as far as it is found. */
-static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif, bool direct,
                 struct ip_path *path) {
     if (!addr_is_ipv4(dst) || addr_is_any(dst)) {
         return -ENETUNREACH;
@@ -120,13 +135,18 @@ static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_
     if (ip_cast_kind(ip, addr_ipv4(dst)) == IP_KIND_OWN) {
         return find_local(ip, src, path);
     }
-    return netif == 0 || asked->up ? find_remote(ip, src, netif, path) : -ENETDOWN;
+    return netif == 0 || asked->up ? find_remote(ip, src, netif, direct, path) : -ENETDOWN;
 }
 
 int ip_path_find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                  struct ip_path *path) {
+    return ip_path_find_direct(ip, dst, src, netif, false, path);
+}
+
+int ip_path_find_direct(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                        bool direct, struct ip_path *path) {
     struct ip_path found = {0};
-    int error = find(ip, dst, src, netif, &found);
+    int error = find(ip, dst, src, netif, direct, &found);
     *path = error == 0 ? found : (struct ip_path){0};
     return error;
 }

@@ -92,6 +92,7 @@ bool ip_rxqueue_push(struct ip_rxqueue *queue, const struct ip_rx *rx, const uin
     item->netif = rx->netif->index;
     item->ttl = rx->ttl;
     item->tos = rx->tos;
+    item->came_us = rx->came_us;
     if (queue->last == NULL) {
         queue->first = item;
     } else {

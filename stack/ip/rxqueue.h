@@ -19,6 +19,7 @@ struct ip_rxitem {
     struct tapir_endpoint src;
     struct tapir_addr dst;
     uint8_t netif, ttl, tos;
+    uint64_t came_us;
     uint32_t alloc_bytes, charge_bytes;
     uint8_t copy[];
 };

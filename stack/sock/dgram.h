@@ -7,7 +7,7 @@
 
 /* What setsockopt sets; the receive buffer, IP_RECVERR and SO_BINDTODEVICE live in the inbox. */
 struct sock_dgram_options {
-    bool reuse_address, reuse_port, broadcast, no_checksum, header_included, multicast_loop;
+    bool reuse_address, reuse_port, broadcast, no_checksum, header_included, multicast_loop, dont_route;
     bool keepalive, oob_inline;       /* kept for getsockopt: without meaning here, as on Linux */
     int32_t linger_s, rcvlowat_bytes; /* the same */
     uint32_t sndbuf_bytes;
@@ -29,6 +29,7 @@ struct sock_dgram {
     bool addr_chosen, port_chosen; /* by bind: a disconnect leaves them (Linux's SOCK_BINDADDR_LOCK, _BINDPORT_LOCK) */
     struct sock_dgram_options opt;
     bool path_known; /* path is the way to path.dst from path_src by path_netif */
+    bool path_direct;
     struct ip_path path;
     struct tapir_addr path_src;
     int path_netif;
@@ -88,10 +89,10 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
  * 0, or -EMSGSIZE, which is reported to the error queue too. */
 int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us);
 
-/* The path to dst for this socket; the answer is kept while routes last. `src` (not any) and `netif` (not 0)
- * override the socket's own. Borrows dst and src. Errors as above. */
+/* The path to dst for this socket; the answer is kept while routes last. `src` (not any), `netif` (not 0) and `direct`
+ * (TAPIR_OPT_DONTROUTE) override the socket's own. Borrows dst and src. Errors as above. */
 int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
-                         const struct ip_path **path);
+                         bool direct, const struct ip_path **path);
 
 /* The path to be connected to `peer` by: chosen anew unless bind chose the address. Borrows peer. */
 int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path);

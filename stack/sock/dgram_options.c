@@ -156,6 +156,9 @@ int sock_dgram_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t valu
     case TAPIR_OPT_BROADCAST:
         d->opt.broadcast = value != 0;
         return 0;
+    case TAPIR_OPT_DONTROUTE:
+        d->opt.dont_route = value != 0;
+        return 0;
     case TAPIR_OPT_KEEPALIVE:
         d->opt.keepalive = value != 0;
         return 0;
@@ -275,6 +278,9 @@ int sock_dgram_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *val
         return 0;
     case TAPIR_OPT_BROADCAST:
         *value = o->broadcast;
+        return 0;
+    case TAPIR_OPT_DONTROUTE:
+        *value = o->dont_route;
         return 0;
     case TAPIR_OPT_KEEPALIVE:
         *value = o->keepalive;

@@ -76,6 +76,7 @@ static int64_t recv_item(struct sock_dgram *d, struct tapir_msg *msg, uint32_t f
     msg->has_ttl = msg->has_tos = true;
     msg->ttl = item->ttl;
     msg->tos = item->tos;
+    msg->came_us = item->came_us;
     uint32_t copied = scatter(msg, 0, item->header, item->header_len);
     copied += scatter(msg, item->header_len, item->data, item->len);
     int64_t bytes = result(msg, copied, item->header_len + item->len, flags);

@@ -38,22 +38,24 @@ static struct tapir_addr real_destination(const struct sock_dgram *d, const stru
 }
 
 /* Looking up routes costs more than all the rest of a send: the last answer is kept while it holds. */
-static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif) {
+static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
+                     bool direct) {
     struct ip *ip = d->sock->layer->ip;
     bool kept = d->path_known && ip_path_valid(ip, &d->path) && addr_equal(&d->path.dst, dst) &&
-                addr_equal(&d->path_src, src) && d->path_netif == netif;
+                addr_equal(&d->path_src, src) && d->path_netif == netif && d->path_direct == direct;
     if (kept) {
         return 0;
     }
-    int error = ip_path_find(ip, dst, src, netif, &d->path);
+    int error = ip_path_find_direct(ip, dst, src, netif, direct, &d->path);
     d->path_known = error == 0;
     d->path_src = *src;
     d->path_netif = netif;
+    d->path_direct = direct;
     return error;
 }
 
 int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
-                         const struct ip_path **path) {
+                         bool direct, const struct ip_path **path) {
     struct tapir_addr to = real_destination(d, dst);
     /* A message may not leave by another interface than the one the socket is bound to (SO_BINDTODEVICE). */
     if (!addr_is_ipv4(&to) || (netif != 0 && d->inbox.netif != 0 && netif != d->inbox.netif)) {
@@ -65,7 +67,7 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
     if (netif == 0 && addr_is_multicast(&to)) {
         netif = d->opt.multicast_netif;
     }
-    int error = find_path(d, &to, src, netif);
+    int error = find_path(d, &to, src, netif, direct || d->opt.dont_route);
     if (error != 0) {
         return error;
     }
@@ -79,7 +81,7 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
 
 int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path) {
     struct tapir_addr src = d->addr_chosen ? own_source(d) : (struct tapir_addr){0};
-    return sock_dgram_send_path(d, &peer->addr, &src, 0, path);
+    return sock_dgram_send_path(d, &peer->addr, &src, 0, false, path);
 }
 
 /* TTL (RFC 1122 4.1.4; 1 for groups, RFC 1112 6.1), TOS and loop, from the options and the message's overrides. */
@@ -134,9 +136,10 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
     if (msg->has_local && !addr_is_any(&msg->local)) {
         src = msg->local;
     }
+    bool direct = (flags & TAPIR_MSG_DONTROUTE) != 0;
     int error = check_state(d, flags);
     if (error == 0) {
-        error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, &plan->path);
+        error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, direct, &plan->path);
     }
     if (error == 0) {
         error = choose_fields(d, msg, plan);

@@ -104,6 +104,9 @@ static int set_flag(struct tcp_settings *set, enum tapir_sock_opt opt, bool on) 
     case TAPIR_OPT_RECVERR:
         set->recverr = on;
         return 0;
+    case TAPIR_OPT_DONTROUTE:
+        set->dont_route = on;
+        return 0;
     case TAPIR_OPT_BROADCAST:
         set->broadcast = on; /* kept and reported; a stream never sends a broadcast */
         return 0;
@@ -265,6 +268,7 @@ static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt,
         {TAPIR_OPT_CORK, set->cork},
         {TAPIR_OPT_RECVERR, set->recverr},
         {TAPIR_OPT_BROADCAST, set->broadcast},
+        {TAPIR_OPT_DONTROUTE, set->dont_route},
         {TAPIR_OPT_LINGER, set->linger_s},
         {TAPIR_OPT_RCVBUF, set->rcvbuf_bytes},
         {TAPIR_OPT_SNDBUF, set->sndbuf_bytes},

@@ -12,6 +12,7 @@ struct bare {
     struct wire_tcp wire;
     uint8_t ttl, tos;
     int netif;         /* leave by this one; 0: the route decides */
+    bool direct;       /* by no gateway */
     bool may_fragment; /* the application wants no path MTU discovery */
     const char *reason;
 };
@@ -19,7 +20,7 @@ struct bare {
 /* Sends a segment that carries no data. Lost if memory or the way is lacking: nobody relies on one of these. */
 static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *bare, uint64_t now_us) {
     struct ip_path path;
-    if (ip_path_find(tcp->ip, &bare->remote->addr, &bare->local->addr, bare->netif, &path) != 0) {
+    if (ip_path_find_direct(tcp->ip, &bare->remote->addr, &bare->local->addr, bare->netif, bare->direct, &path) != 0) {
         COUNT(tcp->core, ip_no_route);
         return;
     }
@@ -67,6 +68,7 @@ void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us) {
                         .ttl = c->set.ttl,
                         .tos = c->set.tos,
                         .netif = c->set.netif,
+                        .direct = c->set.dont_route,
                         .may_fragment = c->set.mtu_discover == 0,
                         .reason = "abort"};
     bare.wire.seq = c->snd.nxt.v;
@@ -92,6 +94,7 @@ static struct bare half_bare(const struct tcp_half *half, const char *reason, ui
                         .ttl = l->set.ttl,
                         .tos = l->set.tos,
                         .netif = l->set.netif,
+                        .direct = l->set.dont_route,
                         .may_fragment = l->set.mtu_discover == 0,
                         .reason = reason};
     bare.wire.ack = seq_add(half->irs, 1).v;
@@ -138,6 +141,7 @@ void tcp_bare_cookie(struct tcp_listener *l, const struct tcp_segment *syn, cons
                         .ttl = l->set.ttl,
                         .tos = l->set.tos,
                         .netif = l->set.netif,
+                        .direct = l->set.dont_route,
                         .may_fragment = l->set.mtu_discover == 0,
                         .reason = "SYN cookie"};
     bare.wire.seq = reply->iss.v;

@@ -247,7 +247,8 @@ int tcp_conn_path(struct tcp_conn *c) {
     if (c->has_path && ip_path_valid(c->tcp->ip, &c->path)) {
         return 0;
     }
-    int rc = ip_path_find(c->tcp->ip, &c->remote.addr, &c->local.addr, c->set.netif, &c->path);
+    int rc =
+        ip_path_find_direct(c->tcp->ip, &c->remote.addr, &c->local.addr, c->set.netif, c->set.dont_route, &c->path);
     c->has_path = rc == 0;
     return rc;
 }

@@ -43,6 +43,7 @@ struct tcp_settings {
     uint8_t ttl, tos, mtu_discover, mtu_probing;
     uint8_t netif; /* SO_BINDTODEVICE; 0 any */
     bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
+    bool dont_route; /* SO_DONTROUTE */
     bool fastopen_connect, fastopen_no_cookie;
 };
 

@@ -31,7 +31,8 @@ static int claim_tuple(struct tcp *tcp, const struct tapir_endpoint *local, cons
 /* The local end: the bound address or the path's (MUST-44), the claimed port or an ephemeral one. */
 static int choose_local(struct tcp_conn *c, const struct tapir_endpoint *remote, struct tapir_endpoint *local,
                         uint64_t now_us) {
-    int rc = ip_path_find(c->tcp->ip, &remote->addr, &c->port.local.addr, c->set.netif, &c->path);
+    int rc =
+        ip_path_find_direct(c->tcp->ip, &remote->addr, &c->port.local.addr, c->set.netif, c->set.dont_route, &c->path);
     if (rc != 0) {
         return rc;
     }

@@ -134,14 +134,15 @@ echo "ok: three clients at once"
 [[ $(on A udp_time) == noon ]]
 echo "ok: client and server threads over 127.0.0.1"
 
-# Each has the kernel's echo server to talk to.
+# Each has the kernel's echo server to talk to, and a gateway towards 192.0.2.0/24, where nobody is.
+ip route add 192.0.2.0/24 via 10.77.0.9
 port=$((port + 1))
 "$bin/echo_threads.kernel" "$port" 1000 >/dev/null 2>&1 & # not by `on`, whose process would outlive its shell
 servers+=("$!")
 for source in "$here"/same/*.c; do
     name=$(basename "$source" .c)
     for host in kernel A; do
-        TAPIR_PCAP=$work/pcap on "$host" "$name" 10.77.0.1 "$port" >"$work/$name.$host" 2>&1 </dev/null || {
+        TAPIR_PCAP=$work/pcap TAPIR_GATEWAY=10.77.0.1 on "$host" "$name" 10.77.0.1 "$port" >"$work/$name.$host" 2>&1 </dev/null || {
             echo "$name on $host:"
             cat "$work/$name.$host"
             exit 1

@@ -51,6 +51,32 @@ Test(ip_route, what_is_refused) {
     rig_stop(rig);
 }
 
+static int find_direct(struct rig *rig, uint32_t dst, int netif, struct ip_path *path) {
+    struct tapir_addr to = addr_of_ipv4(dst), any = {0};
+    return ip_path_find_direct(&rig->ip, &to, &any, netif, true, path);
+}
+
+/* SO_DONTROUTE: by our prefix, or by a route without gateway; by a named interface to anybody (as Linux). */
+Test(ip_route, direct_goes_by_no_gateway) {
+    struct rig *rig = rig_start();
+    struct ip_path path;
+    cr_assert_eq(add(rig, 0, 0, GATEWAY_IP, 0), 0);
+    cr_assert_eq(add(rig, PEER_IP, 32, GATEWAY_IP, 0), 0);
+    cr_assert_eq(hop_to(rig, PEER_IP), GATEWAY_IP);
+    cr_assert_eq(find_direct(rig, PEER_IP, 0, &path), 0);
+    cr_assert_eq(addr_ipv4(&path.next_hop), PEER_IP);
+    cr_assert_eq(find_direct(rig, FAR_IP, 0, &path), -ENETUNREACH);
+    cr_assert_null(path.netif);
+    cr_assert_eq(find_direct(rig, FAR_IP, 1, &path), 0);
+    cr_assert(addr_ipv4(&path.next_hop) == FAR_IP && addr_ipv4(&path.src) == OUR_IP);
+    cr_assert_eq(add(rig, FAR_IP, 32, 0, 0), 0);
+    cr_assert_eq(find_direct(rig, FAR_IP, 0, &path), 0);
+    cr_assert_eq(addr_ipv4(&path.next_hop), FAR_IP);
+    cr_assert_eq(find_direct(rig, OUR_IP, 0, &path), 0, "ourselves, by lo");
+    cr_assert_eq(find_direct(rig, GROUP_IP, 0, &path), 0, "a group, as ever");
+    rig_stop(rig);
+}
+
 Test(ip_route, longest_prefix_then_metric) {
     struct rig *rig = rig_start();
     cr_assert_eq(find(rig, FAR_IP, 0, 0), -ENETUNREACH);

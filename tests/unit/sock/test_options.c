@@ -26,9 +26,9 @@ static void check_rows(enum tapir_sock_type type, const struct row *rows, size_t
 
 /* Flags take any value, and are 0 or 1. */
 Test(sock_options, a3_flags) {
-    const enum tapir_sock_opt flags[] = {TAPIR_OPT_REUSEADDR, TAPIR_OPT_REUSEPORT,     TAPIR_OPT_KEEPALIVE,
-                                         TAPIR_OPT_BROADCAST, TAPIR_OPT_OOBINLINE,     TAPIR_OPT_CHECKSUM_OFF,
-                                         TAPIR_OPT_RECVERR,   TAPIR_OPT_MULTICAST_LOOP};
+    const enum tapir_sock_opt flags[] = {TAPIR_OPT_REUSEADDR, TAPIR_OPT_REUSEPORT,      TAPIR_OPT_KEEPALIVE,
+                                         TAPIR_OPT_BROADCAST, TAPIR_OPT_OOBINLINE,      TAPIR_OPT_CHECKSUM_OFF,
+                                         TAPIR_OPT_RECVERR,   TAPIR_OPT_MULTICAST_LOOP, TAPIR_OPT_DONTROUTE};
     const int64_t values[] = {0, 1, -1, INT32_MIN, 0, INT32_MAX, INT64_MAX, 0, INT64_MIN};
     struct rig *rig = rig_open();
     const enum tapir_sock_type types[] = {TAPIR_SOCK_DGRAM, TAPIR_SOCK_PING, TAPIR_SOCK_RAW};

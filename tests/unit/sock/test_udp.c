@@ -453,6 +453,39 @@ Test(sock_udp, path_follows_the_routes) {
     rig_close(rig);
 }
 
+/* TAPIR_OPT_DONTROUTE, and for one datagram TAPIR_MSG_DONTROUTE: the kept path is not used for the other kind. */
+Test(sock_udp, without_a_gateway) {
+    struct rig *rig = rig_open();
+    struct tapir_addr gateway = addr_of_ipv4(B_ADDR);
+    tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
+    struct tapir_msg far = {.has_peer = true, .peer = endpoint(IPV4(192, 0, 2, 1), 9)};
+    struct tapir_msg near = {.has_peer = true, .peer = endpoint(B_ADDR, 9)};
+    cr_assert_eq(ip_route_add(&rig->a.ip, 1, 0, 0, &gateway, 0), 0);
+    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);
+    cr_assert_eq(sock_send(&rig->a.sock, s, &far, TAPIR_MSG_DONTROUTE, rig->now_us), -ENETUNREACH);
+    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);
+    cr_assert_eq(sock_send(&rig->a.sock, s, &near, TAPIR_MSG_DONTROUTE, rig->now_us), 0);
+    cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_DONTROUTE, 1), 0);
+    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), -ENETUNREACH);
+    cr_assert_eq(connect_to(rig, &rig->a, s, IPV4(192, 0, 2, 1), 9), -ENETUNREACH);
+    cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 9), 0);
+    rig_close(rig);
+}
+
+/* A datagram tells when it came, not when it is read (SO_TIMESTAMP). */
+Test(sock_udp, the_time_of_a_datagram) {
+    struct rig *rig = rig_open();
+    tapir_sock s = udp_bound(&rig->a, A_ADDR, 53), remote = open_sock(&rig->b, TAPIR_SOCK_DGRAM, 0);
+    struct tapir_msg msg;
+    uint64_t sent_us = rig->now_us;
+    say_to(rig, &rig->b, remote, A_ADDR, 53, "x", 1);
+    uint64_t came_us = rig->now_us;
+    rig->now_us += 5000000;
+    cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, &msg), 1);
+    cr_assert(msg.came_us >= sent_us && msg.came_us <= came_us, "%lu", msg.came_us);
+    rig_close(rig);
+}
+
 /* A socket bound to an interface hears nothing of the others. */
 Test(sock_udp, bound_to_an_interface) {
     struct rig *rig = rig_open();

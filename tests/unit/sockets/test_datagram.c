@@ -34,7 +34,7 @@ Test(datagram, boundaries_addresses_and_truncation) {
     GIVES(tapir_recv(fds[1], bytes, 8, 0), 2);
     REFUSED(tapir_recv(fds[1], bytes, 8, MSG_DONTWAIT), EAGAIN);
     REFUSED(tapir_send(fds[0], "x", 1, MSG_OOB), EOPNOTSUPP);
-    REFUSED(tapir_send(fds[0], "x", 1, MSG_DONTROUTE), EOPNOTSUPP);
+    REFUSED(tapir_send(fds[0], "x", 1, MSG_EOR), EOPNOTSUPP);
     REFUSED(tapir_recv(fds[0], bytes, 1, MSG_CONFIRM), EOPNOTSUPP);
 }
 

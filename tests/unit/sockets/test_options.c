@@ -25,7 +25,7 @@ struct option {
     { level, name, compared, #name }
 
 /* Left out where we differ on purpose: streams answer ENOPROTOOPT to what means nothing to them, Linux keeps the value
- * (SO_NO_CHECK, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, multicast); IP_PMTUDISC_INTERFACE and _OMIT are not supported; buffer
+ * (SO_NO_CHECK, SO_TIMESTAMP, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, multicast); IP_PMTUDISC_INTERFACE and _OMIT are not supported; buffer
  * sizes depend on sysctls. */
 static const struct option options[] = {
     OPTION(SOL_SOCKET, SO_REUSEADDR, TCP | UDP | VALUE),
@@ -33,6 +33,11 @@ static const struct option options[] = {
     OPTION(SOL_SOCKET, SO_KEEPALIVE, TCP | UDP | VALUE),
     OPTION(SOL_SOCKET, SO_BROADCAST, TCP | UDP | VALUE),
     OPTION(SOL_SOCKET, SO_OOBINLINE, TCP | UDP | VALUE),
+    OPTION(SOL_SOCKET, SO_DONTROUTE, TCP | UDP | VALUE),
+    OPTION(SOL_SOCKET, SO_PRIORITY, TCP | UDP | VALUE),
+    OPTION(SOL_SOCKET, SO_SNDLOWAT, TCP | UDP | VALUE),
+    OPTION(SOL_SOCKET, SO_TIMESTAMP, UDP | VALUE),
+    OPTION(SOL_SOCKET, SO_TIMESTAMPNS, UDP | VALUE),
     OPTION(SOL_SOCKET, SO_LINGER, TCP | UDP | VALUE),
     OPTION(SOL_SOCKET, SO_RCVBUF, TCP | UDP),
     OPTION(SOL_SOCKET, SO_SNDBUF, TCP | UDP),
@@ -173,14 +178,12 @@ Test(options, a3_reading_respects_the_size) {
 
 /* What Linux supports and we do not says so. */
 Test(options, nothing_is_accepted_and_ignored) {
-    static const int unsupported[][2] = {{SOL_SOCKET, SO_DEBUG},         {SOL_SOCKET, SO_DONTROUTE},
-                                         {SOL_SOCKET, SO_PRIORITY},      {SOL_SOCKET, SO_TIMESTAMP},
-                                         {SOL_SOCKET, SO_MARK},          {SOL_SOCKET, SO_BUSY_POLL},
-                                         {SOL_SOCKET, SO_ZEROCOPY},      {SOL_SOCKET, SO_SNDLOWAT},
-                                         {IPPROTO_TCP, TCP_SAVE_SYN},    {IPPROTO_TCP, TCP_MD5SIG},
-                                         {IPPROTO_TCP, TCP_THIN_DUPACK}, {IPPROTO_IP, IP_OPTIONS},
-                                         {IPPROTO_IP, IP_TRANSPARENT},   {IPPROTO_IP, IP_FREEBIND},
-                                         {IPPROTO_IP, IP_PASSSEC},       {IPPROTO_UDP, 103 /* UDP_SEGMENT */}};
+    static const int unsupported[][2] = {
+        {SOL_SOCKET, SO_DEBUG},      {SOL_SOCKET, SO_TIMESTAMPING},       {SOL_SOCKET, SO_MARK},
+        {SOL_SOCKET, SO_BUSY_POLL},  {SOL_SOCKET, SO_ZEROCOPY},           {SOL_SOCKET, SO_RXQ_OVFL},
+        {IPPROTO_TCP, TCP_SAVE_SYN}, {IPPROTO_TCP, TCP_MD5SIG},           {IPPROTO_TCP, TCP_THIN_DUPACK},
+        {IPPROTO_IP, IP_OPTIONS},    {IPPROTO_IP, IP_TRANSPARENT},        {IPPROTO_IP, IP_FREEBIND},
+        {IPPROTO_IP, IP_PASSSEC},    {IPPROTO_UDP, 103 /* UDP_SEGMENT */}};
     int fds[2] = {tapir_socket(AF_INET, SOCK_STREAM, 0), tapir_socket(AF_INET, SOCK_DGRAM, 0)}, one = 1;
     for (size_t i = 0; i < COUNT(unsupported); i++) {
         for (int j = 0; j < 2; j++) {
