@@ -52,7 +52,7 @@ static void *background_main(void *unused) {
     (void)unused;
     sockets_drive_lock();
     uint64_t seen = sockets_drive_host.sessions - 1; /* nap first: the program is about to call */
-    while (!stopping) {
+    while (!stopping && !atomic_load(&sockets_drive_host.finishing)) {
         bool quiet = sockets_drive_host.sessions == seen;
         seen = sockets_drive_host.sessions;
         if (quiet && sockets_drive_host.leader == NULL) {
@@ -60,6 +60,9 @@ static void *background_main(void *unused) {
         } else {
             nap(quiet);
         }
+    }
+    if (atomic_load(&sockets_drive_host.finishing)) {
+        sockets_down_finish();
     }
     sockets_drive_unlock();
     return NULL;
@@ -93,4 +96,21 @@ void sockets_background_stop(void) {
     pthread_join(thread, NULL);
     sockets_drive_lock();
     tap_own_close(sockets_background.wake_fd);
+}
+
+/* Not done by the ending thread itself: in a signal handler, it may have interrupted malloc. Should the background thread want
+ * what the interrupted one holds, nothing gets on any more, and the process ends all the same. */
+void sockets_background_finish(void) {
+    uint32_t steps;
+    int cancel_state, result;
+    sockets_drive_host.finisher = &sockets_drive_thread;
+    atomic_store(&sockets_drive_host.finishing, true);
+    wake_thread();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    do {
+        struct timespec until = sockets_wait_timespec(sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US));
+        steps = atomic_load(&sockets_drive_host.drain_steps);
+        result = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
+    } while (result == ETIMEDOUT && atomic_load(&sockets_drive_host.drain_steps) != steps);
+    pthread_setcancelstate(cancel_state, NULL);
 }

@@ -63,7 +63,7 @@ static int replace_here(int fd, int number, int flags) {
     int result;
     if (!sockets_descriptors_ours(fd)) {
         if (!sockets_drive_enter()) {
-            return (int)sockets_result(-EBADF);
+            return (int)sockets_result(sockets_drive_refusal());
         }
         result = copy_over(NULL, fd, number, flags);
         sockets_drive_leave();

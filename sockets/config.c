@@ -1,8 +1,7 @@
-/* The stack of the process: brought up from a configuration or the environment, and taken down.
+/* The stack of the process, brought up from a configuration or the environment.
  *
- * Up: read the configuration into a plan, open the device, then build everything under the lock, so that other threads
- * see all of it or nothing. Down: close the door to new calls, close every socket, wait for the calls inside to end,
- * end the background thread, give what the peers are still owed a moment to leave, and free it all.
+ * Read the configuration into a plan, open the device, then build everything under the lock, so that other threads see all
+ * of it or nothing.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,17 +22,20 @@
 
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
 
-/* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. The caller keeps the
- * cancellation state for end_setup. */
-static int begin_setup(void) {
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+/* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. */
+bool sockets_config_begin(int *cancel_state) {
+    if (sockets_drive_thread.setting_up || sockets_drive_at_work()) {
+        return false;
+    }
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
+    sockets_drive_thread.setting_up = true;
     pthread_mutex_lock(&setup);
-    return cancel_state;
+    return true;
 }
 
-static void end_setup(int cancel_state) {
+void sockets_config_end(int cancel_state) {
     pthread_mutex_unlock(&setup);
+    sockets_drive_thread.setting_up = false;
     pthread_setcancelstate(cancel_state, NULL);
 }
 
@@ -211,8 +213,7 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
                    config->gateway);
 }
 
-/* From any state of construction back to none. The device is the caller's. */
-static void undo(void) {
+void sockets_config_undo(void) {
     sockets_drive_destroy();
     if (HOST->stack != NULL) {
         tapir_stack_destroy(HOST->stack);
@@ -274,7 +275,7 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
     sockets_drive_lock();
     result = build(device, &plan, config, error, size);
     if (result != 0) {
-        undo();
+        sockets_config_undo();
     }
     sockets_drive_unlock();
     return result;
@@ -284,6 +285,10 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
 static bool refused_to_child(char *error, size_t size) {
     return sockets_fork_in_child() &&
            explain(error, size, true, "the stack is the parent's%s; a forked child has none", "");
+}
+
+static int refuse_nested(char *error, size_t size) {
+    return explain(error, size, -EDEADLK, "in the middle of another call%s: a signal handler cannot do that", "");
 }
 
 /* Whether one may be brought up: 0 or -EALREADY. */
@@ -302,12 +307,15 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
     if (refused_to_child(error, size)) {
         return (int)sockets_result(-EBADF);
     }
-    int cancel_state = begin_setup();
+    int cancel_state;
+    if (!sockets_config_begin(&cancel_state)) {
+        return (int)sockets_result(refuse_nested(error, size));
+    }
     int result = check_down(error, size);
     if (result == 0) {
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
-    end_setup(cancel_state);
+    sockets_config_end(cancel_state);
     return (int)sockets_result(result);
 }
 
@@ -416,9 +424,12 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
     if (refused_to_child(error, size)) {
         return (int)sockets_result(-EBADF);
     }
-    int cancel_state = begin_setup();
+    int cancel_state;
+    if (!sockets_config_begin(&cancel_state)) {
+        return (int)sockets_result(refuse_nested(error, size));
+    }
     int result = up_tap(config, error, size);
-    end_setup(cancel_state);
+    sockets_config_end(cancel_state);
     return (int)sockets_result(result);
 }
 
@@ -467,7 +478,7 @@ static int up_from_environment(void) {
     if (error[0] != '\0') {
         fprintf(stderr, "tapir: %s\n", error);
     }
-    (void)atexit(tapir_down);
+    sockets_down_with_process();
     return 0;
 }
 
@@ -476,68 +487,21 @@ int sockets_config_ensure(void) {
         sockets_fork_refuse();
         return -EBADF;
     }
+    if (sockets_drive_at_work()) {
+        return -EDEADLK;
+    }
     sockets_drive_lock();
     bool is_up = HOST->stack != NULL;
     sockets_drive_unlock();
     if (is_up) {
         return 0;
     }
-    int cancel_state = begin_setup(), caller_errno = errno;
+    int cancel_state, caller_errno = errno;
+    if (!sockets_config_begin(&cancel_state)) {
+        return -EDEADLK;
+    }
     int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
-    end_setup(cancel_state);
+    sockets_config_end(cancel_state);
     errno = caller_errno;
     return result;
 }
-
-/* --- down, and the lock for others --- */
-
-/* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
-static uint64_t unfinished(void) {
-    return HOST->device == NULL || HOST->device_lost ? 0 : tapir_stack_unfinished(HOST->stack);
-}
-
-static void close_all(void) {
-    struct descriptor *descriptor;
-    int cursor = 0;
-    while ((descriptor = sockets_descriptors_next(&cursor)) != NULL) {
-        sockets_descriptors_close(descriptor);
-    }
-}
-
-/* Nothing is left that a call could find; those inside are waited for, and then only this thread is. */
-static void take_down(void) {
-    HOST->closing = true;
-    close_all();
-    (void)sockets_drive_flush();
-    while (HOST->inside > 0) {
-        pthread_cond_wait(&HOST->all_out, &HOST->lock);
-    }
-    sockets_background_stop();
-    sockets_drive_drain(unfinished);
-    struct tapir_device *device = HOST->device;
-    undo();
-    if (device != NULL) {
-        device->ops->close(device);
-    }
-    HOST->closing = false;
-}
-
-void tapir_down(void) {
-    if (sockets_fork_in_child()) {
-        return;
-    }
-    sockets_text_flush();
-    int cancel_state = begin_setup();
-    sockets_drive_lock();
-    if (HOST->stack != NULL) {
-        take_down();
-    }
-    sockets_drive_unlock();
-    end_setup(cancel_state);
-}
-
-struct tapir_stack *tapir_lock(void) {
-    return sockets_drive_enter() ? HOST->stack : NULL;
-}
-
-void tapir_unlock(void) { sockets_drive_leave(); }

@@ -50,6 +50,7 @@ bool sockets_descriptors_ours(int fd) { return sockets_descriptors_find(fd) != N
 struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
     *error = -EBADF;
     if (!sockets_drive_enter()) {
+        *error = sockets_drive_refusal();
         return NULL;
     }
     struct descriptor *descriptor = sockets_descriptors_find(fd);
@@ -194,6 +195,14 @@ static void close_socket(struct descriptor *descriptor) {
     }
     tap_own_close(descriptor->pair_fd);
     descriptor->pair_fd = -1;
+}
+
+void sockets_descriptors_orphan(struct descriptor *descriptor) {
+    if (descriptor->kind == DESCRIPTOR_SOCKET && descriptor->sock != 0) {
+        detach(descriptor);
+        (void)tapir_sock_close(sockets_drive_host.stack, descriptor->sock, sockets_drive_now());
+        descriptor->sock = 0;
+    }
 }
 
 /* With one number, as nearly all have, nothing is walked through. */

@@ -50,8 +50,13 @@ uint64_t sockets_drive_now(void) {
 _Thread_local struct thread sockets_drive_thread;
 
 /* A mutex alone lets the driver take it again before the thread it has just woken can. So those who find it taken
- * queue at the gate, and the driver goes through the gate too when it has given way. */
+ * queue at the gate, and the driver goes through the gate too when it has given way. A thread interrupted at the gate that
+ * ends the process never opens it, so then nobody queues. */
 static void lock_through_gate(void) {
+    if (atomic_load_explicit(&HOST->finishing, memory_order_relaxed)) {
+        pthread_mutex_lock(&HOST->lock);
+        return;
+    }
     pthread_mutex_lock(&HOST->gate);
     pthread_mutex_lock(&HOST->lock);
     pthread_mutex_unlock(&HOST->gate);
@@ -65,11 +70,13 @@ void sockets_drive_lock(void) {
         sockets_drive_thread.caller_errno = errno;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    sockets_drive_thread.place = THREAD_AT_LOCK;
     if (pthread_mutex_trylock(&HOST->lock) != 0) {
         atomic_fetch_add(&HOST->contenders, 1);
         lock_through_gate();
         atomic_fetch_sub(&HOST->contenders, 1);
     }
+    sockets_drive_thread.place = THREAD_AT_WORK;
     sockets_drive_thread.cancel_state = cancel_state;
 }
 
@@ -77,15 +84,37 @@ void sockets_drive_lock(void) {
 void sockets_drive_unlock(void) {
     int cancel_state = sockets_drive_thread.cancel_state;
     pthread_mutex_unlock(&HOST->lock);
+    sockets_drive_thread.place = THREAD_OUTSIDE;
     errno = sockets_drive_thread.caller_errno;
     pthread_setcancelstate(cancel_state, NULL);
+}
+
+bool sockets_drive_at_work(void) { return sockets_drive_thread.place != THREAD_OUTSIDE; }
+
+int sockets_drive_refusal(void) { return sockets_drive_at_work() ? -EDEADLK : -EBADF; }
+
+bool sockets_drive_let_go(void) {
+    if (sockets_drive_thread.place == THREAD_AT_DEVICE) {
+        sockets_drive_unlock();
+    }
+    return sockets_drive_thread.place != THREAD_AT_WORK;
 }
 
 /* Between two frames: everything is in order then, and who waits may do what it likes to the stack. */
 static void give_way(void) {
     if (atomic_load_explicit(&HOST->contenders, memory_order_relaxed) > 0) {
         pthread_mutex_unlock(&HOST->lock);
+        sockets_drive_thread.place = THREAD_AT_LOCK;
         lock_through_gate();
+        sockets_drive_thread.place = THREAD_AT_WORK;
+    }
+}
+
+/* Other threads go on until the process has ended, and would take the end of the stack for one of their sockets. All that
+ * could wait for them has run by now. */
+static void await_the_end(void) {
+    for (;;) {
+        pause();
     }
 }
 
@@ -95,9 +124,16 @@ bool sockets_drive_enter(void) {
         sockets_fork_refuse();
         return false;
     }
+    if (sockets_drive_at_work()) {
+        return false;
+    }
     sockets_drive_lock();
     if (HOST->stack == NULL || HOST->closing) {
+        bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &sockets_drive_thread;
         sockets_drive_unlock();
+        if (ending) {
+            await_the_end();
+        }
         return false;
     }
     HOST->inside++;
@@ -115,6 +151,12 @@ void sockets_drive_leave(void) {
         sockets_wait_restore_signals();
     }
 }
+
+struct tapir_stack *tapir_lock(void) {
+    return sockets_drive_enter() ? HOST->stack : NULL;
+}
+
+void tapir_unlock(void) { sockets_drive_leave(); }
 
 /* --- in and out --- */
 
@@ -156,7 +198,9 @@ static uint32_t take_frame(uint64_t now_us, bool *output_first) {
     if (frame == NULL) {
         return 0;
     }
+    sockets_drive_thread.place = THREAD_AT_DEVICE;
     int result = HOST->device->ops->read(HOST->device, frame);
+    sockets_drive_thread.place = THREAD_AT_WORK;
     if (result < 0) {
         lose_device();
     }
@@ -179,7 +223,9 @@ static bool write_frames(uint64_t now_us) {
             return false;
         }
         if (!HOST->device_lost) {
+            sockets_drive_thread.place = THREAD_AT_DEVICE;
             (void)HOST->device->ops->write(HOST->device, &HOST->out);
+            sockets_drive_thread.place = THREAD_AT_WORK;
         }
     }
     return HOST->device != NULL;
@@ -271,6 +317,9 @@ bool sockets_drive_refresh(void) {
 bool sockets_drive_should_lead(const void *thread) {
     const struct waiter *leader = HOST->leader;
     if (leader == NULL || leader == &sockets_background) {
+        return true;
+    }
+    if (leader->thread == thread) { /* a signal handler's call, which keeps the leader from going on */
         return true;
     }
     return leader->place == WAIT_LEADING && !HOST->evicting && HOST->relay_thread == thread &&
@@ -371,11 +420,16 @@ static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
     return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
 }
 
+/* Whether the waiter has no reason to go on leading; the background's thread has another one. */
+static bool led_enough(const struct waiter *waiter) {
+    return waiter->woken || waiter->evicted || (waiter == &sockets_background && atomic_load(&HOST->finishing));
+}
+
 /* Looks and sleeps in turn. Mostly the first look finds what is wanted, and saves the system calls for the signals. */
 static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
     bool more;
     int result = look(waiter, deadline_us, &more);
-    while (result == 0 && !waiter->woken && !waiter->evicted) {
+    while (result == 0 && !led_enough(waiter)) {
         sockets_wait_block_signals();
         result = more ? 0 : sleep_as_leader(waiter, deadline_us);
         if (result == 0 && !waiter->evicted) {
@@ -409,6 +463,7 @@ void sockets_drive_drain(uint64_t (*left)(void)) {
         uint64_t now_left = left();
         quiet_us = now_left < before ? sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;
         before = now_left;
+        atomic_fetch_add(&HOST->drain_steps, 1);
     }
     sockets_wait_restore_signals();
 }

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <tapir/limits.h>
 #include <tapir/sock.h>
@@ -115,6 +116,8 @@ int sockets_descriptors_number(const struct descriptor *descriptor, int from);
 
 /* In a forked child, where no lock is to be had: the number means nothing to us any more. */
 void sockets_descriptors_forget(int fd);
+/* Closes the socket alone: calls inside sleep on. For the end of the process. */
+void sockets_descriptors_orphan(struct descriptor *descriptor);
 
 /* Drops one user; the last frees it. */
 void sockets_descriptors_release(struct descriptor *descriptor);
@@ -204,13 +207,26 @@ int sockets_wait_interrupted(const struct waiter *waiter);
 /* now + a relative time; TAPIR_NEVER stays. */
 uint64_t sockets_wait_deadline(uint64_t timeout_us);
 
+/* The same time in POSIX's terms. */
+struct timespec sockets_wait_timespec(uint64_t us);
+
 /* --- drive.c --- */
+
+/* Where a thread is, as a signal handler that interrupts it finds it. */
+enum thread_place {
+    THREAD_OUTSIDE, /* or asleep in a call: it may be ours for long, but has neither the lock nor anything half done */
+    THREAD_AT_LOCK, /* waits for it */
+    THREAD_AT_WORK, /* has it, and what it guards may be half changed */
+    THREAD_AT_DEVICE, /* has it, but is in the device's read or write: everything is in order */
+};
 
 /* What a thread is in the middle of. Its address tells threads apart. */
 struct thread {
-    unsigned calls;       /* that it is inside: two, if a signal handler makes one in another's sleep */
-    int caller_errno;     /* as the outermost call found it */
-    int cancel_state;     /* the application's (pthread_setcancelstate), while the thread holds the lock */
+    volatile sig_atomic_t place; /* enum thread_place */
+    bool setting_up;             /* in tapir_up or tapir_down */
+    unsigned calls;              /* that it is inside: two, if a signal handler makes one in another's sleep */
+    int caller_errno;            /* as the outermost call found it */
+    int cancel_state;            /* the application's (pthread_setcancelstate), while the thread holds the lock */
     bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
     sigset_t mask;
     const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
@@ -232,7 +248,7 @@ struct host {
     uint64_t read_us;            /* when the device was last found empty, or read enough */
     struct tapir_out out;        /* the frame being written */
 
-    bool closing;           /* tapir_down has begun: no new calls */
+    bool closing;           /* the stack is being taken down: no new calls */
     unsigned inside;        /* calls in progress, for tapir_down */
     pthread_cond_t all_out; /* inside has become 0 */
 
@@ -245,6 +261,11 @@ struct host {
     const void *relay_thread;   /* whom the leader woke last... */
     unsigned relay_count;       /* ...and how many times running */
 
+    atomic_bool ends_with_process; /* brought up from the environment: exit() takes it down */
+    atomic_bool finishing;         /* the process ends, and the background thread says goodbye to the peers */
+    const struct thread *finisher; /* who waits for that */
+    _Atomic uint32_t drain_steps;  /* grows while sockets_drive_drain gets on */
+
     int spare_events[16]; /* eventfds not in use */
     unsigned spare_event_count;
 };
@@ -253,8 +274,20 @@ extern struct host sockets_drive_host;
 /* Microseconds of CLOCK_MONOTONIC: the stack's time. */
 uint64_t sockets_drive_now(void);
 
-/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork). */
+/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
+ * sockets_drive_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
 bool sockets_drive_enter(void);
+
+/* Why not: -EBADF or -EDEADLK. */
+int sockets_drive_refusal(void);
+
+/* Whether the thread has the lock or waits for it, so that this call is one of a signal handler's (or of a device's, or
+ * between tapir_lock and tapir_unlock) which would wait for itself: EDEADLK. */
+bool sockets_drive_at_work(void);
+
+/* For a thread that ends the process and so will never go on with the call that it may be in: gives the lock back. false:
+ * what it guards may be half changed, so nobody must have it any more. */
+bool sockets_drive_let_go(void);
 
 /* Ends it: sends what it has caused, unlocks. */
 void sockets_drive_leave(void);
@@ -326,6 +359,10 @@ void sockets_background_nudge(void);
 /* Starts and ends the thread. _stop is called with the lock. 0 or -errno. */
 int sockets_background_start(void);
 void sockets_background_stop(void);
+
+/* For a thread that ends the process, without the lock, in a signal handler too: has the background thread run
+ * sockets_down_finish and end, and waits for it as long as that gets on. */
+void sockets_background_finish(void);
 
 /* --- address.c --- */
 
@@ -458,6 +495,22 @@ void sockets_tell_broken(void *ctx, const struct tapir_broken *broken);
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */
 int sockets_config_ensure(void);
+
+/* Around tapir_up and tapir_down, which are not for two threads at a time, nor to be cancelled. false, and nothing begun:
+ * this is a signal handler's call within another of the thread, which would wait for itself: EDEADLK. */
+bool sockets_config_begin(int *cancel_state);
+void sockets_config_end(int cancel_state);
+
+/* From any state of construction back to none, with the lock. The device is the caller's. */
+void sockets_config_undo(void);
+
+/* --- down.c --- */
+
+/* The stack was brought up without being asked for: exit() and quick_exit() are to take it down. */
+void sockets_down_with_process(void);
+
+/* The process ends: what the kernel does for the sockets of such a process. Frees nothing, wakes nobody. */
+void sockets_down_finish(void);
 
 /* --- memory.c --- */
 

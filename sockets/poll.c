@@ -167,31 +167,36 @@ int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     return result;
 }
 
-/* Begins a call, if one of the numbers is ours. After fork, or down, the kernel calls those invalid. */
-static bool enter(const struct pollfd *fds, nfds_t count) {
+/* Begins a call, if one of the numbers is ours: 1. After fork, or down, the kernel calls those invalid: 0. Or -EDEADLK. */
+static int enter(const struct pollfd *fds, nfds_t count) {
     bool ours = false;
     for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
         ours = sockets_descriptors_ours(fds[i].fd);
     }
     pthread_testcancel();
+    if (ours && sockets_drive_at_work()) {
+        return -EDEADLK;
+    }
     return ours && sockets_drive_enter();
 }
 
 int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
-    if (!sockets_poll_valid(timeout) || !enter(fds, count)) {
-        return ppoll(fds, count, timeout, mask);
+    int result = sockets_poll_valid(timeout) ? enter(fds, count) : 0;
+    if (result <= 0) {
+        return result < 0 ? (int)sockets_result(result) : ppoll(fds, count, timeout, mask);
     }
     sockets_wait_mask(mask);
-    int result = sockets_poll_until(fds, count, sockets_poll_deadline_of(timeout));
+    result = sockets_poll_until(fds, count, sockets_poll_deadline_of(timeout));
     sockets_drive_leave();
     return (int)sockets_result(result);
 }
 
 int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
-    if (!enter(fds, count)) {
-        return poll(fds, count, timeout_ms);
+    int result = enter(fds, count);
+    if (result <= 0) {
+        return result < 0 ? (int)sockets_result(result) : poll(fds, count, timeout_ms);
     }
-    int result = sockets_poll_until(fds, count, sockets_poll_deadline(timeout_ms));
+    result = sockets_poll_until(fds, count, sockets_poll_deadline(timeout_ms));
     sockets_drive_leave();
     return (int)sockets_result(result);
 }

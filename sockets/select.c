@@ -79,7 +79,7 @@ static int select_ours(const struct sets *sets, struct pollfd *fds, nfds_t count
                        const sigset_t *mask) {
     pthread_testcancel();
     if (!sockets_drive_enter()) {
-        return -EBADF;
+        return sockets_drive_refusal();
     }
     sockets_wait_mask(mask);
     int result = select_until(sets, fds, count, deadline_us);

@@ -27,7 +27,7 @@ uint64_t sockets_wait_deadline(uint64_t timeout_us) {
     return timeout_us >= TAPIR_NEVER - now_us ? TAPIR_NEVER : now_us + timeout_us;
 }
 
-static struct timespec timespec_of(uint64_t us) {
+struct timespec sockets_wait_timespec(uint64_t us) {
     return (struct timespec){.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
 }
 
@@ -112,7 +112,7 @@ static void abandon(void *argument) {
  * afterwards. */
 int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     uint64_t now_us = sockets_drive_now();
-    struct timespec timeout = timespec_of(until_us > now_us ? until_us - now_us : 0);
+    struct timespec timeout = sockets_wait_timespec(until_us > now_us ? until_us - now_us : 0);
     const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
     int result, error;
     pthread_cleanup_push(abandon, waiter);
@@ -122,7 +122,8 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     sockets_drive_lock();
     pthread_cleanup_pop(0);
     waiter->place = WAIT_AWAKE;
-    if (result > 0 && ((waiter->fds[0].revents | waiter->fds[1].revents) & POLLNVAL) != 0) {
+    if (result > 0 && ((waiter->fds[0].revents | waiter->fds[1].revents) & POLLNVAL) != 0 &&
+        !atomic_load(&sockets_drive_host.finishing)) {
         tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
     }
     for (nfds_t i = WAIT_RESERVED_FDS; result > 0 && i < waiter->fd_count; i++) {
@@ -201,7 +202,7 @@ static int sleep_on_semaphore(struct waiter *waiter, const struct timespec *unti
  * call must end with EINTR whatever the handler. */
 static int wait_on_semaphore(struct waiter *waiter, uint64_t deadline_us) {
     bool unlimited = deadline_us == TAPIR_NEVER;
-    struct timespec until = timespec_of(unlimited ? sockets_wait_deadline(FAR_US) : deadline_us);
+    struct timespec until = sockets_wait_timespec(unlimited ? sockets_wait_deadline(FAR_US) : deadline_us);
     int result = 0;
     while (!waiter->woken && result == 0) {
         int error = sleep_on_semaphore(waiter, unlimited && waiter->restartable ? NULL : &until);

@@ -15,14 +15,21 @@
  *
  * Signals: as signal(7) has it for Linux. A blocked call ends with EINTR after a handler without SA_RESTART and goes
  * on after one with it; with SO_RCVTIMEO or SO_SNDTIMEO set, and in poll, select and epoll_wait, it always ends
- * with EINTR. Where handlers of both kinds are installed and it cannot be told which one ran, it is EINTR. Calls on
- * kernel descriptors may be made in a signal handler, calls on the stack's sockets may not, and a handler must not
- * longjmp out of one.
+ * with EINTR. Where handlers of both kinds are installed and it cannot be told which one ran, it is EINTR. A handler may
+ * make calls of its own, with two limits: if it has interrupted a call that is at work on the stack (one that blocks is
+ * mostly asleep), calls on the stack's sockets fail with EDEADLK; and as they allocate memory, they are not for a handler that
+ * has interrupted malloc. It must not longjmp out of a call.
  *
  * Cancellation (pthread_cancel): the calls that POSIX names as cancellation points are, and epoll_wait as on Linux: accept,
  * accept4, close, connect, poll, read, readv, recv, recvfrom, recvmsg, select, send, sendto, sendmsg, write, writev.
  * A thread that ends in one has left the stack as if a signal had ended the call; a close that lingers has closed. No
  * other call is one, nor what a device or a trace function does inside.
+ *
+ * The end of the process: exit, quick_exit and a return from main close the connections of a stack that came up by itself
+ * (see tapir_socket), once all that the application has registered for that moment has run, and as tapir_down give their
+ * last data and FINs time to leave. Other threads stay in the calls that they are in, and new calls do not return. All this
+ * holds in a signal handler too, unless it has interrupted a call at work on the stack: then nothing more is sent. After
+ * _exit, abort, or a signal without a handler, nothing is sent in any case: peers find out by their timeouts.
  *
  * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF, and the first
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
@@ -107,11 +114,13 @@ TAPIR_API int tapir_up_device(struct tapir_device *device, const struct tapir_co
 
 /* Takes the stack down: blocked calls end with EBADF, open connections are closed as by close(), their last data
  * and FINs may leave until two seconds have passed without an ACK, or ten in all, the background thread ends and all memory
- * is freed. Does nothing if the stack is not up. Not to be called in a signal handler. */
+ * is freed. Does nothing if the stack is not up. Not for a signal handler, unless the process ends with it: what exit() calls
+ * (atexit) may call this wherever exit() is called. */
 TAPIR_API void tapir_down(void);
 
-/* Locks the stack and gives it, for counters and tests, until tapir_unlock; NULL (and not locked) if it is down.
- * What the calls made in between cause is sent by tapir_unlock. No call of this header may be made in between. */
+/* Locks the stack and gives it, for counters and tests, until tapir_unlock; NULL (and not locked) if it is down, or the
+ * thread has it already. What the calls made in between cause is sent by tapir_unlock. In between, calls of this header fail
+ * with EDEADLK, and the thread cannot be cancelled. */
 TAPIR_API struct tapir_stack *tapir_lock(void);
 TAPIR_API void tapir_unlock(void);
 

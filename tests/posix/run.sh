@@ -61,14 +61,18 @@ done
 
 seq 1 20000 >"$work/input"
 
-on() { # on HOST PROGRAM ARGUMENTS...: as the kernel's program, or over one of the TAPs
-    local host=$1 program=$2
-    shift 2
-    case $host in
-    kernel) "$bin/$program.kernel" "$@" ;;
-    A) TAPIR_TAP=tapA TAPIR_ADDRESS=10.77.0.2/24 "$bin/$program.tapir" "$@" ;;
-    B) TAPIR_TAP=tapB TAPIR_ADDRESS=10.77.0.3/24 "$bin/$program.tapir" "$@" ;;
+command_of() { # command_of HOST PROGRAM: the kernel's program, or that of the stack over one of the TAPs, in `command`
+    case $1 in
+    kernel) command=("$bin/$2.kernel") ;;
+    A) command=(env TAPIR_TAP=tapA TAPIR_ADDRESS=10.77.0.2/24 "$bin/$2.tapir") ;;
+    B) command=(env TAPIR_TAP=tapB TAPIR_ADDRESS=10.77.0.3/24 "$bin/$2.tapir") ;;
     esac
+}
+
+on() { # on HOST PROGRAM ARGUMENTS...
+    command_of "$1" "$2"
+    shift 2
+    "${command[@]}" "$@"
 }
 
 address_of() {
@@ -150,6 +154,39 @@ for source in "$here"/same/*.c; do
     done
     diff "$work/$name.kernel" "$work/$name.A" >"$work/difference" || { echo "$name, kernel and stack:"; cat "$work/difference"; exit 1; }
     echo "ok: $name says the same on both"
+done
+
+# However a server ends, its client hears of it, and the status is what it asked for.
+ends() { # ends HOST HOW: prints what the client read, the server's status and its last words
+    local host=$1 how=$2 status=0 pid
+    port=$((port + 1))
+    command_of "$host" ends
+    "${command[@]}" "$port" "$how" >"$work/ends.$port" 2>&1 &
+    pid=$!
+    servers+=("$pid")
+    for _ in $(seq 200); do
+        ! grep -q listening "$work/ends.$port" || break
+        sleep 0.02
+    done
+    exec 3<>"/dev/tcp/$(address_of "$host")/$port"
+    read -r -t 5 line <&3
+    echo "$line"
+    case $how in
+    return | thread | stream) ;;
+    *) sleep 0.1 && kill -TERM "$pid" ;;
+    esac
+    timeout 4 cat <&3 || echo "the client hears nothing"
+    exec 3<&-
+    wait "$pid" || status=$?
+    echo "status $status"
+    cat "$work/ends.$port"
+}
+
+for how in handler close quick return thread goodbye stream; do
+    ends kernel "$how" >"$work/kernel"
+    ends A "$how" >"$work/tapir"
+    diff "$work/kernel" "$work/tapir"
+    echo "ok: ends by $how"
 done
 
 # Without its variables a program says in one line what it needs.

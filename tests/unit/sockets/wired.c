@@ -25,6 +25,9 @@ static int wired_write(struct tapir_device *device, const struct tapir_out *out)
         pieces[i + 1] = (struct iovec){(void *)(uintptr_t)out->pieces[i].base, out->pieces[i].len};
     }
     self->written++;
+    if (self->on_write != NULL) {
+        self->on_write();
+    }
     if (self->write_error != 0) {
         return self->write_error;
     }

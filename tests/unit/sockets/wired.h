@@ -14,6 +14,7 @@ struct wired {
     _Atomic int read_error;  /* what read answers once the wire is empty, 0: none yet */
     _Atomic int written, closed;
     _Atomic int told, told_error; /* how often tapir_config.tell was called, and with what error the last time */
+    void (*on_write)(void);       /* called by write; NULL: nothing */
 };
 extern struct wired wired;
 
