@@ -104,6 +104,7 @@
     COUNTER(tcp_rst_ignored, "drop: reset outside the window or in TIME-WAIT")                            \
     COUNTER(tcp_challenge_ack, "challenge ACKs sent (RFC 5961)")                                          \
     COUNTER(tcp_challenge_limited, "challenge ACK not sent: rate limit")                                  \
+    COUNTER(tcp_after_fin, "drop: text beyond the peer's FIN")                                            \
     COUNTER(tcp_after_close, "segment with data after close (answered with RST)")                         \
     COUNTER(tcp_ooo, "segments queued out of order")                                                      \
     COUNTER(tcp_ooo_full, "drop: out-of-order queue full")                                                \

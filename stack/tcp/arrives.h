@@ -55,6 +55,9 @@ void tcp_recv_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right);
  * lets a receiver acknowledge each segment; Linux does after the same signs). */
 void tcp_recv_acknowledge_quickly(struct tcp_conn *c);
 
+/* Where the stream ends, if the segment says so: before the seventh step, as nothing beyond may be taken. fin.c */
+void tcp_fin_note(struct tcp_conn *c, const struct tcp_segment *seg);
+
 /* The eighth step: the FIN bit, which may have come early. fin.c */
 struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 

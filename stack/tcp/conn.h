@@ -140,8 +140,6 @@ struct tcp_conn {
         uint8_t quickacks;  /* this many more ACKs go at once */
         bool pingpong;      /* we answer what we get: delay ACKs */
         bool pushed;        /* what was received and not acknowledged has a PSH */
-        struct seq fin;     /* sequence number of the peer's FIN, when fin_known */
-        bool fin_known;
     } rcv;
 
     struct {

@@ -30,19 +30,24 @@ static struct tcp_judgement take_fin(struct tcp_conn *c, uint64_t now_us) {
     return tcp_go_on();
 }
 
+void tcp_fin_note(struct tcp_conn *c, const struct tcp_segment *seg) {
+    if (!tcp_segment_has(seg, WIRE_TCP_FIN) || !tcp_in(c, TCP_RECEIVING)) {
+        return;
+    }
+    if (tcp_reasm_set_end(&c->rcv.queue, tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)))) {
+        tcp_sack_forget(&c->rcv.sack);
+    }
+}
+
 struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     if (!tcp_in(c, TCP_RECEIVING)) {
         return tcp_go_on();
     }
-    if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* it may be early: remember where it is */
-        c->rcv.fin = seq_add(seg->seq, seg->len);
-        c->rcv.fin_known = true;
-        if (!seq_eq(c->rcv.fin, c->rcv.nxt)) {
-            tcp_conn_owe(c, TCP_OWE_ACK);
-        }
-    }
-    if (c->rcv.fin_known && seq_ge(c->rcv.nxt, c->rcv.fin)) {
+    if (c->rcv.queue.next == c->rcv.queue.end) {
         return take_fin(c, now_us);
+    }
+    if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* early: something before it is missing */
+        tcp_conn_owe(c, TCP_OWE_ACK);
     }
     return tcp_go_on();
 }

@@ -15,7 +15,7 @@ static struct reasm_range *range_of(struct tree_node *node) {
 }
 
 void tcp_reasm_init(struct reasm *r, struct mem *mem, uint64_t seed) {
-    *r = (struct reasm){.mem = mem};
+    *r = (struct reasm){.mem = mem, .end = UINT64_MAX};
     list_init(&r->ready);
     tree_init(&r->early, seed);
 }
@@ -51,6 +51,39 @@ void tcp_reasm_clear(struct reasm *r) {
     free_pieces(r, &r->ready);
     r->head = r->next;
     r->ready_skip = 0;
+}
+
+/* Cuts off what a range holds from `end` on, which is within it. */
+static void shorten(struct reasm *r, struct reasm_range *range, uint64_t end) {
+    while (range->right > end) {
+        struct reasm_piece *last = piece_of(range->pieces.prev);
+        uint32_t over = (uint32_t)min_u64(last->len, range->right - end);
+        last->len -= over;
+        range->right -= over;
+        r->early_bytes -= over;
+        if (last->len == 0) {
+            list_remove(&last->node);
+            free_piece(r, last);
+        }
+    }
+}
+
+bool tcp_reasm_set_end(struct reasm *r, uint64_t end) {
+    bool freed = false;
+    if (end >= r->end) {
+        return false;
+    }
+    r->end = end;
+    for (struct reasm_range *last = range_of(tree_last(&r->early)); last != NULL && last->right > end;
+         last = range_of(tree_last(&r->early))) {
+        freed = true;
+        if (last->node.key < end) {
+            shorten(r, last, end);
+        } else {
+            free_range(r, last);
+        }
+    }
+    return freed;
 }
 
 /* Appends to the copy frame of the piece before, if it is one and has room. */
@@ -228,7 +261,11 @@ struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame,
                                      uint64_t offset) {
     struct reasm_result result = {.verdict = REASM_DUPLICATE};
     uint64_t start = offset;
-    uint64_t end = offset + len;
+    uint64_t end = min_u64(offset + len, r->end);
+    if (offset >= r->end) {
+        result.verdict = REASM_AFTER_END;
+        return result;
+    }
     if (start < r->next) { /* RFC 2883 4: the part below rcv.nxt was received before */
         result.dup_left = start;
         result.dup_right = min_u64(end, r->next);

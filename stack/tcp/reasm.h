@@ -29,6 +29,7 @@ struct reasm {
     struct mem *mem;     /* kept */
     uint64_t next;       /* offset after the last byte in order: rcv.nxt's */
     uint64_t head;       /* offset of the next byte for the application */
+    uint64_t end;        /* where the stream ends: nothing beyond is taken; UINT64_MAX: not known yet */
     struct list ready;   /* pieces of [head, next) */
     uint32_t ready_skip; /* bytes of the first piece already read */
     struct tree early;
@@ -44,7 +45,18 @@ void tcp_reasm_clear(struct reasm *r);
 /* Frees what is early (memory pressure: allowed by RFC 2018 8). */
 void tcp_reasm_prune(struct reasm *r);
 
-enum reasm_verdict { REASM_READY, REASM_READY_IN_PART, REASM_EARLY, REASM_DUPLICATE, REASM_NO_MEMORY };
+/* The stream ends at `end`, which is not below `next` (a FIN may come early, or below data that is held): early data beyond is
+ * freed. Of several ends the first holds. True if something was freed. */
+bool tcp_reasm_set_end(struct reasm *r, uint64_t end);
+
+enum reasm_verdict {
+    REASM_READY,
+    REASM_READY_IN_PART,
+    REASM_EARLY,
+    REASM_DUPLICATE,
+    REASM_AFTER_END,
+    REASM_NO_MEMORY
+};
 
 /* What an insert did: the contiguous range that now holds the data (for SACK), and the part that was held
  * already (for D-SACK; empty when dup_left == dup_right). */

@@ -135,6 +135,7 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
 }
 
 struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
+    tcp_fin_note(c, seg);
     if (seg->len == 0 || !tcp_in(c, TCP_RECEIVING)) {
         return tcp_go_on();
     }
@@ -179,6 +180,9 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         tcp_recv_acknowledge_quickly(c);
         acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
+    case REASM_AFTER_END:
+        COUNT(c->tcp->core, tcp_after_fin);
+        return (struct tcp_judgement){TCP_DROP_ACK, "text after the FIN"};
     case REASM_NO_MEMORY:
         tcp_sack_forget(&c->rcv.sack); /* what the segment was to replace may be gone */
         break;

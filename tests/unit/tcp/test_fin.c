@@ -280,3 +280,73 @@ Test(tcp_fin, D8_CLOSE_WAIT_stays_with_its_application) {
     cr_assert_leq(tapir_stack_memory_used(b->stack) - b->start_bytes, 4096);
     tcp_bench_free(b);
 }
+
+/* ---- contradictions: text beyond a FIN, FINs at several places, in every order ---- */
+
+struct part {
+    uint16_t from, end;
+    bool fin; /* at `end` */
+};
+
+/* The rule, a byte at a time: the first end that is known is the end, and what is beyond is not taken. */
+struct stream {
+    bool have[1000];
+    unsigned next, end;
+};
+
+static void model_take(struct stream *s, const struct part *part) {
+    if (part->fin && part->end >= s->next && part->end < s->end) {
+        s->end = part->end;
+        for (unsigned i = s->end; i < ARRAY_LEN(s->have); i++) {
+            s->have[i] = false;
+        }
+    }
+    for (unsigned i = part->from; i < part->end && i < s->end; i++) {
+        s->have[i] = true;
+    }
+    while (s->next < s->end && s->have[s->next]) {
+        s->next++;
+    }
+}
+
+static void run_order(const struct part *parts, const unsigned *order, unsigned count) {
+    static const struct tcp_bench_config with_sack = {.active = true, .sack = true};
+    struct tcp_bench *b = tcp_bench_established(&with_sack);
+    struct stream model = {.end = ARRAY_LEN(model.have)};
+    for (unsigned i = 0; i < count && model.next < model.end; i++) {
+        const struct part *part = &parts[order[i]];
+        model_take(&model, part);
+        send_seg(b, .seq = part->from, .len = (uint32_t)(part->end - part->from), .stay = true,
+                 .flags = (uint8_t)(F(ACK) | (part->fin ? F(FIN) : 0)));
+        tcp_bench_run(b);
+        bool ended = model.next == model.end;
+        cr_assert_eq(tcp_bench_conn(b)->rcv.queue.next, model.next);
+        const bool *early = memchr(model.have + model.next, true, ARRAY_LEN(model.have) - model.next);
+        cr_assert_eq(tcp_bench_conn(b)->rcv.queue.early_bytes == 0, ended || early == NULL);
+        expect_state(b, ended ? CLOSE_WAIT : ESTABLISHED);
+    }
+    cr_assert_eq(tcp_bench_read(b, 2000), model.next == 0 ? (model.end == 0 ? 0 : -EAGAIN) : (int64_t)model.next);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
+Test(tcp_fin, S15_ends_and_text_that_contradict_each_other_in_every_order) {
+    static const struct part parts[] = {{0, 100, false},  {100, 200, false}, {200, 300, false},
+                                        {150, 150, true}, {100, 250, true},  {50, 150, false}};
+    unsigned order[ARRAY_LEN(parts)] = {0, 1, 2, 3, 4, 5};
+    unsigned count[ARRAY_LEN(parts)] = {0};
+    run_order(parts, order, ARRAY_LEN(parts));
+    for (unsigned i = 1; i < ARRAY_LEN(parts);) { /* Heap's algorithm */
+        if (count[i] < i) {
+            unsigned k = i % 2 == 0 ? 0 : count[i];
+            unsigned swap = order[k];
+            order[k] = order[i];
+            order[i] = swap;
+            run_order(parts, order, ARRAY_LEN(parts));
+            count[i]++;
+            i = 1;
+        } else {
+            count[i++] = 0;
+        }
+    }
+}
