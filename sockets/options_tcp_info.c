@@ -14,9 +14,9 @@ static uint32_t age_ms(uint64_t then_us, uint64_t now_us) {
     return then_us > now_us ? 0 : microseconds((now_us - then_us) / 1000);
 }
 
-/* Linux counts windows in segments of snd_mss. */
+/* Linux counts windows in segments of snd_mss; its threshold that is not known yet is TCP_INFINITE_SSTHRESH. */
 static uint32_t segments(uint32_t bytes, uint32_t mss_bytes) {
-    return bytes == UINT32_MAX || mss_bytes == 0 ? bytes : bytes / mss_bytes;
+    return bytes == UINT32_MAX ? INT32_MAX : mss_bytes == 0 ? bytes : bytes / mss_bytes;
 }
 
 static void fill_counts(struct tcp_info *out, const struct tapir_tcp_info *in) {

@@ -105,12 +105,12 @@ enum tapir_sock_opt {
     TAPIR_OPT_KEEPINTVL_US,    /* TCP_KEEPINTVL */
     TAPIR_OPT_KEEPCNT,         /* TCP_KEEPCNT */
     TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
-    TAPIR_OPT_RTO_MIN_US,      /* no BSD name: the least retransmission timeout, 1 ms to 60 s; Linux TCP_RTO_MIN_US */
-    TAPIR_OPT_QUICKACK,        /* TCP_QUICKACK */
-    TAPIR_OPT_ECN,             /* no BSD name: 0 never, 1 ask for ECN on connect, 2 (default) agree when asked */
-    TAPIR_OPT_SYNCNT,          /* TCP_SYNCNT */
-    TAPIR_OPT_LINGER2_US,      /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
-    TAPIR_OPT_DEFER_ACCEPT,    /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
+    TAPIR_OPT_RTO_MIN_US, /* no BSD name: the least margin of the timeout above SRTT, 1 ms to 60 s; Linux TCP_RTO_MIN_US */
+    TAPIR_OPT_QUICKACK,     /* TCP_QUICKACK */
+    TAPIR_OPT_ECN,          /* no BSD name: 0 never, 1 ask for ECN on connect, 2 (default) agree when asked */
+    TAPIR_OPT_SYNCNT,       /* TCP_SYNCNT */
+    TAPIR_OPT_LINGER2_US,   /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
+    TAPIR_OPT_DEFER_ACCEPT, /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
     TAPIR_OPT_FASTOPEN, /* TCP_FASTOPEN: of a listener; connections that wait for their final ACK, 0 (default) off */
     TAPIR_OPT_FASTOPEN_CONNECT,   /* TCP_FASTOPEN_CONNECT: the first send carries connect's SYN, if there is a cookie */
     TAPIR_OPT_FASTOPEN_NO_COOKIE, /* TCP_FASTOPEN_NO_COOKIE: neither sent nor asked for; within one's own network only */

@@ -96,8 +96,8 @@ struct tapir_config {
  * 2 from the start, as IP_PMTUDISC_PROBE asks too. Linux has this as a setting of the host, net.ipv4.tcp_mtu_probing. */
 #define TAPIR_TCP_MTU_PROBING 1002
 
-/* setsockopt(IPPROTO_TCP): the least retransmission timeout in microseconds, 1,000 to 60,000,000; 200,000 by default, and
- * 1,000,000 by RFC 6298 2.4. Newer Linux has this as TCP_RTO_MIN_US, with less of a range. */
+/* setsockopt(IPPROTO_TCP): how far the retransmission timeout is above the round-trip time at least, in microseconds, 1,000 to
+ * 60,000,000; 200,000 by default (RFC 6298 2.4 wants a second in all). Newer Linux has this as TCP_RTO_MIN_US, with less of a range. */
 #define TAPIR_TCP_RTO_MIN_US 1003
 
 #define TAPIR_CONFIG_DEFAULT \

@@ -31,7 +31,7 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
     } else {
         return;
     }
-    tcp_rtt_sample(&c->rtt, sample_us);
+    tcp_rtt_sample(&c->rtt, sample_us, now_us);
     tcp_trace_rtt(c, sample_us, reason, now_us);
 }
 
@@ -114,7 +114,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
     uint32_t limited_before = tcp_loss_limited_bytes(&c->loss);
     struct loss_result result = tcp_loss_ack(&c->loss, &c->cc, &c->rtt, ack);
     if (result.has_rtt) {
-        tcp_rtt_sample(&c->rtt, result.rtt_us);
+        tcp_rtt_sample(&c->rtt, result.rtt_us, now_us);
         tcp_trace_rtt(c, result.rtt_us, "acknowledged run", now_us);
     }
     report(c, &result, cwnd_before, now_us);

@@ -36,7 +36,7 @@ static void at_connection(struct tcp_conn *c, struct tcp_segment *seg, uint64_t 
 static void at_nobody(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us) {
     COUNT(tcp->core, tcp_no_port);
     tcp_trace_in(tcp->core, NULL, seg, true, "no connection", now_us);
-    tcp_bare_reset_for(tcp, seg, now_us);
+    tcp_bare_reset_for(tcp, NULL, seg, now_us);
 }
 
 /* 3.10.7.2: RST is ignored, ACK is answered with RST (or is a SYN cookie), SYN opens. */
@@ -124,6 +124,7 @@ enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us) 
 
 void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     COUNT(c->tcp->core, tcp_established);
+    c->stat.established_us = now_us;
     if (c->retransmits > 0) {
         tcp_rtt_syn_lost(&c->rtt);
     }

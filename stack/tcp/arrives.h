@@ -73,8 +73,10 @@ uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *opt
 /* The MSS option for a path: the interface's MTU less headers (MUST-67), or TCP_MAXSEG. options.c */
 uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes);
 
-/* Owes a challenge ACK unless one went out a moment ago (RFC 5961 7, S5). challenge.c */
+/* Owes a challenge ACK unless one went out a moment ago (RFC 5961 7, S5); and: may something else go in answer under that limit?
+ * challenge.c */
 void tcp_challenge(struct tcp_conn *c, uint64_t now_us);
+bool tcp_challenge_allowed(struct tcp_conn *c, uint64_t now_us);
 
 /* The handshake is done: windows, MSS, first window of congestion control, keep-alive, news. arrives.c */
 void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);

@@ -12,9 +12,6 @@ static int reset_error(const struct tcp_conn *c) {
     if (tcp_in(c, SYN_RECEIVED)) {
         return c->fastopen.early ? ECONNRESET : ECONNREFUSED;
     }
-    if (tcp_in(c, CLOSING | LAST_ACK)) { /* all was delivered: the reset only ends the waiting */
-        return 0;
-    }
     return tcp_in(c, CLOSE_WAIT) ? EPIPE : ECONNRESET;
 }
 
@@ -108,7 +105,7 @@ static void act(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp_verd
         tcp_challenge(c, now_us);
         break;
     case TCP_DROP_RESET:
-        tcp_bare_reset_for(c->tcp, seg, now_us);
+        tcp_bare_reset_for(c->tcp, c, seg, now_us);
         break;
     case TCP_GO_ON:
     case TCP_DROP:

@@ -58,7 +58,7 @@ void tcp_arrives_synsent(struct tcp_conn *c, struct tcp_segment *seg, uint64_t n
     if (acks && !ack_acceptable(c, seg)) { /* first */
         COUNT(core, tcp_bad_ack);
         drop(c, seg, "ACK of no SYN of ours", now_us);
-        tcp_bare_reset_for(c->tcp, seg, now_us);
+        tcp_bare_reset_for(c->tcp, c, seg, now_us);
         return;
     }
     if (tcp_segment_has(seg, WIRE_TCP_RST)) { /* second; without an ACK it proves nothing */

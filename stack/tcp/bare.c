@@ -46,11 +46,21 @@ static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *ba
     (void)ip_send_frame(tcp->ip, &path, &send, frame, now_us); /* a full queue loses it, as the wire might */
 }
 
-void tcp_bare_reset_for(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us) {
+/* RFC 7323 3.2: once agreed on, in resets too. */
+static struct wire_tcp_options reset_options(const struct tcp_conn *c, uint64_t now_us) {
+    if (c == NULL || !c->ts.ok) {
+        return (struct wire_tcp_options){0};
+    }
+    return (struct wire_tcp_options){
+        .present = WIRE_TCPOPT_TIMESTAMPS, .tsval = tcp_conn_tsval(c, now_us), .tsecr = c->ts.recent};
+}
+
+void tcp_bare_reset_for(struct tcp *tcp, const struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     if (tcp_segment_has(seg, WIRE_TCP_RST)) {
         return;
     }
     struct bare bare = {.local = &seg->local, .remote = &seg->remote, .ttl = IP_TTL_DEFAULT, .reason = "no connection"};
+    bare.wire.options = reset_options(c, now_us);
     if (tcp_segment_has(seg, WIRE_TCP_ACK)) {
         bare.wire.seq = seg->ack.v;
         bare.wire.flags = WIRE_TCP_RST;
@@ -74,6 +84,7 @@ void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us) {
     bare.wire.seq = c->snd.nxt.v;
     bare.wire.ack = c->rcv.nxt.v;
     bare.wire.flags = WIRE_TCP_RST | WIRE_TCP_ACK;
+    bare.wire.options = reset_options(c, now_us);
     COUNT(c->tcp->core, tcp_rst_out);
     send_bare(c->tcp, c, &bare, now_us);
 }
@@ -121,7 +132,6 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
         tcp_early_add_cookie(l->tcp, &l->set, &half->remote.addr, &half->local.addr, &bare.wire.options, now_us);
     }
     send_bare(l->tcp, NULL, &bare, now_us);
-    tcp_timers_half_sent(half, now_us);
 }
 
 void tcp_bare_half_ack(struct tcp_half *half, uint64_t now_us) {

@@ -4,8 +4,9 @@
 
 #include "tcp/tcp.h"
 
-/* The answer to a segment that belongs to no connection: RST (RFC 9293 3.10.7.1). Never to an RST. */
-void tcp_bare_reset_for(struct tcp *tcp, const struct tcp_segment *seg, uint64_t now_us);
+/* The answer to a segment that belongs to no connection, or that c, the one that it came to, must refuse: RST (RFC 9293
+ * 3.10.7.1). Never to an RST. c may be NULL. */
+void tcp_bare_reset_for(struct tcp *tcp, const struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 
 /* <SEQ=SND.NXT><CTL=RST,ACK> of a connection that is aborted. */
 void tcp_bare_reset(struct tcp_conn *c, uint64_t now_us);

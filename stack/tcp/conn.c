@@ -137,9 +137,8 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     tcp_loss_clear(&c->loss);
     tcp_reasm_prune(
         &c->rcv.queue); /* early data can never become whole; what is in order stays readable, as on Linux */
-    bool unaccepted = c->listener != NULL;
     news_mark(c->tcp->core, &c->news);
-    if (c->orphan || unaccepted) {
+    if (c->orphan) { /* one in an accept queue waits there: accept() gives it, what came can be read, then the error */
         tcp_conn_free(c);
     }
 }

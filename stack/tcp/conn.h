@@ -113,6 +113,7 @@ struct tcp_conn {
         struct seq up;           /* byte after the last urgent one */
         bool urgent;             /* up is ahead of una */
         struct sndq queue;       /* offset 0 is the byte after the SYN */
+        uint64_t small_end;      /* offset after the last segment that was shorter than a full one (Nagle) */
         uint64_t last_send_us;   /* of data */
         uint64_t mss_checked_us; /* when mss was last computed: a learnt path MTU expires */
         bool probed;             /* one byte (or the FIN) beyond nxt went out as a window probe */
@@ -188,7 +189,7 @@ struct tcp_conn {
     struct {
         uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retrans;
         uint64_t segs_out, segs_in, data_segs_out, data_segs_in;
-        uint64_t last_data_recv_us, last_ack_recv_us, last_recv_us;
+        uint64_t last_data_recv_us, last_ack_recv_us, last_recv_us, established_us;
         uint32_t total_retrans, ooo_segs, delivered_segs, delivered_ce_segs, dsack_dups;
     } stat;
 };

@@ -63,13 +63,13 @@ static void take_text(struct tcp_conn *c, const struct tcp_segment *seg, uint64_
         return;
     }
     struct reasm_result result = tcp_reasm_insert(&c->rcv.queue, seg->frame, seg->data, len, 0);
-    if (result.verdict != REASM_READY) {
+    if (result.verdict != REASM_READY && result.verdict != REASM_READY_IN_PART) {
         COUNT(c->tcp->core, tcp_rcv_memory);
         return;
     }
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
     c->rcv.seen_mss = max_u32(c->rcv.seen_mss, min_u32(len, c->rcv.mss));
-    c->stat.bytes_received = len;
+    c->stat.bytes_received = c->rcv.queue.next;
     c->stat.data_segs_in = 1;
     c->stat.last_data_recv_us = now_us;
     c->fastopen.took_data = true;

@@ -17,7 +17,7 @@ static struct tcp_judgement take_fin(struct tcp_conn *c, uint64_t now_us) {
     c->rcv.edge = seq_max(c->rcv.edge, c->rcv.nxt);
     c->fin_received = true;
     tcp_reasm_prune(&c->rcv.queue);
-    tcp_sack_forget(&c->rcv.sack);
+    c->rcv.sack = (struct sack){0}; /* nothing is left to report */
     news_mark(c->tcp->core, &c->news);
     tcp_conn_owe(c, TCP_OWE_ACK);
     if (tcp_in(c, ESTABLISHED)) {

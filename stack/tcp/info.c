@@ -85,7 +85,7 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .data_segs_in = c->stat.data_segs_in,
         .notsent_bytes = up ? (uint32_t)min_u64(unsent(c), UINT32_MAX) : 0,
         .last_data_sent_us = c->snd.last_send_us,
-        .last_data_recv_us = c->stat.last_data_recv_us,
+        .last_data_recv_us = max_u64(c->stat.last_data_recv_us, c->stat.established_us), /* as on Linux */
         .last_ack_recv_us = c->stat.last_ack_recv_us,
         .rcv_ooopack = c->stat.ooo_segs,
         .delivered_segs = c->stat.delivered_segs,

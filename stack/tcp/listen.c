@@ -7,6 +7,7 @@
 #include "tcp/early.h"
 #include "tcp/isn.h"
 #include "tcp/table.h"
+#include "tcp/timers.h"
 #include "tcp/trace.h"
 #include "tcp/user.h"
 #include "tcp/window.h"
@@ -48,7 +49,9 @@ void tcp_listen_close(struct tcp_listener *l, uint64_t now_us) {
         tcp_listen_half_drop(half);
     }
     while (!list_empty(&l->accept_queue)) { /* 3.10.4: nobody will ever accept them */
-        tcp_user_abort(LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node), now_us);
+        struct tcp_conn *c = LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node);
+        tcp_user_abort(c, now_us);
+        tcp_conn_free(c);
     }
     tcp_early_forget(l);
     tcp_table_unbind(tcp, &l->port);
@@ -144,6 +147,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     tcp_trace_half(half, CLOSED, LISTEN, TCP_EVENT_PASSIVE_OPEN, now_us);
     tcp_trace_half(half, LISTEN, SYN_RECEIVED, TCP_EVENT_RCV_SYN, now_us);
     tcp_bare_syn_ack(half, now_us);
+    tcp_timers_half_sent(half, now_us);
 }
 
 /* A connection in the state its record stands for: LISTEN, then SYN-RECEIVED. NULL: no memory, or none for peers. */
@@ -212,7 +216,8 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
         return NULL;
     }
     bool bare = seg->len == 0 && !tcp_segment_has(seg, WIRE_TCP_FIN);
-    if (bare && half->retransmits < l->set.defer_accept) {
+    if (bare && half->timeouts < l->set.defer_accept) {
+        half->acked = true;
         tcp_trace_in(core, NULL, seg, true, "deferred accept waits for data", now_us);
         return NULL;
     }
@@ -225,16 +230,21 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
     return c;
 }
 
-/* The answer to what is not acceptable, limited for each record as in challenge.c (RFC 5961 7, S5, S6). */
-static void challenge(struct tcp_half *half, uint64_t now_us) {
-    struct tcp *tcp = half->listener->tcp;
-    if (half->challenge_us != 0 && now_us - half->challenge_us < TCP_CHALLENGE_US) {
-        COUNT(tcp->core, tcp_challenge_limited);
-        return;
+/* Whatever is sent in answer is limited, for each record as in challenge.c (RFC 5961 7, S5, S6, D3). */
+static bool may_answer(struct tcp_half *half, uint64_t now_us) {
+    if (half->answered_us != 0 && now_us - half->answered_us < TCP_CHALLENGE_US) {
+        COUNT(half->listener->tcp->core, tcp_challenge_limited);
+        return false;
     }
-    half->challenge_us = max_u64(now_us, 1);
-    COUNT(tcp->core, tcp_challenge_ack);
-    tcp_bare_half_ack(half, now_us);
+    half->answered_us = max_u64(now_us, 1);
+    return true;
+}
+
+static void challenge(struct tcp_half *half, uint64_t now_us) {
+    if (may_answer(half, now_us)) {
+        COUNT(half->listener->tcp->core, tcp_challenge_ack);
+        tcp_bare_half_ack(half, now_us);
+    }
 }
 
 /* MUST-11: back to LISTEN; by the exact number only (RFC 5961 3). */
@@ -268,9 +278,12 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     struct core *core = tcp->core;
     bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
     if (syn && !tcp_segment_has(seg, WIRE_TCP_ACK | WIRE_TCP_RST)) {
-        /* The SYN-ACK was lost, or is late. A peer that has started anew will reset what it does not know. */
+        /* The SYN-ACK was lost, or is late. A peer that has started anew will reset what it does not know. The record ages
+         * all the same: its own timer goes on. */
         tcp_trace_in(core, NULL, seg, true, "SYN again", now_us);
-        tcp_bare_syn_ack(half, now_us);
+        if (may_answer(half, now_us)) {
+            tcp_bare_syn_ack(half, now_us);
+        }
         return NULL;
     }
     if (tcp_segment_has(seg, WIRE_TCP_RST)) {
@@ -291,7 +304,7 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
     if (!seq_eq(seg->ack, seq_add(half->iss, 1))) { /* fifth: an unacceptable ACK is answered with RST */
         COUNT(core, tcp_bad_ack);
         tcp_trace_in(core, NULL, seg, true, "ACK of no SYN of ours", now_us);
-        tcp_bare_reset_for(tcp, seg, now_us);
+        tcp_bare_reset_for(tcp, NULL, seg, now_us);
         return NULL;
     }
     return complete(half, seg, now_us);

@@ -29,13 +29,15 @@ struct tcp_half {
     struct tcp_listener *listener;
     struct timer timer; /* retransmits the SYN-ACK */
     struct tapir_endpoint local, remote;
-    uint64_t sent_us;      /* of the first SYN-ACK */
-    uint64_t challenge_us; /* of the last challenge ACK; 0: none */
+    uint64_t sent_us;     /* of the first SYN-ACK */
+    uint64_t answered_us; /* when a segment for it was last answered; 0: never */
     struct seq iss, irs;
     uint32_t tsval;            /* the peer's, when timestamps is set */
     uint16_t mss, offered_mss; /* the peer's, and ours */
     uint8_t wscale, tos, retransmits;
+    uint8_t timeouts; /* of its timer, whether the SYN-ACK went again or not */
     bool timestamps, sack, has_wscale, ecn;
+    bool acked;    /* the final ACK came, and the accept is deferred until data does */
     bool fastopen; /* the SYN-ACK carries a Fast Open cookie */
 };
 

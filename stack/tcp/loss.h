@@ -111,7 +111,7 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
 /* [start, end) was sent beyond a shut window, nobody noted when, and is about to be acknowledged. */
 void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);
 
-/* [start, end) was sent as a tail loss probe, or in a recovery as its rescue retransmission; after tcp_loss_sent. */
+/* [start, end) is sent as a tail loss probe, or in a recovery as its rescue retransmission; before tcp_loss_sent. */
 void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 
 /* [start, end) was sent in one segment longer than the path is known to take; after tcp_loss_sent. */

@@ -109,6 +109,9 @@ static int send_data(struct tcp_conn *c, struct tcp_plan *plan, const struct wir
     c->snd.probed = c->snd.probed && plan->again; /* a probe's octet, sent as data now, is within snd.nxt */
     c->snd.nxt = seq_max(c->snd.nxt, end);
     c->fin_sent = c->fin_sent || (plan->flags & WIRE_TCP_FIN) != 0;
+    if (!plan->again && plan->len % mss != 0) {
+        c->snd.small_end = plan->offset + plan->len;
+    }
     account_data(c, plan, now_us);
     if (c->set.notsent_lowat_bytes != 0) { /* less waits unsent: a writer may go on */
         news_mark(c->tcp->core, &c->news);
@@ -257,7 +260,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
                             .usable_bytes = usable,
                             .mss_bytes = mss,
                             .max_wnd_bytes = c->snd.max_wnd,
-                            .unacked = una < nxt,
+                            .unacked = una<nxt, .small_unacked = c->snd.small_end> una,
                             .nodelay = c->set.nodelay,
                             .corked = c->set.cork || c->snd.more,
                             .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||

@@ -177,25 +177,33 @@ static void absorb(struct reasm *r, struct list *to, struct reasm_range *range) 
     free_range(r, range);
 }
 
+static void note_duplicate(struct reasm_result *result, uint64_t left, uint64_t right) {
+    result->dup_left = left;
+    result->dup_right = right;
+}
+
 /* Cuts [offset, *end) down to what no early range holds: whole ranges inside are replaced by the new data, a
  * range across the end keeps its part. Returns false if nothing new is left. */
 static bool trim(struct reasm *r, uint64_t *offset, uint64_t *end, struct reasm_result *result) {
+    const uint64_t whole_end = *end;
+    bool below = result->dup_left < result->dup_right; /* what lies below r->next comes first */
     struct reasm_range *before = range_of(tree_at_or_before(&r->early, *offset));
     if (before != NULL && before->right > *offset) {
-        result->dup_left = *offset;
-        result->dup_right = min_u64(before->right, *end);
+        if (!below) {
+            note_duplicate(result, *offset, min_u64(before->right, *end));
+        }
+        below = true;
         result->left = before->node.key;
         result->right = before->right;
         *offset = before->right;
     }
-    while (*offset < *end) {
+    while (*offset < *end) { /* from the last on, so that the first is noted last */
         struct reasm_range *over = range_of(tree_at_or_before(&r->early, *end - 1));
         if (over == NULL || over->node.key < *offset) {
             break;
         }
-        if (result->dup_right <= result->dup_left) {
-            result->dup_left = over->node.key;
-            result->dup_right = min_u64(over->right, *end);
+        if (!below) {
+            note_duplicate(result, over->node.key, min_u64(over->right, whole_end));
         }
         if (over->right > *end) {
             *end = over->node.key;

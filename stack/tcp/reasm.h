@@ -49,17 +49,10 @@ void tcp_reasm_prune(struct reasm *r);
  * freed. Of several ends the first holds. True if something was freed. */
 bool tcp_reasm_set_end(struct reasm *r, uint64_t end);
 
-enum reasm_verdict {
-    REASM_READY,
-    REASM_READY_IN_PART,
-    REASM_EARLY,
-    REASM_DUPLICATE,
-    REASM_AFTER_END,
-    REASM_NO_MEMORY
-};
+enum reasm_verdict { REASM_READY, REASM_READY_IN_PART, REASM_EARLY, REASM_DUPLICATE, REASM_AFTER_END, REASM_NO_MEMORY };
 
-/* What an insert did: the contiguous range that now holds the data (for SACK), and the part that was held
- * already (for D-SACK; empty when dup_left == dup_right). */
+/* What an insert did: the contiguous range that now holds the data (for SACK), and the first part that was held
+ * already (for D-SACK, RFC 2883 4.2.2; empty when dup_left == dup_right). */
 struct reasm_result {
     enum reasm_verdict verdict;
     uint64_t left, right;

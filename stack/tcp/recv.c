@@ -141,7 +141,7 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     }
     if (unwanted(c)) {
         COUNT(c->tcp->core, tcp_after_close);
-        tcp_bare_reset_for(c->tcp, seg, now_us);
+        tcp_bare_reset_for(c->tcp, c, seg, now_us);
         tcp_conn_end(c, TCP_EVENT_ABORT, ECONNRESET, now_us);
         return (struct tcp_judgement){TCP_GONE, "data after close"};
     }

@@ -5,11 +5,24 @@
 
 void tcp_rtt_init(struct rtt *rtt) {
     *rtt = (struct rtt){.rto_us = TCP_RTO_INITIAL_US, .rto_min_us = TCP_RTO_MIN_US, .min_us = UINT64_MAX};
+    rtt->min_window.least_us = rtt->min_window.before_us = UINT64_MAX;
 }
 
-void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us) {
+/* By halves of the window, so that two numbers do for all the samples. */
+static void keep_least(struct rtt *rtt, uint64_t sample_us, uint64_t now_us) {
+    if (now_us - rtt->min_window.since_us >= TCP_RTT_MIN_WINDOW_US / 2) {
+        bool at_once = now_us - rtt->min_window.since_us < TCP_RTT_MIN_WINDOW_US;
+        rtt->min_window.before_us = at_once ? rtt->min_window.least_us : UINT64_MAX;
+        rtt->min_window.least_us = UINT64_MAX;
+        rtt->min_window.since_us = now_us;
+    }
+    rtt->min_window.least_us = min_u64(rtt->min_window.least_us, max_u64(sample_us, 1));
+    rtt->min_us = min_u64(rtt->min_window.least_us, rtt->min_window.before_us);
+}
+
+void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us, uint64_t now_us) {
     rtt->latest_us = sample_us;
-    rtt->min_us = min_u64(rtt->min_us, max_u64(sample_us, 1));
+    keep_least(rtt, sample_us, now_us);
     if (!rtt->measured) { /* 2.2 */
         rtt->measured = true;
         rtt->srtt_us = sample_us;
@@ -19,8 +32,9 @@ void tcp_rtt_sample(struct rtt *rtt, uint64_t sample_us) {
         rtt->rttvar_us = rtt->rttvar_us - rtt->rttvar_us / 4 + error_us / 4;
         rtt->srtt_us = rtt->srtt_us - rtt->srtt_us / 8 + sample_us / 8;
     }
-    uint64_t rto_us = rtt->srtt_us + max_u64(TCP_RTT_GRANULARITY_US, 4 * rtt->rttvar_us);
-    rtt->rto_us = min_u64(max_u64(rto_us, rtt->rto_min_us), TCP_RTO_MAX_US);
+    /* However steady a path has been, the next ACK may be delayed by the peer, or stand in a queue. */
+    uint64_t margin_us = max_u64(max_u64(TCP_RTT_GRANULARITY_US, rtt->rto_min_us), 4 * rtt->rttvar_us);
+    rtt->rto_us = min_u64(rtt->srtt_us + margin_us, TCP_RTO_MAX_US);
     rtt->backoff = 0;
 }
 

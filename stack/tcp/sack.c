@@ -26,8 +26,12 @@ void tcp_sack_received(struct sack *sack, uint64_t left, uint64_t right) {
     sack->fresh++;
 }
 
+static bool has_duplicate(const struct sack *sack) { return sack->duplicate.left < sack->duplicate.right; }
+
 void tcp_sack_duplicate(struct sack *sack, uint64_t left, uint64_t right) {
-    sack->duplicate = (struct sack_block){left, right};
+    if (!has_duplicate(sack)) {
+        sack->duplicate = (struct sack_block){left, right};
+    }
 }
 
 void tcp_sack_advance(struct sack *sack, uint64_t next) {
@@ -39,8 +43,6 @@ void tcp_sack_advance(struct sack *sack, uint64_t next) {
 }
 
 void tcp_sack_forget(struct sack *sack) { sack->count = sack->fresh = 0; }
-
-static bool has_duplicate(const struct sack *sack) { return sack->duplicate.left < sack->duplicate.right; }
 
 uint8_t tcp_sack_report(const struct sack *sack, struct sack_block *blocks, uint8_t max) {
     uint8_t count = 0;

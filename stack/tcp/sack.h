@@ -25,7 +25,7 @@ struct sack {
 /* The range [left, right) now holds the segment just received: it becomes the first block. */
 void tcp_sack_received(struct sack *sack, uint64_t left, uint64_t right);
 
-/* [left, right) was received before: a D-SACK in the next ACK. */
+/* [left, right) was received before: a D-SACK in the next ACK, if it is the first (RFC 2883 4.2.2). */
 void tcp_sack_duplicate(struct sack *sack, uint64_t left, uint64_t right);
 
 /* rcv.nxt moved to next: blocks below it are reported no more. */

@@ -141,7 +141,9 @@ struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *
         tcp_segment_trim_front(seg, 1);
     } else if (is_retransmitted_syn(c, seg)) {
         COUNT(c->tcp->core, tcp_duplicate);
-        tcp_conn_owe(c, TCP_OWE_SYN);
+        if (tcp_challenge_allowed(c, now_us)) {
+            tcp_conn_owe(c, TCP_OWE_SYN);
+        }
         return (struct tcp_judgement){TCP_DROP, "SYN again"};
     }
     struct tcp_judgement j = check_timestamp(c, seg, now_us);

@@ -18,8 +18,8 @@
  *               state; anything was received                                    keepcnt of them: gives up
  *   fin_wait_2  an orphan waits for the peer's     the connection ends          forgets the connection            9293 3.6 (D6)
  *               FIN
- *   half        a SYN-ACK of a SYN-queue record    the record goes              sends it again; after             9293 3.8.1, MUST-22
- *               was sent                                                        TCP_SYNACK_RETRIES: forgets it
+ *   half        a SYN-queue record was made        the record goes              sends the SYN-ACK again; after    9293 3.8.1, MUST-22
+ *                                                                               TCP_SYNACK_RETRIES: forgets it
  *   waits       the oldest TIME-WAIT record        the record goes              forgets expired records           9293 3.4.2
  */
 #include "tcp/timers.h"
@@ -351,21 +351,27 @@ void tcp_timers_fin_wait_2(struct tcp_conn *c, uint64_t now_us) {
 
 static void half_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_half *half = CONTAINER_OF(timer, struct tcp_half, timer);
-    uint32_t allowed = max_u32(TCP_SYNACK_RETRIES, half->listener->set.defer_accept);
-    if (half->retransmits >= allowed) {
+    uint8_t deferred = half->listener->set.defer_accept;
+    bool waits_for_data = half->acked && half->timeouts < deferred;
+    if (half->timeouts >= TCP_SYNACK_RETRIES && !waits_for_data) {
         tcp_trace_half(half, SYN_RECEIVED, CLOSED, TCP_EVENT_TIMEOUT, now_us);
         tcp_listen_half_drop(half);
         return;
     }
-    half->retransmits++;
-    COUNT(half->listener->tcp->core, tcp_retransmits);
-    tcp_bare_syn_ack(half, now_us);
+    half->timeouts++;
+    if (!waits_for_data ||
+        half->timeouts >= deferred) { /* as on Linux, whose ACK came hears once more, before the end */
+        half->retransmits++;
+        COUNT(half->listener->tcp->core, tcp_retransmits);
+        tcp_bare_syn_ack(half, now_us);
+    }
+    tcp_timers_half_sent(half, now_us);
 }
 
 void tcp_timers_half_sent(struct tcp_half *half, uint64_t now_us) {
     half->timer.fire = half_fired;
     timer_arm(&half->listener->tcp->core->wheel, &half->timer,
-              now_us + min_u64(TCP_RTO_INITIAL_US << half->retransmits, TCP_RTO_MAX_US));
+              now_us + min_u64(TCP_RTO_INITIAL_US << half->timeouts, TCP_RTO_MAX_US));
 }
 
 void tcp_timers_waits(struct tcp *tcp, uint64_t deadline_us) {

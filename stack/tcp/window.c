@@ -56,5 +56,7 @@ uint32_t tcp_window_may_send(const struct window_send *w) {
     if (w->corked) {
         return whole;
     }
-    return w->nodelay || !(w->unacked || whole > 0) ? fits : whole;
+    /* Nagle, with Minshall's reading of "unacknowledged data": a short segment waits for the last short one alone, so that the
+     * tail of a large write does not wait for its own beginning. */
+    return w->nodelay || !w->small_unacked ? fits : whole;
 }

@@ -26,6 +26,7 @@ struct window_send {
     uint32_t mss_bytes;     /* effective send MSS */
     uint32_t max_wnd_bytes; /* the largest window that the peer ever offered */
     bool unacked;           /* something is in flight */
+    bool small_unacked;     /* a segment shorter than a full one is */
     bool nodelay;           /* Nagle is off */
     bool corked;            /* TCP_CORK or MSG_MORE: hold any partial segment */
     bool push;              /* FIN or urgent data at the end of what is queued, or the override timer fired */

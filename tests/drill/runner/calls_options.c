@@ -185,7 +185,8 @@ int64_t calls_options_set(struct call *call) {
     }
     int64_t *timeout_us = timeout_of(d, level, name);
     bool linger = level == SOL_SOCKET && name == SO_LINGER;
-    size_t least = timeout_us != NULL ? sizeof(struct timeval) : linger ? sizeof(struct linger) : sizeof(int);
+    size_t number_bytes = level == IPPROTO_IP ? 1 : sizeof(int); /* ip(7): a char will do */
+    size_t least = timeout_us != NULL ? sizeof(struct timeval) : linger ? sizeof(struct linger) : number_bytes;
     if (len < (int64_t)least) {
         return -EINVAL;
     }

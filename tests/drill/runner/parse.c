@@ -143,6 +143,29 @@ static void parse_text(struct scan *scan) {
     }
 }
 
+static bool is_host(const struct script_options *options, uint32_t ip) {
+    uint32_t host_mask = UINT32_MAX >> options->prefix_bits;
+    uint32_t host = ip & host_mask;
+    return ((ip ^ options->local_ip) & ~host_mask) == 0 && host != 0 && host != host_mask;
+}
+
+/* packetdrill's gateway, unless the script names one: the neighbour of the host's address. Options come in any order, so it
+ * is looked at after the last. */
+static void choose_gateway(struct scan *scan) {
+    struct script_options *options = &scan->script->options;
+    if (options->prefix_bits < 1 || options->prefix_bits > 30) {
+        scan_fail(scan, "the local network has room for a host and a gateway with a netmask of 1 to 30 ones");
+    } else if (!is_host(options, options->local_ip)) {
+        scan_fail(scan, "the local address is no host's of its network");
+    } else if (options->gateway_ip == 0) {
+        options->gateway_ip = options->local_ip ^ (is_host(options, options->local_ip ^ 3U) ? 3U : 1U);
+    }
+    bool other = options->gateway_ip != options->local_ip && is_host(options, options->gateway_ip);
+    if (!scan->failed && !other) {
+        scan_fail(scan, "the gateway is not another host of the local network");
+    }
+}
+
 /* The first line, if it is a comment. */
 static const char *title_of(struct script *script, const char *text) {
     const char *start = text + strspn(text, "/# ");
@@ -166,6 +189,9 @@ bool script_parse(struct script *script, const char *path) {
     script->title = title_of(script, text);
     struct scan scan = {.at = text, .line = 1, .script = script};
     parse_text(&scan);
+    if (!scan.failed) {
+        choose_gateway(&scan);
+    }
     return !scan.failed;
 }
 

@@ -166,7 +166,7 @@ struct event {
 struct script_options {
     int64_t tolerance_us; /* -1: not given */
     uint32_t mtu_bytes;
-    uint32_t local_ip, remote_ip, gateway_ip; /* host order; gateway_ip 0: the neighbour of local_ip */
+    uint32_t local_ip, remote_ip, gateway_ip; /* host order; once parsed, gateway_ip is a neighbour of local_ip */
     unsigned prefix_bits;                     /* of the local network */
     uint16_t bind_port, connect_port;
     uint32_t ts_tick_us; /* 0: the progress of TS val is not checked */

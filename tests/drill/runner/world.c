@@ -14,14 +14,13 @@
 const uint8_t world_local_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 const uint8_t world_remote_mac[6] = {0x02, 0, 0, 0, 0, 0x02};
 
-/* packetdrill's gateway, unless the script names one: the next address of a network of 16 bits. */
 static void open_netif(struct world *world, const struct script_options *options) {
     struct tapir_netif_config config = {.name = "tun0",
                                         .mtu_bytes = options->mtu_bytes,
                                         .caps = options->offload ? TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 : 0};
     memcpy(config.mac, world_local_mac, sizeof config.mac);
     struct tapir_addr local = addr_of_ipv4(options->local_ip), any = addr_of_ipv4(IPV4_ANY);
-    struct tapir_addr gateway = addr_of_ipv4(options->gateway_ip != 0 ? options->gateway_ip : options->local_ip ^ 3U);
+    struct tapir_addr gateway = addr_of_ipv4(options->gateway_ip);
     world->netif = tapir_netif_add(world->stack, &config);
     CHECK(world->netif > 0);
     int added = tapir_netif_add_address(world->stack, world->netif, &local, options->prefix_bits, false, world->now_us);

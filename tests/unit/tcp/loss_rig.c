@@ -21,7 +21,7 @@ void rig_start(void) {
     tcp_cc_init(&cc, &tcp_cc_cubic, MSS);
     cc.cwnd_bytes = 20 * MSS;
     tcp_rtt_init(&rtt);
-    tcp_rtt_sample(&rtt, 100 * MS);
+    tcp_rtt_sample(&rtt, 100 * MS, now_us);
     now_us = 1000 * MS;
     una = nxt = 0;
 }
@@ -72,7 +72,7 @@ struct loss_result take(const struct answer *answer) {
     una = answer->una;
     struct loss_result result = tcp_loss_ack(&l, &cc, &rtt, &ack);
     if (result.has_rtt) {
-        tcp_rtt_sample(&rtt, result.rtt_us);
+        tcp_rtt_sample(&rtt, result.rtt_us, now_us);
     }
     return result;
 }

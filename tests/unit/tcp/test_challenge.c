@@ -94,6 +94,10 @@ Test(tcp_challenge, S3_S5_a_half_open_connection_is_no_easier) {
     send_seg(b, .seq = 70000);
     expect(b, SEG_FLAGS(F(ACK)), SEG_SEQ(0), SEG_ACK(0));
     send_seg(b, .flags = F(SYN), .seq = 500000000); /* the client restarted */
+    expect_none(b);                                 /* D3: one limit for all answers */
+    tcp_bench_wait(b, 500 * MS);
+    tcp_bench_skip(b);
+    send_seg(b, .flags = F(SYN), .seq = 500000000);
     expect(b, SEG_FLAGS(F(SYN) | F(ACK)), SEG_SEQ(-1), SEG_ACK(0));
     send_seg(b, .flags = F(RST), .stay = true);
     expect_state(b, LISTEN);

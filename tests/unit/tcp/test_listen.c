@@ -129,13 +129,36 @@ Test(tcp_listen, a_wrong_ack_is_reset_and_the_record_stays) {
     tcp_bench_free(b);
 }
 
+/* As on Linux: a loop of poll and accept must not find the queue empty and block, and what was sent may be an answer. */
 Test(tcp_listen, A1_a_reset_before_accept) {
     struct tcp_bench *b = tcp_bench_syn_received(&plain);
     send_seg(b, .len = 10);
     send_seg(b, .flags = F(RST));
     tcp_bench_skip(b);
+    b->sock = tcp_bench_accept(b);
+    cr_assert_neq(b->sock, 0);
+    cr_assert_eq(tcp_bench_read(b, 100), 10);
+    cr_assert_eq(tcp_bench_read(b, 100), -ECONNRESET);
+    cr_assert_eq(tcp_bench_read(b, 100), 0);
     cr_assert_eq(tcp_bench_accept(b), 0);
-    expect_state(b, LISTEN);
+    tcp_bench_free(b);
+}
+
+/* They count in the backlog, and go with the listener. */
+Test(tcp_listen, A1_D4_resets_before_accept_fill_the_queue_and_no_more) {
+    struct tcp_bench *b = tcp_bench_listen(&(struct tcp_bench_config){.backlog = 2});
+    unsigned made = 0;
+    for (uint16_t port = 1; port <= 10; port++) {
+        made += handshake(b, port, true) ? 1 : 0;
+        send_seg(b, .flags = F(RST), .from_port = port, .seq = 2, .stay = true);
+        tcp_bench_skip(b);
+    }
+    cr_assert_eq(made, 3);
+    cr_assert_eq(b->stack->tcp.conns.used, 0);
+    b->keeps_memory = true; /* what has come for them is gone when the listener is: bench_free looks */
+    cr_assert_eq(tapir_sock_close(b->stack, b->listener, b->now_us), 0);
+    b->listener = 0;
+    expect_none(b);
     tcp_bench_free(b);
 }
 

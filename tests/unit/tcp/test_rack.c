@@ -22,7 +22,7 @@ static void start(void) {
     tcp_scoreboard_init(&board, &promises, 1);
     tcp_rack_init(&rack);
     tcp_rtt_init(&rtt);
-    tcp_rtt_sample(&rtt, 100 * MS);
+    tcp_rtt_sample(&rtt, 100 * MS, 0);
 }
 
 static void finish(void) {

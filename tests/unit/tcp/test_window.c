@@ -62,8 +62,8 @@ static struct window_send plain(uint64_t unsent, uint32_t usable) {
 
 Test(tcp_window, SHLD_28_whole_segments_first) {
     struct window_send w = plain(250, 1000);
-    cr_assert_eq(tcp_window_may_send(&w), 200);
-    w.unacked = true;
+    cr_assert_eq(tcp_window_may_send(&w), 250);
+    w.unacked = w.small_unacked = true;
     cr_assert_eq(tcp_window_may_send(&w), 200);
     w = plain(300, 1000);
     cr_assert_eq(tcp_window_may_send(&w), 300);
@@ -73,10 +73,12 @@ Test(tcp_window, SHLD_28_whole_segments_first) {
     cr_assert_eq(tcp_window_may_send(&w), 0);
 }
 
-Test(tcp_window, SHLD_7_Nagle_holds_a_partial_segment_while_something_is_in_flight) {
+Test(tcp_window, SHLD_7_Nagle_holds_a_partial_segment_while_another_one_is_in_flight) {
     struct window_send w = plain(50, 1000);
     cr_assert_eq(tcp_window_may_send(&w), 50);
-    w.unacked = true;
+    w.unacked = true; /* full ones, the beginning of the same write: the tail does not wait for them (Minshall) */
+    cr_assert_eq(tcp_window_may_send(&w), 50);
+    w.small_unacked = true;
     cr_assert_eq(tcp_window_may_send(&w), 0);
     w.push = true;
     cr_assert_eq(tcp_window_may_send(&w), 50);
@@ -84,7 +86,7 @@ Test(tcp_window, SHLD_7_Nagle_holds_a_partial_segment_while_something_is_in_flig
 
 Test(tcp_window, MUST_17_nodelay) {
     struct window_send w = plain(250, 1000);
-    w.nodelay = w.unacked = true;
+    w.nodelay = w.unacked = w.small_unacked = true;
     cr_assert_eq(tcp_window_may_send(&w), 250);
     w.corked = true; /* as on Linux: a cork holds the rest even then */
     cr_assert_eq(tcp_window_may_send(&w), 200);
