@@ -18,9 +18,10 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,impair,tap,sockets,apps/{tool,wire},tests}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,impair,tap,sockets,apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
+    cp -r "$root/docs/man" "$clean/docs" # what is installed
     cp "$root/stack/CMakeLists.txt" "$clean/stack"
     cp -r "$root/stack/base" "$clean/stack"
     cp "$root/sockets/abort.c" "$clean/sockets"
