@@ -26,10 +26,14 @@ if [[ ${1:-} != --inside ]]; then
     mkdir -p "$build/bin"
     build_library >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
     read -ra libraries <<<"$(pkg-config --libs libpcap) -lpthread"
-    for source in "$here"/*.c "$here"/same/*.c; do
-        name=$(basename "$source" .c)
-        cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 "$source" -lpthread -o "$build/bin/$name.kernel"
-        cc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -I"$root/include" -include tapir/posix.h "$source" \
+    # As packagers do: what the C library's headers make of names then goes the stack's way too.
+    flags=(-Wall -Wextra -Werror -Wno-unused-result -O2 -D_FORTIFY_SOURCE=2 -D_FILE_OFFSET_BITS=64)
+    for source in "$here"/*.c "$here"/same/*.c*; do
+        name=$(basename "${source%.c*}")
+        compiler=(cc -std=gnu17)
+        [[ $source == *.c ]] || compiler=(c++)
+        "${compiler[@]}" "${flags[@]}" "$source" -lpthread -o "$build/bin/$name.kernel"
+        "${compiler[@]}" "${flags[@]}" -I"$root/include" -include tapir/posix.h "$source" \
             "$build/libtapir_all.a" "${libraries[@]}" -o "$build/bin/$name.tapir"
     done
     if [[ $(id -u) == 0 ]]; then
@@ -143,8 +147,8 @@ ip route add 192.0.2.0/24 via 10.77.0.9
 port=$((port + 1))
 "$bin/echo_threads.kernel" "$port" 1000 >/dev/null 2>&1 & # not by `on`, whose process would outlive its shell
 servers+=("$!")
-for source in "$here"/same/*.c; do
-    name=$(basename "$source" .c)
+for source in "$here"/same/*.c*; do
+    name=$(basename "${source%.c*}")
     for host in kernel A; do
         TAPIR_PCAP=$work/pcap TAPIR_GATEWAY=10.77.0.1 on "$host" "$name" 10.77.0.1 "$port" >"$work/$name.$host" 2>&1 </dev/null || {
             echo "$name on $host:"

@@ -1,6 +1,7 @@
 /* What the programs in this directory share: each prints the results of its calls, the same on every host. */
 #ifndef SAME_H
 #define SAME_H
+#define _GNU_SOURCE
 
 #include <arpa/inet.h>
 #include <errno.h>
