@@ -8,8 +8,11 @@
 #include "perf/perf.h"
 
 /* Relaxed: a reporter that sees a count a moment late is no worse for it. */
-static void count_bytes(struct perf_count *count, size_t bytes) {
-    atomic_fetch_add_explicit(&count->bytes, bytes, memory_order_relaxed);
+static void count_up(struct perf_count *count, size_t bytes, unsigned transactions) {
+    for (; count != NULL; count = count->also) {
+        atomic_fetch_add_explicit(&count->bytes, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&count->transactions, transactions, memory_order_relaxed);
+    }
 }
 
 int perf_flow_send_all(int fd, const void *data, size_t bytes) {
@@ -43,6 +46,12 @@ int perf_flow_congestion(int fd, const char *name) {
     return name == NULL ? 0 : tapir_setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
 }
 
+uint64_t perf_flow_retransmits(int fd) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return tapir_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_total_retrans : 0;
+}
+
 /* Zeros, and always the same: what a measurement of the stack should not measure is the making of data. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count) {
     static const char zeros[PERF_BUFFER_BYTES];
@@ -54,7 +63,7 @@ int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pa
             return -1;
         }
         offset += (uint64_t)n;
-        count_bytes(count, (size_t)n);
+        count_up(count, (size_t)n, 0);
     }
     return 0;
 }
@@ -80,7 +89,7 @@ int perf_flow_sink(int fd, const atomic_bool *stop, bool pattern, char *buffer, 
         if (right < (size_t)n) {
             return refuse_stream(fd, offset);
         }
-        count_bytes(count, (size_t)n);
+        count_up(count, (size_t)n, 0);
     }
     return 0;
 }
@@ -94,7 +103,7 @@ int perf_flow_echo(int fd, const atomic_bool *stop, char *buffer, struct perf_co
         if (perf_flow_send_all(fd, buffer, (size_t)n) != 0) {
             return -1;
         }
-        count_bytes(count, (size_t)n);
+        count_up(count, (size_t)n, 0);
     }
     return 0;
 }
@@ -128,11 +137,6 @@ static int send_message(int fd, const char *buffer, size_t bytes) {
     return 0;
 }
 
-static void count_transaction(struct perf_count *count, const struct perf_order *order) {
-    atomic_fetch_add_explicit(&count->transactions, 1, memory_order_relaxed);
-    count_bytes(count, (size_t)order->request_bytes + order->response_bytes);
-}
-
 /* The clock is read once a transaction: the end of one is the start of the next. */
 int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
                   struct perf_count *count, struct perf_latency *latency) {
@@ -145,7 +149,7 @@ int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, con
         }
         now_us = common_now_us();
         perf_latency_add(latency, now_us - asked_us);
-        count_transaction(count, order);
+        count_up(count, (size_t)order->request_bytes + order->response_bytes, 1);
     }
     return 0;
 }
@@ -161,7 +165,7 @@ int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *
         if (send_message(fd, buffer, order->response_bytes) != 0) {
             return -1;
         }
-        count_transaction(count, order);
+        count_up(count, (size_t)order->request_bytes + order->response_bytes, 1);
     }
     return 0;
 }

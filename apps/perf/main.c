@@ -1,4 +1,4 @@
-/* tapir-perf: measures TCP, as the client or the server of its own protocol, or serves plain ports for other tools. */
+/* tapir-perf: measures TCP, in iperf3's protocol or its own, or serves plain ports for other tools. */
 #include <string.h>
 
 #include "common.h"
@@ -89,12 +89,11 @@ static int run_client(const struct options *options, const char *host) {
     const struct perf_client_options client = {
         .host = host,
         .port = options->port,
-        .order = {.test = options->rr        ? PERF_TRANSACTIONS
-                          : options->reverse ? PERF_DOWNLOAD
-                                             : PERF_UPLOAD,
-                  .request_bytes = (uint32_t)options->request_bytes,
-                  .response_bytes = (uint32_t)options->response_bytes,
-                  .duration_us = options->duration_us},
+        .test = options->rr        ? PERF_TRANSACTIONS
+                : options->reverse ? PERF_DOWNLOAD
+                                   : PERF_UPLOAD,
+        .order = {.request_bytes = (uint32_t)options->request_bytes,
+                  .response_bytes = (uint32_t)options->response_bytes},
         .parallel = (unsigned)options->parallel,
         .duration_us = options->duration_us,
         .interval_us = options->interval_us,
@@ -124,7 +123,7 @@ int main(int argc, char **argv) {
     static const struct common_program program = {
         .name = "tapir-perf",
         .synopsis = "[options] HOST\n       tapir-perf [options] --server [--discard PORT --source PORT --echo PORT]",
-        .help = "  --server              answer tapir-perf clients\n"
+        .help = "  --server              answer clients, of iperf3 too\n"
                 "  --discard PORT        serve a port that throws away what it gets\n"
                 "  --source PORT         serve a port that sends without end\n"
                 "  --echo PORT           serve a port that sends back what it gets\n"

@@ -12,29 +12,20 @@
 #define PERF_PARALLEL_MAX 128
 #define PERF_MESSAGE_MAX (16U << 20) /* of one request or response */
 
-/* --- protocol.c: docs/tapir-perf-protocol.md --- */
-
 enum perf_test { PERF_UPLOAD, PERF_DOWNLOAD, PERF_TRANSACTIONS };
 
+/* --- protocol.c: requests and responses, docs/tapir-perf-protocol.md --- */
+
 #define PERF_ORDER_BYTES 32
-#define PERF_RESULT_BYTES 24
+#define PERF_ORDER_FIRST 'T' /* its first byte, which no cookie of iperf3 begins with */
 
 /* What the client wants of one connection. */
 struct perf_order {
-    enum perf_test test;
-    uint32_t request_bytes, response_bytes; /* PERF_TRANSACTIONS */
-    uint64_t duration_us;                   /* PERF_DOWNLOAD */
-};
-
-/* What the server counted. */
-struct perf_result {
-    uint64_t bytes, elapsed_us;
+    uint32_t request_bytes, response_bytes;
 };
 
 void perf_order_write(const struct perf_order *order, uint8_t wire[PERF_ORDER_BYTES]);
 bool perf_order_read(struct perf_order *order, const uint8_t wire[PERF_ORDER_BYTES]);
-void perf_result_write(const struct perf_result *result, uint8_t wire[PERF_RESULT_BYTES]);
-bool perf_result_read(struct perf_result *result, const uint8_t wire[PERF_RESULT_BYTES]);
 
 /* --- latency.c --- */
 
@@ -57,6 +48,7 @@ uint64_t perf_latency_percentile(const struct perf_latency *latency, double perc
 /* What has passed so far, read by whoever reports. */
 struct perf_count {
     atomic_uint_least64_t bytes, transactions;
+    struct perf_count *also; /* what is counted here is counted there too; NULL: nowhere */
 };
 
 int perf_flow_send_all(int fd, const void *data, size_t bytes);
@@ -64,6 +56,9 @@ int perf_flow_recv_all(int fd, void *data, size_t bytes);
 
 /* Chooses the congestion control of a connection, or of those that a listener will take; NULL: the default. */
 int perf_flow_congestion(int fd, const char *name);
+
+/* How many segments a connection has sent again. */
+uint64_t perf_flow_retransmits(int fd);
 
 /* Sends until the time (TAPIR_NEVER: until the peer is gone) or until *stop: zeros, or the pattern of pattern.h. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count);
@@ -83,8 +78,13 @@ int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *
 
 /* --- report.c --- */
 
-/* User and system time of this process so far. */
-uint64_t perf_report_cpu_us(void);
+/* Time of this process. */
+struct perf_cpu {
+    uint64_t user_us, system_us;
+};
+
+/* What it has used since `before`; zeros: since it began. */
+struct perf_cpu perf_report_cpu(struct perf_cpu before);
 
 /* Prints the line of an interval: `what` is who, start and end count from the beginning. */
 void perf_report_interval(const char *what, uint64_t start_us, uint64_t end_us, uint64_t bytes, uint64_t transactions);
@@ -93,7 +93,8 @@ void perf_report_interval(const char *what, uint64_t start_us, uint64_t end_us, 
 struct perf_summary {
     enum perf_test test;
     unsigned parallel;
-    uint64_t bytes, transactions, elapsed_us, cpu_us;
+    uint64_t bytes, transactions, elapsed_us;
+    struct perf_cpu cpu;
     const struct perf_latency *latency; /* PERF_TRANSACTIONS */
     const uint64_t *interval_bytes;     /* what passed in each interval... */
     size_t interval_count;
@@ -108,7 +109,8 @@ void perf_report_json(const struct perf_summary *summary);
 struct perf_client_options {
     const char *host;
     uint16_t port;
-    struct perf_order order;
+    enum perf_test test;
+    struct perf_order order; /* PERF_TRANSACTIONS */
     unsigned parallel;
     uint64_t duration_us, interval_us;
     bool json;

@@ -5,11 +5,15 @@
 
 #include "perf/perf.h"
 
-uint64_t perf_report_cpu_us(void) {
+static uint64_t us_of(const struct timeval *time) {
+    return (uint64_t)time->tv_sec * 1000000U + (uint64_t)time->tv_usec;
+}
+
+struct perf_cpu perf_report_cpu(struct perf_cpu before) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000U +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    return (struct perf_cpu){.user_us = us_of(&usage.ru_utime) - before.user_us,
+                             .system_us = us_of(&usage.ru_stime) - before.system_us};
 }
 
 /* Decimal units, as networks are sold. */
@@ -33,7 +37,9 @@ static const char *test_name(enum perf_test test) {
 }
 
 static double cpu_percent(const struct perf_summary *summary) {
-    return summary->elapsed_us == 0 ? 0 : 100 * (double)summary->cpu_us / (double)summary->elapsed_us;
+    return summary->elapsed_us == 0
+               ? 0
+               : 100 * (double)(summary->cpu.user_us + summary->cpu.system_us) / (double)summary->elapsed_us;
 }
 
 void perf_report_summary(const struct perf_summary *summary) {

@@ -8,15 +8,16 @@
 
 #include "common.h"
 #include "perf/pattern.h"
-#include "perf/perf.h"
+#include "perf/session.h"
 
-enum service { SERVE_ORDERS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES };
+enum service { SERVE_CLIENTS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES };
 
 struct server {
     struct pollfd listeners[SERVICES]; /* fd -1: not served */
     uint64_t interval_us;
     bool pattern;
     struct perf_count total;
+    struct perf_sessions sessions;
     atomic_bool stop;
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -30,49 +31,54 @@ struct job {
     int fd;
 };
 
-/* Does what the client orders. 0 or -1 with errno. */
-static int serve_order(struct server *server, int fd, char *buffer) {
+/* A client of either protocol: the first byte tells. Takes the descriptor. 0 or -1 with errno. */
+static int serve_client(struct server *server, int fd, char *buffer) {
+    char cookie[PERF_COOKIE_BYTES];
     uint8_t wire[PERF_ORDER_BYTES];
     struct perf_order order;
-    struct perf_count count = {0};
-    if (perf_flow_recv_all(fd, wire, sizeof wire) != 0) {
-        return -1;
-    }
-    if (!perf_order_read(&order, wire)) {
-        errno = EPROTO;
-        return -1;
-    }
-    const uint64_t started_us = common_now_us();
-    if (order.test == PERF_DOWNLOAD) {
-        if (perf_flow_source(fd, started_us + order.duration_us, &server->stop, false, &server->total) != 0) {
-            return -1;
+    int result = perf_flow_recv_all(fd, cookie, 1);
+    if (result == 0 && cookie[0] != PERF_ORDER_FIRST) {
+        if (perf_flow_recv_all(fd, cookie + 1, sizeof cookie - 1) == 0) {
+            return perf_session_serve(&server->sessions, fd, cookie, buffer);
         }
-        return tapir_shutdown(fd, SHUT_WR);
+        result = -1;
+    } else if (result == 0) {
+        wire[0] = PERF_ORDER_FIRST;
+        result = perf_flow_recv_all(fd, wire + 1, sizeof wire - 1);
+        if (result == 0 && !perf_order_read(&order, wire)) {
+            errno = EPROTO;
+            result = -1;
+        }
+        result = result == 0 ? perf_flow_answer(fd, &order, &server->stop, buffer, &server->total) : -1;
     }
-    if (order.test == PERF_TRANSACTIONS) {
-        return perf_flow_answer(fd, &order, &server->stop, buffer, &server->total);
-    }
-    if (perf_flow_sink(fd, &server->stop, false, buffer, &count) != 0) {
-        return -1;
-    }
-    const struct perf_result result = {.bytes = atomic_load(&count.bytes), .elapsed_us = common_now_us() - started_us};
-    atomic_fetch_add(&server->total.bytes, result.bytes);
-    uint8_t report[PERF_RESULT_BYTES];
-    perf_result_write(&result, report);
-    return perf_flow_send_all(fd, report, sizeof report);
+    const int why = errno;
+    tapir_close(fd);
+    errno = why;
+    return result;
 }
 
-static int serve(struct server *server, enum service service, int fd, char *buffer) {
+/* Serves a plain port to its end. 0 or -1 with errno. */
+static int serve_plain(struct server *server, enum service service, int fd, char *buffer) {
     switch (service) {
     case SERVE_DISCARD:
         return perf_flow_sink(fd, &server->stop, server->pattern, buffer, &server->total);
     case SERVE_SOURCE:
         return perf_flow_source(fd, TAPIR_NEVER, &server->stop, server->pattern, &server->total);
-    case SERVE_ECHO:
-        return perf_flow_echo(fd, &server->stop, buffer, &server->total);
     default:
-        return serve_order(server, fd, buffer);
+        return perf_flow_echo(fd, &server->stop, buffer, &server->total);
     }
+}
+
+/* 0 or -1 with errno. Takes the descriptor. */
+static int serve(struct server *server, enum service service, int fd, char *buffer) {
+    if (service == SERVE_CLIENTS && buffer != NULL) {
+        return serve_client(server, fd, buffer);
+    }
+    const int result = buffer == NULL ? -1 : serve_plain(server, service, fd, buffer);
+    const int why = errno;
+    tapir_close(fd);
+    errno = why;
+    return result;
 }
 
 /* Bulk needs no TCP_NODELAY and is not hurt by it; transactions would wait for delayed ACKs without. */
@@ -84,11 +90,12 @@ static void *run_job(void *ctx) {
     free(ctx);
     tapir_setsockopt(job.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     /* A source ends when its peer goes away, and clients may leave whenever they like. */
-    if ((buffer == NULL || serve(server, job.service, job.fd, buffer) != 0) && !atomic_load(&server->stop) &&
-        errno != ECONNRESET && errno != EPIPE) {
-        common_say("a connection ended: %s", strerror(errno));
+    if (serve(server, job.service, job.fd, buffer) != 0 && !atomic_load(&server->stop) && errno != ECONNRESET &&
+        errno != EPIPE && errno != ECANCELED) {
+        common_say("a connection ended: %s", errno == EPROTO       ? "it speaks another protocol"
+                                             : errno == EOPNOTSUPP ? "its client wants a test that we do not have"
+                                                                   : strerror(errno));
     }
-    tapir_close(job.fd);
     free(buffer);
     pthread_mutex_lock(&server->lock);
     server->running--;
@@ -176,12 +183,13 @@ static void end_threads(struct server *server) {
 
 int perf_server_run(const struct perf_server_options *options) {
     static struct server server;
-    static const char *const names[SERVICES] = {"tapir-perf clients", "discard", "source", "echo"};
+    static const char *const names[SERVICES] = {"clients of tapir-perf and iperf3", "discard", "source", "echo"};
     const uint16_t ports[SERVICES] = {options->port, options->discard, options->source, options->echo};
     int result = 0;
     server.interval_us = options->interval_us;
     server.pattern = options->pattern;
     perf_pattern_init();
+    perf_session_init(&server.sessions, &server.stop, &server.total);
     pthread_mutex_init(&server.lock, NULL);
     pthread_cond_init(&server.ended, NULL);
     for (int i = 0; i < SERVICES; i++) {
