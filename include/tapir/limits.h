@@ -68,6 +68,8 @@
 #define TAPIR_DGRAM_GROUPS_MAX 20          /* multicast groups a socket; Linux igmp_max_memberships */
 #define TAPIR_PORT_FIRST 32768             /* ephemeral ports; Linux ip_local_port_range */
 #define TAPIR_PORT_LAST 60999
+#define TAPIR_PORT_TRIES 64       /* ports looked at in turn for a connection, before those that nobody has */
+#define TAPIR_PORT_TRIES_MAX 1024 /* and in all: then a port is found if 1 % of them is free for the destination */
 
 /* --- sockets: the driving loop --- */
 #define TAPIR_DRIVE_FRAMES 64         /* frames taken from the device before timers and other callers (D14) */

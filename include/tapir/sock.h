@@ -166,7 +166,7 @@ TAPIR_API int tapir_sock_open(struct tapir_stack *stack, enum tapir_sock_type ty
  * or is reset with linger 0 or unread data (RFC 2525 2.17). -EBADF. */
 TAPIR_API int tapir_sock_close(struct tapir_stack *stack, tapir_sock sock, uint64_t now_us);
 
-/* Binds to a local endpoint; an all-zero address is the wildcard, port 0 an ephemeral one.
+/* Binds to a local endpoint; an all-zero address is the wildcard, port 0 an ephemeral one that nobody has at that address.
  * -EINVAL (bound already), -EADDRINUSE, -EADDRNOTAVAIL, -ENOBUFS. */
 TAPIR_API int tapir_sock_bind(struct tapir_stack *stack, tapir_sock sock, const struct tapir_endpoint *local);
 

@@ -38,7 +38,11 @@ static int set_netif(struct sock_dgram *d, int64_t value) {
     if (netif_of(d, value) == NULL) {
         return -ENODEV;
     }
-    d->inbox.netif = (uint8_t)value;
+    if (d->sock->type == TAPIR_SOCK_DGRAM) {
+        udp_set_netif(&d->udp, (uint8_t)value);
+    } else {
+        d->inbox.netif = (uint8_t)value;
+    }
     return 0;
 }
 
@@ -148,10 +152,12 @@ int sock_dgram_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t valu
     (void)now_us;
     switch (opt) {
     case TAPIR_OPT_REUSEADDR:
-        d->opt.reuse_address = d->udp.reuse_address = value != 0;
+        d->opt.reuse_address = value != 0;
+        ip_ports_share(&d->udp.port, d->opt.reuse_address, d->opt.reuse_port);
         return 0;
     case TAPIR_OPT_REUSEPORT:
-        d->opt.reuse_port = d->udp.reuse_port = value != 0;
+        d->opt.reuse_port = value != 0;
+        ip_ports_share(&d->udp.port, d->opt.reuse_address, d->opt.reuse_port);
         return 0;
     case TAPIR_OPT_BROADCAST:
         d->opt.broadcast = value != 0;

@@ -39,7 +39,7 @@ static void stream_close(struct sock *s, uint64_t now_us) {
 
 static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     struct sock_stream *stream = stream_of(s);
-    if (stream->listener != NULL || list_linked(&stream->conn->port.node)) {
+    if (stream->listener != NULL || ip_ports_bound(&stream->conn->port)) {
         return -EINVAL;
     }
     bool any = addr_is_any(&local->addr);
@@ -52,9 +52,7 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
         wanted.addr = (struct tapir_addr){{0}};
     }
     c->port.netif = c->set.netif;
-    c->port.reuseaddr = c->set.reuseaddr;
-    c->port.reuseport = c->set.reuseport;
-    int rc = tcp_table_bind(s->layer->tcp, &c->port, &wanted);
+    int rc = ip_ports_bind(&s->layer->tcp->ports, &c->port, &wanted);
     stream->bound = rc == 0;
     return rc;
 }
@@ -66,7 +64,7 @@ static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     tcp_user_abort(c, now_us);
     int error = c->error;
     if (!stream->bound) {
-        tcp_table_unbind(c->tcp, &c->port);
+        ip_ports_unbind(&c->tcp->ports, &c->port);
     }
     struct tapir_endpoint none = {0};
     tcp_conn_prepare(c, &none, &none, now_us);
@@ -112,7 +110,7 @@ static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, cons
     struct tcp_conn *c = stream->conn;
     struct tapir_endpoint to = *peer;
     if (!stream->bound) {
-        tcp_table_unbind(c->tcp, &c->port);
+        ip_ports_unbind(&c->tcp->ports, &c->port);
         c->port.local = (struct tapir_endpoint){0};
     }
     if (addr_is_any(&to.addr)) {
@@ -189,7 +187,7 @@ static int stream_listen(struct sock *s, unsigned backlog) {
     if (stream->phase != STREAM_UNCONNECTED) {
         return -EINVAL;
     }
-    bool claimed = list_linked(&c->port.node);
+    bool claimed = ip_ports_bound(&c->port);
     struct tapir_endpoint any = {0};
     int rc = claimed ? 0 : stream_bind(s, &any);
     if (rc == 0) {
@@ -278,7 +276,7 @@ static int stream_local(struct sock *s, struct tapir_endpoint *local) {
         const struct tcp_conn *c = stream->conn;
         bool named = c->remote.port != 0;
         *local = named ? c->local : c->port.local;
-        if (!named && !list_linked(&c->port.node)) {
+        if (!named && !ip_ports_bound(&c->port)) {
             *local = (struct tapir_endpoint){0};
         }
     }
@@ -345,8 +343,8 @@ int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
     if (c == NULL) {
         return -ENOBUFS;
     }
-    tcp_table_move(&stream->listener->port, &c->port);
-    tcp_table_listen(s->layer->tcp, &c->port, false);
+    ip_ports_move(&stream->listener->port, &c->port);
+    ip_ports_listen(&c->port, false);
     tcp_listen_close(stream->listener, now_us);
     stream->listener = NULL;
     stream->conn = c;

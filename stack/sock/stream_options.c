@@ -15,6 +15,11 @@ static struct tcp_settings *settings_of(struct sock *s) {
     return stream->listener != NULL ? &stream->listener->set : &stream->conn->set;
 }
 
+static struct ip_ports_claim *port_of(struct sock *s) {
+    struct sock_stream *stream = s->impl;
+    return stream->listener != NULL ? &stream->listener->port : &stream->conn->port;
+}
+
 /* A number in [least, most], or -EINVAL. */
 static int in_range(int64_t value, int64_t least, int64_t most) {
     return value >= least && value <= most ? 0 : -EINVAL;
@@ -240,6 +245,7 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
 int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us) {
     struct tcp_settings *set = settings_of(s);
     int rc = set_flag(set, opt, value != 0);
+    ip_ports_share(port_of(s), set->reuseaddr, set->reuseport); /* what others may do counts at once */
     if (rc == -ENOPROTOOPT) {
         rc = set_time(set, opt, value);
     }

@@ -35,7 +35,7 @@ static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
 /* A socket that was never bound has a port before it sends. Linux's answer to "none is free" is EAGAIN here. */
 static int bind_any(struct sock_dgram *d) {
     struct tapir_endpoint any = {0};
-    return d->udp.bound || udp_bind(&d->udp, &any) == 0 ? 0 : -EAGAIN;
+    return ip_ports_bound(&d->udp.port) || udp_bind(&d->udp, &any) == 0 ? 0 : -EAGAIN;
 }
 
 /* connect(AF_UNSPEC): what bind chose stays. */

@@ -119,7 +119,7 @@ void tcp_conn_free(struct tcp_conn *c) {
         list_remove(&c->orphans);
         tcp->orphan_count--;
     }
-    tcp_table_unbind(tcp, &c->port);
+    ip_ports_unbind(&tcp->ports, &c->port);
     news_drop(&c->news);
     promise_drop(&c->promises);
     tcp_sndq_clear(&c->snd.queue);

@@ -5,6 +5,7 @@
 #include "base/core.h"
 #include "base/table.h"
 #include "ip/ip.h"
+#include "ip/ports.h"
 #include "tcp/cc.h"
 #include "tcp/chrono.h"
 #include "tcp/ecn.h"
@@ -54,14 +55,6 @@ enum tcp_mtu_probing {
     TCP_MTU_PROBING_ON,         /* probes, from the start */
 };
 
-/* A claim on a local port, in the port table (table.c). */
-struct tcp_port_user {
-    struct list node; /* in its bucket; unlinked: no port */
-    struct tapir_endpoint local;
-    uint8_t netif;
-    bool reuseaddr, reuseport, listening;
-};
-
 /* What is to be sent, as bits: marked by events, done by output. */
 enum tcp_owed {
     TCP_OWE_SYN = 1,   /* SYN, or SYN-ACK in SYN-RECEIVED */
@@ -84,7 +77,7 @@ struct tcp_conn {
     struct list orphans;           /* in tcp->orphans, oldest first */
     struct list accept_node;       /* in listener->accept_queue until accepted */
     struct tcp_listener *listener; /* that made it, while it is in the accept queue */
-    struct tcp_port_user port;
+    struct ip_ports_claim port;
     struct tcp_settings set;
     struct tapir_endpoint local, remote;
     struct ip_path path;

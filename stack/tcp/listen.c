@@ -12,7 +12,7 @@
 #include "tcp/user.h"
 #include "tcp/window.h"
 
-struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct tcp_port_user *port,
+struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct ip_ports_claim *port,
                                     unsigned backlog) {
     struct tcp_listener *l = mem_alloc_zero(&tcp->core->mem, MEM_ADMISSION, sizeof *l);
     if (l == NULL) {
@@ -23,8 +23,8 @@ struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *
     list_init(&l->halves);
     list_init(&l->accept_queue);
     list_init(&l->early.list);
-    tcp_table_move(port, &l->port);
-    tcp_table_listen(tcp, &l->port, true);
+    ip_ports_move(port, &l->port);
+    ip_ports_listen(&l->port, true);
     tcp_listen_backlog(l, backlog);
     list_push_back(&tcp->listeners, &l->node);
     return l;
@@ -54,7 +54,7 @@ void tcp_listen_close(struct tcp_listener *l, uint64_t now_us) {
         tcp_conn_free(c);
     }
     tcp_early_forget(l);
-    tcp_table_unbind(tcp, &l->port);
+    ip_ports_unbind(&tcp->ports, &l->port);
     news_drop(&l->news);
     list_remove(&l->node);
     mem_free(&tcp->core->mem, l, sizeof *l);
@@ -158,10 +158,11 @@ static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     if (c == NULL) {
         return NULL;
     }
+    c->port.netif = l->set.netif;
     c->port.reuseaddr = l->set.reuseaddr;
     c->port.reuseport = l->set.reuseport;
     tcp_conn_prepare(c, &half->local, &half->remote, now_us);
-    if (tcp_conn_path(c) != 0 || tcp_table_bind_shared(tcp, &c->port, &half->local) != 0) {
+    if (tcp_conn_path(c) != 0 || ip_ports_join(&tcp->ports, &c->port, &half->local) != 0) {
         tcp_conn_free(c);
         return NULL;
     }

@@ -9,7 +9,7 @@ struct tcp_listener {
     struct list node; /* in tcp->listeners */
     struct tcp *tcp;
     struct news news;
-    struct tcp_port_user port;
+    struct ip_ports_claim port;
     struct tcp_settings set;
     struct list halves;       /* of struct tcp_half, oldest first */
     struct list accept_queue; /* of struct tcp_conn */
@@ -42,7 +42,7 @@ struct tcp_half {
 };
 
 /* Gives a listener, or NULL: memory is short. Takes over the claim in port. */
-struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct tcp_port_user *port,
+struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct ip_ports_claim *port,
                                     unsigned backlog);
 
 /* Takes the listener: its half-open records are forgotten, connections not accepted are reset. */

@@ -1,4 +1,4 @@
-/* The tables of connections, half-open records, TIME-WAIT records and listeners. */
+/* The tables of connections, half-open records and TIME-WAIT records; whose port a segment is for, and which is free. */
 #include "tcp/table.h"
 
 #include <errno.h>
@@ -62,62 +62,41 @@ struct tcp_wait *tcp_table_wait(const struct tcp *tcp, const struct tapir_endpoi
     return NULL;
 }
 
-static struct tcp_port_bucket *find_bucket(const struct tcp *tcp, uint16_t port) {
-    uint64_t hash = siphash(&tcp->core->key, &port, sizeof port);
-    for (struct table_node *node = table_first(&tcp->ports, hash); node != NULL; node = table_next(node)) {
-        struct tcp_port_bucket *bucket = CONTAINER_OF(node, struct tcp_port_bucket, node);
-        if (bucket->port == port) {
-            return bucket;
-        }
-    }
-    return NULL;
-}
-
-/* The next listening claim of the port after `node`, which is one too or the list's head; NULL: no more. */
-static struct tcp_port_user *next_listening(struct tcp_port_bucket *bucket, struct list *node) {
-    struct list *next = node->next;
-    struct tcp_port_user *user = next == &bucket->users ? NULL : LIST_ENTRY(next, struct tcp_port_user, node);
-    return user != NULL && user->listening ? user : NULL;
-}
-
-/* How well a listening claim fits; 0: not at all. */
-static unsigned listen_score(const struct tcp_port_user *user, const struct tapir_endpoint *local, int netif) {
-    if (user->netif != 0 && user->netif != netif) {
+/* How well a place of listeners fits a segment that came in on netif; 0: not at all. */
+static unsigned listen_score(const struct ip_ports_place *place, const struct tapir_addr *local, int netif) {
+    bool wildcard = addr_is_any(&place->local.addr);
+    if ((place->netif != 0 && place->netif != netif) || (!wildcard && !addr_equal(&place->local.addr, local))) {
         return 0;
     }
-    if (!addr_is_any(&user->local.addr)) {
-        if (!addr_equal(&user->local.addr, &local->addr)) {
-            return 0;
-        }
-        return user->netif != 0 ? 4 : 3;
+    return (wildcard ? 1U : 3U) + (place->netif != 0);
+}
+
+/* Of the listeners of a place one by the tuple's hash: the same peer port always meets the same. A reservoir of one. */
+static struct ip_ports_claim *choose_sharer(const struct tcp *tcp, const struct ip_ports_place *place,
+                                            const struct tapir_endpoint *local, const struct tapir_endpoint *remote) {
+    struct ip_ports_claim *chosen = ip_ports_listener(place, NULL);
+    uint32_t sharers = 1;
+    for (struct ip_ports_claim *claim = ip_ports_listener(place, chosen); claim != NULL;
+         claim = ip_ports_listener(place, claim)) {
+        sharers++;
+        uint64_t draw = tcp_isn_tuple_hash(&tcp->core->key, local, remote, (uint8_t)(sharers + 100));
+        chosen = draw % sharers == 0 ? claim : chosen;
     }
-    return user->netif != 0 ? 2 : 1;
+    return chosen;
 }
 
 struct tcp_listener *tcp_table_listener(const struct tcp *tcp, const struct tapir_endpoint *local,
                                         const struct tapir_endpoint *remote, int netif) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, local->port);
-    if (bucket == NULL) {
-        return NULL;
-    }
-    struct tcp_port_user *best = NULL;
+    const struct ip_ports_place *place = NULL, *best = NULL;
     unsigned best_score = 0;
-    uint32_t sharers = 0;
-    for (struct tcp_port_user *user = next_listening(bucket, &bucket->users); user != NULL;
-         user = next_listening(bucket, &user->node)) {
-        unsigned score = listen_score(user, local, netif);
-        if (score > best_score) {
-            best = user;
+    while ((place = ip_ports_place(&tcp->ports, local->port, place)) != NULL) {
+        unsigned score = listen_score(place, &local->addr, netif);
+        if (score > best_score && ip_ports_listener(place, NULL) != NULL) {
+            best = place;
             best_score = score;
-            sharers = 1;
-        } else if (score > 0 && score == best_score) {
-            /* Reservoir of one by the tuple's hash: the same peer port always meets the same listener. */
-            sharers++;
-            uint64_t draw = tcp_isn_tuple_hash(&tcp->core->key, local, remote, (uint8_t)(sharers + 100));
-            best = draw % sharers == 0 ? user : best;
         }
     }
-    return best == NULL ? NULL : CONTAINER_OF(best, struct tcp_listener, port);
+    return best == NULL ? NULL : CONTAINER_OF(choose_sharer(tcp, best, local, remote), struct tcp_listener, port);
 }
 
 void tcp_table_add_conn(struct tcp *tcp, struct tcp_conn *c) {
@@ -138,170 +117,72 @@ void tcp_table_add_half(struct tcp *tcp, struct tcp_half *half) {
 
 void tcp_table_remove_half(struct tcp *tcp, struct tcp_half *half) { table_remove(&tcp->halves, &half->by_tuple); }
 
-static struct tcp_port_bucket *make_bucket(struct tcp *tcp, uint16_t port) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, port);
-    if (bucket != NULL) {
-        return bucket;
-    }
-    bucket = mem_alloc_zero(&tcp->core->mem, MEM_ADMISSION, sizeof *bucket);
-    if (bucket != NULL) {
-        bucket->port = port;
-        list_init(&bucket->users);
-        table_insert(&tcp->ports, &bucket->node, siphash(&tcp->core->key, &port, sizeof port));
-    }
-    return bucket;
-}
-
-static void drop_bucket_if_empty(struct tcp *tcp, struct tcp_port_bucket *bucket) {
-    if (list_empty(&bucket->users) && bucket->waits == 0) {
-        table_remove(&tcp->ports, &bucket->node);
-        mem_free(&tcp->core->mem, bucket, sizeof *bucket);
-    }
-}
-
 int tcp_table_add_wait(struct tcp *tcp, struct tcp_wait *w) {
-    struct tcp_port_bucket *bucket = make_bucket(tcp, w->local_port);
-    if (bucket == NULL) {
-        return -ENOBUFS;
-    }
     struct tapir_endpoint local = wait_local(w);
     struct tapir_endpoint remote = wait_remote(w);
-    bucket->waits++;
+    if (ip_ports_wait(&tcp->ports, &local) != 0) {
+        return -ENOBUFS;
+    }
     table_insert(&tcp->waits, &w->by_tuple, tuple_hash(tcp, &local, &remote));
     return 0;
 }
 
 void tcp_table_remove_wait(struct tcp *tcp, struct tcp_wait *w) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, w->local_port);
-    CHECK(bucket != NULL && bucket->waits > 0);
-    bucket->waits--;
-    drop_bucket_if_empty(tcp, bucket);
+    struct tapir_endpoint local = wait_local(w);
+    ip_ports_wait_over(&tcp->ports, &local);
     table_remove(&tcp->waits, &w->by_tuple);
 }
 
-static bool overlap(const struct tcp_port_user *a, const struct tcp_port_user *b) {
-    bool addresses =
-        addr_is_any(&a->local.addr) || addr_is_any(&b->local.addr) || addr_equal(&a->local.addr, &b->local.addr);
-    return addresses && (a->netif == 0 || b->netif == 0 || a->netif == b->netif);
-}
+/* Who is to connect, and when. */
+struct flow {
+    const struct tcp *tcp;
+    const struct tapir_endpoint *remote;
+    uint64_t now_us;
+};
 
-/* Linux's rule: both SO_REUSEPORT, or both SO_REUSEADDR and nobody listens. */
-static bool conflicts(const struct tcp_port_bucket *bucket, const struct tcp_port_user *user) {
-    if (bucket->waits > 0 && !user->reuseaddr) {
-        return true;
-    }
-    LIST_FOR_EACH(node, &bucket->users) {
-        const struct tcp_port_user *other = LIST_ENTRY(node, struct tcp_port_user, node);
-        bool share =
-            (other->reuseport && user->reuseport) || (other->reuseaddr && user->reuseaddr && !other->listening);
-        if (other != user && overlap(other, user) && !share) {
+static bool somebody_listens(const struct tcp *tcp, const struct tapir_endpoint *local) {
+    const struct ip_ports_place *place = NULL;
+    while ((place = ip_ports_place(&tcp->ports, local->port, place)) != NULL) {
+        if (ip_ports_overlap(place, &local->addr, 0) && ip_ports_listener(place, NULL) != NULL) {
             return true;
         }
     }
     return false;
 }
 
-static int claim(struct tcp *tcp, struct tcp_port_user *user, const struct tapir_endpoint *local) {
-    struct tcp_port_bucket *bucket = make_bucket(tcp, local->port);
-    if (bucket == NULL) {
-        return -ENOBUFS;
-    }
-    user->local = *local;
-    list_push_back(&bucket->users, &user->node);
-    return 0;
-}
-
-int tcp_table_bind_shared(struct tcp *tcp, struct tcp_port_user *user, const struct tapir_endpoint *local) {
-    return claim(tcp, user, local);
-}
-
-int tcp_table_bind(struct tcp *tcp, struct tcp_port_user *user, const struct tapir_endpoint *local) {
-    struct tapir_endpoint try = *local;
-    uint32_t span = TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1;
-    uint32_t tries = local->port == 0 ? span : 1;
-    uint32_t start = local->port == 0 ? core_random_below(tcp->core, span) : 0;
-    for (uint32_t i = 0; i < tries; i++) {
-        if (local->port == 0) {
-            try.port = (uint16_t)(TAPIR_PORT_FIRST + (start + i) % span);
-        }
-        user->local = try;
-        struct tcp_port_bucket *bucket = find_bucket(tcp, try.port);
-        /* An ephemeral port is nobody else's. */
-        if (bucket == NULL || (local->port != 0 && !conflicts(bucket, user))) {
-            return claim(tcp, user, &try);
-        }
-    }
-    return -EADDRINUSE;
-}
-
 /* Could a new connection from this port to remote be told from every other? */
-static bool tuple_free(struct tcp *tcp, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
-                       uint64_t now_us) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, local->port);
-    if (bucket == NULL) {
+static bool is_tuple_free(const void *ctx, const struct tapir_endpoint *local) {
+    const struct flow *flow = ctx;
+    const struct tcp *tcp = flow->tcp;
+    if (ip_ports_place(&tcp->ports, local->port, NULL) == NULL) {
         return true;
     }
-    if (next_listening(bucket, &bucket->users) != NULL) {
-        return false;
-    }
-    const struct tcp_wait *w = tcp_table_wait(tcp, local, remote);
-    return tcp_table_conn(tcp, local, remote) == NULL && tcp_table_half(tcp, local, remote) == NULL &&
-           (w == NULL || tcp_timewait_reusable(w, now_us));
+    const struct tcp_wait *w = tcp_table_wait(tcp, local, flow->remote);
+    return !somebody_listens(tcp, local) && tcp_table_conn(tcp, local, flow->remote) == NULL &&
+           tcp_table_half(tcp, local, flow->remote) == NULL && (w == NULL || tcp_timewait_reusable(w, flow->now_us));
 }
 
-int tcp_table_bind_for(struct tcp *tcp, struct tcp_port_user *user, struct tapir_endpoint *local,
+int tcp_table_bind_for(struct tcp *tcp, struct ip_ports_claim *claim, struct tapir_endpoint *local,
                        const struct tapir_endpoint *remote, uint64_t now_us) {
-    uint32_t span = TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1;
     local->port = 0;
     /* A secret offset for each destination, and steps of random size (RFC 6056 3.3.3 and 3.3.5). */
     uint32_t start = (uint32_t)tcp_isn_tuple_hash(&tcp->isn_key, local, remote, 1) + tcp->port_counter;
     tcp->port_counter += 1 + core_random_below(tcp->core, 8);
-    for (uint32_t i = 0; i < span; i++) {
-        local->port = (uint16_t)(TAPIR_PORT_FIRST + (start + i) % span);
-        if (tuple_free(tcp, local, remote, now_us)) {
-            return claim(tcp, user, local);
-        }
-    }
-    return -EADDRNOTAVAIL;
+    const struct flow flow = {.tcp = tcp, .remote = remote, .now_us = now_us};
+    return ip_ports_bind_for(&tcp->ports, claim, local, start, is_tuple_free, &flow);
 }
 
-int tcp_table_may_listen(const struct tcp *tcp, const struct tcp_port_user *user) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
-    CHECK(bucket != NULL);
-    for (struct tcp_port_user *other = next_listening(bucket, &bucket->users); other != NULL;
-         other = next_listening(bucket, &other->node)) {
-        if (other != user && overlap(other, user) && !(other->reuseport && user->reuseport)) {
-            return -EADDRINUSE;
+/* Two may have a port by SO_REUSEADDR, but only one may listen. */
+int tcp_table_may_listen(const struct tcp *tcp, const struct ip_ports_claim *claim) {
+    const struct ip_ports_place *place = NULL;
+    while ((place = ip_ports_place(&tcp->ports, claim->local.port, place)) != NULL) {
+        const struct ip_ports_claim *other = NULL;
+        while ((other = ip_ports_listener(place, other)) != NULL) {
+            bool share = other == claim || (other->reuseport && claim->reuseport);
+            if (!share && ip_ports_overlap(place, &claim->local.addr, claim->netif)) {
+                return -EADDRINUSE;
+            }
         }
     }
     return 0;
-}
-
-void tcp_table_listen(struct tcp *tcp, struct tcp_port_user *user, bool listening) {
-    struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
-    CHECK(bucket != NULL);
-    user->listening = listening;
-    list_remove(&user->node);
-    if (listening) {
-        list_push_front(&bucket->users, &user->node);
-    } else {
-        list_push_back(&bucket->users, &user->node);
-    }
-}
-
-void tcp_table_unbind(struct tcp *tcp, struct tcp_port_user *user) {
-    if (list_linked(&user->node)) {
-        struct tcp_port_bucket *bucket = find_bucket(tcp, user->local.port);
-        list_remove(&user->node);
-        drop_bucket_if_empty(tcp, bucket);
-    }
-}
-
-void tcp_table_move(struct tcp_port_user *from, struct tcp_port_user *to) {
-    *to = *from;
-    if (list_linked(&from->node)) {
-        to->node.prev->next = &to->node;
-        to->node.next->prev = &to->node;
-        from->node = (struct list){0};
-    }
 }

@@ -25,13 +25,18 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
     if (tcp_fastopen_init(&tcp->fastopen, &core->mem, &core->key) != 0) {
         return -ENOBUFS;
     }
-    struct table *tables[] = {&tcp->conns, &tcp->halves, &tcp->waits, &tcp->ports};
+    if (ip_ports_init(&tcp->ports, core) != 0) {
+        tcp_fastopen_destroy(&tcp->fastopen);
+        return -ENOBUFS;
+    }
+    struct table *tables[] = {&tcp->conns, &tcp->halves, &tcp->waits};
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
         int rc = table_init(tables[i], &core->mem, TABLE_BUCKETS);
         if (rc != 0) {
             while (i-- > 0) {
                 table_destroy(tables[i]);
             }
+            ip_ports_destroy(&tcp->ports);
             tcp_fastopen_destroy(&tcp->fastopen);
             return rc;
         }
@@ -54,6 +59,6 @@ void tcp_destroy(struct tcp *tcp) {
     table_destroy(&tcp->conns);
     table_destroy(&tcp->halves);
     table_destroy(&tcp->waits);
-    table_destroy(&tcp->ports);
+    ip_ports_destroy(&tcp->ports);
     tcp_fastopen_destroy(&tcp->fastopen);
 }

@@ -9,12 +9,12 @@
 #include "tcp/timewait.h"
 
 struct tcp {
-    struct core *core;      /* kept */
-    struct ip *ip;          /* kept */
-    struct table conns;     /* of struct tcp_conn, by 4-tuple */
-    struct table halves;    /* of struct tcp_half (SYN queues), by 4-tuple */
-    struct table waits;     /* of struct tcp_wait (TIME-WAIT), by 4-tuple */
-    struct table ports;     /* of struct tcp_port_bucket, by port */
+    struct core *core;   /* kept */
+    struct ip *ip;       /* kept */
+    struct table conns;  /* of struct tcp_conn, by 4-tuple */
+    struct table halves; /* of struct tcp_half (SYN queues), by 4-tuple */
+    struct table waits;  /* of struct tcp_wait (TIME-WAIT), by 4-tuple */
+    struct ip_ports ports;
     struct list listeners;  /* of struct tcp_listener */
     struct list orphans;    /* of struct tcp_conn, oldest first */
     struct list waits_fifo; /* of struct tcp_wait, next to expire first */

@@ -38,7 +38,7 @@ static int choose_local(struct tcp_conn *c, const struct tapir_endpoint *remote,
     }
     c->has_path = true;
     *local = (struct tapir_endpoint){.addr = c->path.src, .port = c->port.local.port};
-    if (!list_linked(&c->port.node)) {
+    if (!ip_ports_bound(&c->port)) {
         c->port.netif = c->set.netif;
         return tcp_table_bind_for(c->tcp, &c->port, local, remote, now_us);
     }
@@ -52,14 +52,14 @@ int tcp_user_prepare(struct tcp_conn *c, const struct tapir_endpoint *remote, ui
     if (remote->port == 0 || ip_cast_of(tcp->ip, &remote->addr) != LINK_UNICAST) { /* MUST-46 */
         return remote->port == 0 ? -EADDRNOTAVAIL : -ENETUNREACH;
     }
-    bool bound = list_linked(&c->port.node);
+    bool bound = ip_ports_bound(&c->port);
     int rc = choose_local(c, remote, &local, now_us);
     if (rc == 0) {
         rc = claim_tuple(tcp, &local, remote, &iss_after, now_us);
     }
     if (rc != 0) {
         if (!bound) {
-            tcp_table_unbind(tcp, &c->port);
+            ip_ports_unbind(&tcp->ports, &c->port);
         }
         return rc;
     }

@@ -1,14 +1,9 @@
-/* The tables of UDP ports: who may bind, which port is free, whose a datagram is.
+/* Whose a datagram is: a connected socket's by its flow, else the best match of those at the port.
  *
  * Hashes are keyed (HAZARDS D13): a peer that chooses ports and addresses cannot choose chains. Only sockets that
- * share a port share a chain, and connected ones are found without walking it.
+ * share a port are compared, and connected ones are found without walking them.
  */
 #include "udp/table.h"
-
-/* Random draws for an ephemeral port before a linear search; with the range half full 16 fail once in 65,536. */
-#define RANDOM_TRIES 16
-
-static uint64_t port_hash(const struct udp *udp, uint16_t port) { return siphash(&udp->core->key, &port, sizeof port); }
 
 /* Written field by field: the padding of a struct must not count. */
 static uint64_t flow_hash(const struct udp *udp, const struct tapir_endpoint *local,
@@ -22,12 +17,6 @@ static uint64_t flow_hash(const struct udp *udp, const struct tapir_endpoint *lo
     return siphash(&udp->core->key, key, sizeof key);
 }
 
-void udp_table_add_port(struct udp_pcb *pcb) {
-    table_insert(&pcb->udp->by_port, &pcb->port_node, port_hash(pcb->udp, pcb->inbox->local.port));
-}
-
-void udp_table_remove_port(struct udp_pcb *pcb) { table_remove(&pcb->udp->by_port, &pcb->port_node); }
-
 void udp_table_add_flow(struct udp_pcb *pcb) {
     table_insert(&pcb->udp->by_flow, &pcb->flow_node, flow_hash(pcb->udp, &pcb->inbox->local, &pcb->inbox->peer));
 }
@@ -35,48 +24,8 @@ void udp_table_add_flow(struct udp_pcb *pcb) {
 void udp_table_remove_flow(struct udp_pcb *pcb) { table_remove(&pcb->udp->by_flow, &pcb->flow_node); }
 
 struct udp_pcb *udp_table_next(const struct udp *udp, uint16_t port, const struct udp_pcb *last) {
-    struct table_node *node =
-        last == NULL ? table_first(&udp->by_port, port_hash(udp, port)) : table_next(&last->port_node);
-    for (; node != NULL; node = table_next(node)) {
-        struct udp_pcb *pcb = CONTAINER_OF(node, struct udp_pcb, port_node);
-        if (pcb->inbox->local.port == port) {
-            return pcb;
-        }
-    }
-    return NULL;
-}
-
-/* Could one datagram be for both? A socket bound to an interface does not collide with one bound to another. */
-static bool overlaps(const struct ip_inbox *a, const struct ip_inbox *b, const struct tapir_addr *addr_of_a) {
-    bool same_netif = a->netif == 0 || b->netif == 0 || a->netif == b->netif;
-    bool same_addr = addr_is_any(addr_of_a) || addr_is_any(&b->local.addr) || addr_equal(addr_of_a, &b->local.addr);
-    return same_netif && same_addr;
-}
-
-bool udp_table_taken(const struct udp_pcb *pcb, const struct tapir_endpoint *local, bool alone) {
-    struct udp_pcb *other = NULL;
-    while ((other = udp_table_next(pcb->udp, local->port, other)) != NULL) {
-        bool shared =
-            !alone && ((pcb->reuse_address && other->reuse_address) || (pcb->reuse_port && other->reuse_port));
-        if (other != pcb && !shared && overlaps(pcb->inbox, other->inbox, &local->addr)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Pure random choice (RFC 6056 3.3.2, HAZARDS N2): one port tells nothing about the next. */
-uint16_t udp_table_free_port(const struct udp_pcb *pcb, const struct tapir_addr *addr) {
-    const uint32_t count = TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1;
-    uint32_t offset = 0;
-    for (uint32_t tries = 0; tries < RANDOM_TRIES + count; tries++) {
-        offset = tries <= RANDOM_TRIES ? core_random_below(pcb->udp->core, count) : (offset + 1) % count;
-        struct tapir_endpoint local = {.addr = *addr, .port = (uint16_t)(TAPIR_PORT_FIRST + offset)};
-        if (!udp_table_taken(pcb, &local, true)) {
-            return local.port;
-        }
-    }
-    return 0;
+    struct ip_ports_claim *claim = ip_ports_next(&udp->ports, port, last == NULL ? NULL : &last->port);
+    return claim == NULL ? NULL : CONTAINER_OF(claim, struct udp_pcb, port);
 }
 
 /* The best candidate so far. Of equals the one bound last wins; within a REUSEPORT group the one whose hash with
@@ -98,7 +47,7 @@ static void consider(struct best *best, struct udp_pcb *pcb, unsigned rank, uint
     uint64_t weight = mix(flow, pcb->order);
     bool better = best->pcb == NULL || rank > best->rank;
     if (!better && rank == best->rank) {
-        bool group = pcb->reuse_port && best->pcb->reuse_port;
+        bool group = pcb->port.reuseport && best->pcb->port.reuseport;
         better = group ? weight > best->weight : pcb->order > best->pcb->order;
     }
     if (better) {

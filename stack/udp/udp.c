@@ -1,7 +1,7 @@
 /* UDP sockets' life: opened, bound, connected, closed; and their trace.
  *
- * A bound pcb is in by_port and stays there; while connected it is in by_flow, too. Every change of a name that a
- * table hashes goes through this file, which takes the pcb out first.
+ * A bound pcb has a claim on its port; while connected it is in by_flow, too. Every change of a name that a table
+ * hashes goes through this file, which takes the pcb out first.
  */
 #include "udp/udp.h"
 
@@ -13,19 +13,19 @@
 
 int udp_init(struct udp *udp, struct core *core, struct ip *ip) {
     *udp = (struct udp){.core = core, .ip = ip};
-    if (table_init(&udp->by_port, &core->mem, FIRST_BUCKETS) != 0) {
+    if (ip_ports_init(&udp->ports, core) != 0) {
         return -ENOBUFS;
     }
     if (table_init(&udp->by_flow, &core->mem, FIRST_BUCKETS) != 0) {
-        table_destroy(&udp->by_port);
+        ip_ports_destroy(&udp->ports);
         return -ENOBUFS;
     }
     return 0;
 }
 
 void udp_destroy(struct udp *udp) {
-    CHECK(udp->by_port.used == 0 && udp->by_flow.used == 0);
-    table_destroy(&udp->by_port);
+    CHECK(udp->by_flow.used == 0);
+    ip_ports_destroy(&udp->ports);
     table_destroy(&udp->by_flow);
 }
 
@@ -37,23 +37,16 @@ void udp_close(struct udp_pcb *pcb) { udp_unbind(pcb); }
 
 /* Who was bound when decides between equals later on (udp_table_lookup), so each binding has its date. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local) {
-    if (pcb->bound) {
+    if (ip_ports_bound(&pcb->port)) {
         return -EINVAL;
     }
-    struct tapir_endpoint name = *local;
-    if (name.port == 0) {
-        name.port = udp_table_free_port(pcb, &name.addr);
-    } else if (udp_table_taken(pcb, &name, false)) {
-        return -EADDRINUSE;
+    pcb->port.netif = pcb->inbox->netif;
+    int error = ip_ports_bind(&pcb->udp->ports, &pcb->port, local);
+    if (error == 0) {
+        pcb->inbox->local = pcb->port.local;
+        pcb->order = ++pcb->udp->bound_count;
     }
-    if (name.port == 0) {
-        return -EADDRINUSE;
-    }
-    pcb->inbox->local = name;
-    pcb->order = ++pcb->udp->bound_count;
-    pcb->bound = true;
-    udp_table_add_port(pcb);
-    return 0;
+    return error;
 }
 
 /* Forgets the peer, in the table too. */
@@ -66,29 +59,38 @@ static void leave_flow(struct udp_pcb *pcb) {
 }
 
 void udp_unbind(struct udp_pcb *pcb) {
-    if (!pcb->bound) {
+    if (!ip_ports_bound(&pcb->port)) {
         return;
     }
     leave_flow(pcb);
-    udp_table_remove_port(pcb);
+    ip_ports_unbind(&pcb->udp->ports, &pcb->port);
     pcb->inbox->local = (struct tapir_endpoint){0};
-    pcb->bound = false;
 }
 
-/* The address may change with the connection, the port never: by_port's place remains right. */
-void udp_connect(struct udp_pcb *pcb, const struct tapir_addr *local, const struct tapir_endpoint *peer) {
-    CHECK(pcb->bound);
-    leave_flow(pcb);
+/* Of the local name the address may change with the connection. */
+static void rename_local(struct udp_pcb *pcb, const struct tapir_addr *local) {
     pcb->inbox->local.addr = *local;
+    ip_ports_rename(&pcb->udp->ports, &pcb->port, local, pcb->inbox->netif);
+}
+
+void udp_set_netif(struct udp_pcb *pcb, uint8_t netif) {
+    pcb->inbox->netif = netif;
+    ip_ports_rename(&pcb->udp->ports, &pcb->port, &pcb->inbox->local.addr, netif);
+}
+
+void udp_connect(struct udp_pcb *pcb, const struct tapir_addr *local, const struct tapir_endpoint *peer) {
+    CHECK(ip_ports_bound(&pcb->port));
+    leave_flow(pcb);
+    rename_local(pcb, local);
     pcb->inbox->peer = *peer;
     pcb->inbox->connected = true;
     udp_table_add_flow(pcb);
 }
 
 void udp_disconnect(struct udp_pcb *pcb, const struct tapir_addr *local) {
-    CHECK(pcb->bound);
+    CHECK(ip_ports_bound(&pcb->port));
     leave_flow(pcb);
-    pcb->inbox->local.addr = *local;
+    rename_local(pcb, local);
 }
 
 void udp_trace(const struct udp *udp, const struct udp_event *event, uint64_t now_us) {

@@ -12,25 +12,25 @@
 
 #include "base/table.h"
 #include "ip/inbox.h"
+#include "ip/ports.h"
 
 #define UDP_PAYLOAD_MAX (65535U - WIRE_IPV4_LEN - WIRE_UDP_LEN)
 
 struct udp {
-    struct core *core;    /* kept */
-    struct ip *ip;        /* kept */
-    struct table by_port; /* every bound pcb, by local port */
-    struct table by_flow; /* connected ones, by both names: a lookup costs the same however many share a port */
-    uint64_t bound_count; /* so far: dates the pcbs */
+    struct core *core;     /* kept */
+    struct ip *ip;         /* kept */
+    struct ip_ports ports; /* the claims of bound pcbs */
+    struct table by_flow;  /* connected ones, by both names: a lookup costs the same however many share a port */
+    uint64_t bound_count;  /* so far: dates the pcbs */
 };
 
 /* A UDP socket as the tables know it; embedded in the socket's own object. */
 struct udp_pcb {
-    struct udp *udp;        /* kept */
-    struct ip_inbox *inbox; /* kept: names and queues */
-    struct table_node port_node, flow_node;
-    uint64_t order; /* when it was bound */
-    bool bound;     /* in by_port, and in by_flow if inbox->connected */
-    bool reuse_address, reuse_port;
+    struct udp *udp;             /* kept */
+    struct ip_inbox *inbox;      /* kept: names and queues */
+    struct ip_ports_claim port;  /* while it is bound */
+    struct table_node flow_node; /* in by_flow if inbox->connected */
+    uint64_t order;              /* when it was bound */
 };
 
 /* Prepares the room: 0 or -ENOBUFS. Keeps core and ip. */
@@ -46,11 +46,15 @@ void udp_open(struct udp *udp, struct udp_pcb *pcb, struct ip_inbox *inbox);
 void udp_close(struct udp_pcb *pcb);
 
 /* Binds to `local`, whose address the caller has judged; port 0: a random one that no other socket has there
- * (RFC 6056 3.3.2). Borrows local. 0, -EINVAL (bound already), -EADDRINUSE. */
+ * (RFC 6056 3.3.2). Borrows local. 0, -EINVAL (bound already), -EADDRINUSE,
+ * -ENOBUFS. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local);
 
 /* Takes the names of a pcb away; nothing if it is not bound. */
 void udp_unbind(struct udp_pcb *pcb);
+
+/* Binds to, or only hears, the interface (0: any), be the pcb bound or not. */
+void udp_set_netif(struct udp_pcb *pcb, uint8_t netif);
 
 /* Connects a bound pcb, or connects it elsewhere: it hears nobody but `peer` from now on. `local` is its own
  * address towards the peer. Borrows both. */

@@ -3,7 +3,7 @@
 #include "pair.h"
 
 static const struct pair_config plain = {
-    .seed = 5, .loss = 20, .reorder = 50, .delay_us = 2 * MS, .bytes = {60000, 60000}, .may_fail = true};
+    .seed = 5, .loss = 20, .reorder = 50, .delay_us = 2 * MS, .bytes = {80000, 80000}, .may_fail = true};
 
 /* True if the transfer was completed. */
 static bool run(const struct pair_config *config, uint64_t *allocations) {

@@ -98,7 +98,7 @@ void tcp_bench_free(struct tcp_bench *b) {
     if (b->stack->tcp.orphan_count == 0 && !b->keeps_memory) {
         /* An ARP entry for the peer, made after the start, is all that may have come. */
         cr_assert_leq(tapir_stack_memory_used(b->stack), b->start_bytes + 1024);
-        cr_assert_eq(b->stack->tcp.conns.used + b->stack->tcp.halves.used + b->stack->tcp.ports.used, 0);
+        cr_assert_eq(b->stack->tcp.conns.used + b->stack->tcp.halves.used + b->stack->tcp.ports.places.used, 0);
     }
     tapir_stack_destroy(b->stack);
     cr_assert_eq(b->env.live_blocks, 0);

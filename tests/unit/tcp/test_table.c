@@ -164,25 +164,25 @@ Test(tcp_table, N2_destinations_do_not_show_each_other) {
 Test(tcp_table, D7_no_port_left) {
     struct tcp_bench *b = tcp_bench_new(&plain);
     struct tcp *tcp = &b->stack->tcp;
-    static struct tcp_port_user users[TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1];
+    static struct ip_ports_claim users[IP_PORTS_COUNT];
     struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4)};
     for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
         local.port = (uint16_t)(TAPIR_PORT_FIRST + i);
-        cr_assert_eq(tcp_table_bind(tcp, &users[i], &local), 0);
-        users[i].listening = true;
+        cr_assert_eq(ip_ports_bind(&tcp->ports, &users[i], &local), 0);
+        ip_ports_listen(&users[i], true);
     }
-    struct tcp_port_user one_more = {0};
+    struct ip_ports_claim one_more = {0};
     struct tapir_endpoint remote = {.addr = addr_of_ipv4(BENCH_PEER_IPV4), .port = 80};
     cr_assert_eq(tcp_table_bind_for(tcp, &one_more, &local, &remote, b->now_us), -EADDRNOTAVAIL);
     struct tapir_endpoint any = {0};
-    cr_assert_eq(tcp_table_bind(tcp, &one_more, &any), -EADDRINUSE);
+    cr_assert_eq(ip_ports_bind(&tcp->ports, &one_more, &any), -EADDRINUSE);
     tapir_sock sock = tcp_bench_socket(b, 0);
     cr_assert_eq(tcp_bench_connect(b, sock, BENCH_PEER_IPV4, 80), -EADDRNOTAVAIL);
     tapir_sock_close(b->stack, sock, b->now_us);
     for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
-        tcp_table_unbind(tcp, &users[i]);
+        ip_ports_unbind(&tcp->ports, &users[i]);
     }
-    cr_assert_eq(tcp->ports.used, 0);
+    cr_assert_eq(tcp->ports.places.used, 0);
     b->keeps_memory = true;
     tcp_bench_free(b);
 }
@@ -218,13 +218,13 @@ Test(tcp_table, D13_the_hash_is_keyed) {
 Test(tcp_table, MUST_42_a_port_for_many_destinations) {
     struct tcp_bench *b = tcp_bench_new(&plain);
     struct tcp *tcp = &b->stack->tcp;
-    static struct tcp_port_user users[TAPIR_PORT_LAST - TAPIR_PORT_FIRST + 1];
+    static struct ip_ports_claim users[IP_PORTS_COUNT];
     struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4)};
     struct tapir_endpoint ends[3];
     tapir_sock socks[3];
     for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
         local.port = (uint16_t)(TAPIR_PORT_FIRST + i);
-        cr_assert_eq(tcp_table_bind(tcp, &users[i], &local), 0);
+        cr_assert_eq(ip_ports_bind(&tcp->ports, &users[i], &local), 0);
     }
     for (unsigned i = 0; i < 3; i++) {
         socks[i] = tcp_bench_socket(b, 0);
@@ -237,25 +237,9 @@ Test(tcp_table, MUST_42_a_port_for_many_destinations) {
         tapir_sock_close(b->stack, socks[i], b->now_us);
     }
     for (unsigned i = 0; i < ARRAY_LEN(users); i++) {
-        tcp_table_unbind(tcp, &users[i]);
+        ip_ports_unbind(&tcp->ports, &users[i]);
     }
     tcp_bench_skip(b);
     b->keeps_memory = true;
-    tcp_bench_free(b);
-}
-
-/* D1: however many connections a port has accepted, its listeners are found first. */
-Test(tcp_table, D1_listeners_come_first) {
-    struct tcp_bench *b = tcp_bench_established(&(struct tcp_bench_config){0});
-    const struct tcp *tcp = tcp_bench_conn(b)->tcp;
-    const struct tcp_listener *l = LIST_ENTRY(tcp->listeners.next, struct tcp_listener, node);
-    const struct tcp_port_bucket *bucket = CONTAINER_OF(l->port.node.prev, struct tcp_port_bucket, users);
-    cr_assert_eq(bucket->port, BENCH_OUR_PORT);
-    cr_assert_eq(l->port.node.next, &tcp_bench_conn(b)->port.node);
-    cr_assert_eq(tapir_sock_shutdown(b->stack, b->listener, TAPIR_SHUT_RD, b->now_us), 0);
-    cr_assert_eq(bucket->users.next, &tcp_bench_conn(b)->port.node, "who has ceased to listen goes to the end");
-    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 3), 0);
-    l = LIST_ENTRY(tcp->listeners.next, struct tcp_listener, node);
-    cr_assert_eq(bucket->users.next, &l->port.node);
     tcp_bench_free(b);
 }

@@ -156,7 +156,7 @@ Test(tcp_timewait, D7_records_are_small) {
     struct tcp_bench *b = tcp_bench_time_wait(&active);
     tcp_bench_close(b); /* nothing but the record is left of the connection */
     size_t more = tapir_stack_memory_used(b->stack) - b->start_bytes;
-    cr_assert_leq(more, 96 + sizeof(struct tcp_port_bucket) + 512);
+    cr_assert_leq(more, 96 + sizeof(struct ip_ports_place) + 512);
     tcp_bench_free(b);
 }
 

@@ -217,7 +217,7 @@ Test(udp_input, multicast_reaches_every_match) {
     struct end ends[7];
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         end_open(rig, &ends[i]);
-        ends[i].pcb.reuse_address = true;
+        ends[i].pcb.port.reuseaddr = true;
     }
     struct tapir_endpoint names[] = {endpoint(IPV4_ANY, 53), endpoint(IPV4_ANY, 53), endpoint(group, 53),   here(),
                                      endpoint(IPV4_ANY, 53), endpoint(IPV4_ANY, 53), endpoint(IPV4_ANY, 54)};
