@@ -232,8 +232,11 @@ void sockets_config_undo(void) {
 /* Builds everything, with the lock held. */
 static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
                  size_t size) {
-    env = (struct tapir_env){
-        .alloc = sockets_memory_alloc, .free = sockets_memory_free, .random = env_random, .broken = ENV_BROKEN};
+    env = (struct tapir_env){.alloc = sockets_memory_alloc,
+                             .free = sockets_memory_free,
+                             .random = env_random,
+                             .broken = ENV_BROKEN,
+                             .notice = sockets_tell_notice};
     trace = (struct trace){config->trace, config->trace_ctx};
     env.trace = config->trace == NULL ? NULL : env_trace;
     sockets_tell_init(config, device);
@@ -380,6 +383,25 @@ static int judge_host(const struct tapir_config *config) {
     return within(&theirs, &ours, our_len) && within(&ours, &theirs, their_len) ? 0 : ENETUNREACH;
 }
 
+/* What works, and may not be meant. */
+static void remark_on(const struct tapir_config *config, const struct tapir_device *device, bool host_apart,
+                      char *error, size_t size) {
+    const uint32_t mtu_bytes = config->mtu_bytes;
+    if (size == 0) {
+        return;
+    }
+    if (host_apart) {
+        snprintf(error, size,
+                 "host %s and our address are in different networks: neither finds the other without a route",
+                 config->host_address);
+    } else if (mtu_bytes != 0 && device->mtu_bytes != 0 && mtu_bytes != device->mtu_bytes) {
+        snprintf(
+            error, size,
+            "our MTU is %u and that of %s %u: what is longer than the smaller one gets lost (ip link set %s mtu %u)",
+            mtu_bytes, device->name, device->mtu_bytes, device->name, mtu_bytes);
+    }
+}
+
 static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     int result = check_down(error, size);
     if (result != 0) {
@@ -401,10 +423,8 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     }
     result = config->opened == NULL ? 0 : config->opened(config->opened_ctx, error, size);
     result = result != 0 ? result : up(device, config, error, size);
-    if (result == 0 && remark[0] == '\0' && host == ENETUNREACH) {
-        (void)explain(error, size, 0,
-                      "host %s and our address are in different networks: neither finds the other without a route",
-                      config->host_address);
+    if (result == 0 && remark[0] == '\0') {
+        remark_on(config, device, host == ENETUNREACH, error, size);
     }
     if (result != 0) {
         device->ops->close(device);

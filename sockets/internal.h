@@ -491,6 +491,9 @@ void sockets_tell(int error, const char *format, ...) __attribute__((format(prin
 /* The same for struct tapir_env: a bug of ours has ended a connection, in a line for whoever is to find it. */
 void sockets_tell_broken(void *ctx, const struct tapir_broken *broken);
 
+/* The same: something is wrong with the network, once. */
+void sockets_tell_notice(void *ctx, const struct tapir_notice *notice);
+
 /* --- config.c --- */
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */

@@ -1,7 +1,9 @@
 /* What somebody should know while the stack runs, and no call is there to return. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <tapir/trace.h>
 
@@ -10,6 +12,7 @@
 static struct {
     void (*tell)(void *ctx, int error, const char *sentence);
     void *ctx;
+    char device[sizeof((struct tapir_device *)NULL)->name]; /* what notices are about */
 } listener;
 
 /* A program that knows nothing of the stack has its user. */
@@ -49,10 +52,44 @@ void sockets_tell_broken(void *ctx, const struct tapir_broken *broken) {
         (unsigned long long)broken->unacked_bytes, (unsigned long long)broken->unread_bytes);
 }
 
+/* What is wrong, and what to do. The host's own side of the TAP is a station like another: with our address it answers us,
+ * and the host's programs reach it instead of us. */
+void sockets_tell_notice(void *ctx, const struct tapir_notice *notice) {
+    const char *device = listener.device;
+    const uint8_t *m = notice->mac;
+    char address[INET_ADDRSTRLEN] = "";
+    char mac[sizeof "00:00:00:00:00:00"];
+    struct in_addr ipv4 = sockets_address_to_ipv4(&notice->addr);
+    (void)ctx;
+    (void)inet_ntop(AF_INET, &ipv4, address, sizeof address);
+    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    switch (notice->kind) {
+    case TAPIR_NOTICE_ADDRESS_SHARED:
+        sockets_tell(
+            0,
+            "%s is the address of another station on %s too (%s): what is sent to it may reach only one of the two."
+            " Give one another address; if it is the host's own: ip address del %s dev %s",
+            address, device, mac, address, device);
+        break;
+    case TAPIR_NOTICE_ADDRESS_LOST:
+        sockets_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address,
+                     device, mac);
+        break;
+    case TAPIR_NOTICE_FRAME_LONG:
+        sockets_tell(
+            0,
+            "%u bytes came over %s in one datagram from %s, and our MTU is %u: it is dropped, as all such are. Use the"
+            " same MTU on both sides: ip link set %s mtu %u",
+            notice->bytes, device, mac, notice->mtu_bytes, device, notice->mtu_bytes);
+        break;
+    }
+}
+
 void sockets_tell_init(const struct tapir_config *config, struct tapir_device *device) {
     listener.tell = config->tell;
     listener.ctx = config->tell_ctx;
     if (device != NULL) {
+        memcpy(listener.device, device->name, sizeof listener.device);
         device->tell = pass_on;
     }
 }

@@ -51,6 +51,21 @@ struct tapir_broken {
     uint64_t unacked_bytes, unread_bytes; /* in its queues */
 };
 
+/* What is wrong with the network around an interface, and only its operator can mend. */
+enum tapir_notice_kind {
+    TAPIR_NOTICE_ADDRESS_SHARED, /* another station has `addr`, which we keep (RFC 5227 2.4 c) */
+    TAPIR_NOTICE_ADDRESS_LOST,   /* another station has `addr`, which was only being probed: it is not ours (2.1.1) */
+    TAPIR_NOTICE_FRAME_LONG, /* a datagram of `bytes` came, longer than mtu_bytes: it was dropped, as others will be */
+};
+
+struct tapir_notice {
+    enum tapir_notice_kind kind;
+    int netif;
+    struct tapir_addr addr;
+    uint8_t mac[6]; /* of the other station */
+    uint32_t bytes, mtu_bytes;
+};
+
 /* What the core needs from its surroundings. Borrowed by tapir_stack_create for the stack's life. */
 struct tapir_env {
     void *ctx; /* passed to each function below */
@@ -71,6 +86,10 @@ struct tapir_env {
      * its application) and counted as tcp_broken; all others go on. NULL: the program ends by tapir_abort_hook instead, as
      * it does anyhow when what is shared is no longer to be trusted. */
     void (*broken)(void *ctx, const struct tapir_broken *broken);
+
+    /* Told, borrowed for the call, of each kind once: of an address until it is added anew or its interface comes up, of
+     * frames until the MTU changes. Must not call back into the stack. NULL: nobody is; counters tell as well. */
+    void (*notice)(void *ctx, const struct tapir_notice *notice);
 };
 
 /* How far a frame's checksum has been taken care of. */
@@ -157,8 +176,8 @@ TAPIR_API int tapir_netif_set_up(struct tapir_stack *stack, int netif, bool up, 
 /* Changes the MTU of an interface. 0, -ENODEV or -EINVAL. */
 TAPIR_API int tapir_netif_set_mtu(struct tapir_stack *stack, int netif, uint32_t mtu_bytes);
 
-/* Gives an interface an address and its on-link prefix. It is usable at once and announced by ARP
- * (RFC 5227 2.3); with `probe` it is first probed for a conflict and usable only then (2.1).
+/* Gives an interface an address and its on-link prefix. It is usable at once, asked for by one probe and announced by ARP
+ * (RFC 5227 2.3): who has it already is noticed; with `probe` it is first probed for a conflict and usable only then (2.1).
  * 0, -ENODEV, -EINVAL (not unicast), -EEXIST or -ENOBUFS. */
 TAPIR_API int tapir_netif_add_address(struct tapir_stack *stack, int netif, const struct tapir_addr *addr,
                                       unsigned prefix_len, bool probe, uint64_t now_us);

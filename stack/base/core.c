@@ -41,6 +41,13 @@ void core_trace(struct core *core, const struct tapir_event *event) {
     tell(core, event);
 }
 
+void core_notice(const struct core *core, const struct tapir_notice *notice) {
+    const struct tapir_env *env = core->mem.env;
+    if (env->notice != NULL) {
+        env->notice(env->ctx, notice);
+    }
+}
+
 void core_trace_hold(struct core *core) { core->held.on = core_tracing(core); }
 
 void core_trace_release(struct core *core, const struct tapir_event *first) {

@@ -43,6 +43,9 @@ uint32_t core_random_below(struct core *core, uint32_t bound);
 
 static inline bool core_tracing(const struct core *core) { return core->mem.env->trace != NULL; }
 
+/* Hands a notice to the embedder, who may not listen. Borrows notice. */
+void core_notice(const struct core *core, const struct tapir_notice *notice);
+
 /* Hands an event to the embedder. Borrows event. Call only when core_tracing. */
 void core_trace(struct core *core, const struct tapir_event *event);
 

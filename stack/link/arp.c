@@ -80,7 +80,7 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
     struct link_address *rivalled = link_arp_acd_rivalled(netif, &arp);
     if (rivalled != NULL) {
         trace(netif, TAPIR_EVENT_PACKET_IN, &arp, "claims our address", false, now_us);
-        link_arp_acd_conflict(rivalled, now_us);
+        link_arp_acd_conflict(rivalled, arp.sender_mac, now_us);
         return;
     }
     /* Only for addresses of the interface it came in by: the others are not on this link. */

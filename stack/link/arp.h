@@ -76,7 +76,7 @@ void link_arp_cache_flush(struct link_netif *netif);
 
 /* ---- arp_acd.c ---- */
 
-/* Begins to announce the address, or to probe it if it wants that (RFC 5227 2.1, 2.3); for lo, and for an interface
+/* Begins to use and announce the address, or to probe it first if it wants that (RFC 5227 2.1, 2.3); for lo, and for an interface
  * that is down, it only sets the state. */
 void link_arp_acd_start(struct link_address *address, uint64_t now_us);
 
@@ -86,7 +86,7 @@ void link_arp_acd_stop(struct link_address *address);
 /* The address of netif that a packet from another station claims, or probes while we do; NULL: none. Borrows arp. */
 struct link_address *link_arp_acd_rivalled(struct link_netif *netif, const struct wire_arp *arp);
 
-/* Another station uses `address`: gives it up if it was being probed, else defends it (RFC 5227 2.4). */
-void link_arp_acd_conflict(struct link_address *address, uint64_t now_us);
+/* The station at `mac`, borrowed, uses `address` too: gives it up if it was being probed, else defends it (RFC 5227 2.4). */
+void link_arp_acd_conflict(struct link_address *address, const uint8_t mac[MAC_LEN], uint64_t now_us);
 
 #endif

@@ -7,7 +7,9 @@
  *               probe         probe         probe      valid: announce  announce
  *
  * A rival heard before `valid` makes it LINK_ADDRESS_CONFLICT until the interface comes up anew: whoever chose the
- * address must choose another (MAX_CONFLICTS and RATE_LIMIT_INTERVAL are theirs). Without `probe` it starts at `valid`.
+ * address must choose another (MAX_CONFLICTS and RATE_LIMIT_INTERVAL are theirs). Without `probe` it starts at `valid`,
+ * for whom seven seconds are too long. One probe goes out first all the same: a station that has the address answers
+ * it, while an announcement is heard without a word.
  */
 #include "link/arp.h"
 
@@ -73,6 +75,7 @@ void link_arp_acd_start(struct link_address *address, uint64_t now_us) {
     bool shared = netif->index != LINK_LOOPBACK;
     timer_init(&address->timer, fire);
     address->sent = 0;
+    address->told = false;
     address->state = address->probe && shared ? LINK_ADDRESS_PROBING : LINK_ADDRESS_VALID;
     if (!netif->up || !shared) {
         return;
@@ -80,6 +83,7 @@ void link_arp_acd_start(struct link_address *address, uint64_t now_us) {
     if (address->state == LINK_ADDRESS_PROBING) {
         arm(address, now_us + core_random_below(netif->link->core, PROBE_WAIT_US + 1));
     } else {
+        send_request(address, IPV4_ANY, "probes an address of ours", now_us);
         announce(address, now_us);
     }
 }
@@ -120,8 +124,22 @@ static void defend(struct link_address *address, uint64_t now_us) {
     send_request(address, addr_ipv4(&address->addr), "defends our address", now_us);
 }
 
-void link_arp_acd_conflict(struct link_address *address, uint64_t now_us) {
+/* Once, as two hosts with one address hear of each other all the time. */
+static void tell(struct link_address *address, const uint8_t mac[MAC_LEN]) {
+    bool probing = address->state == LINK_ADDRESS_PROBING;
+    struct tapir_notice notice = {.kind = probing ? TAPIR_NOTICE_ADDRESS_LOST : TAPIR_NOTICE_ADDRESS_SHARED,
+                                  .netif = address->netif->index,
+                                  .addr = address->addr};
+    if (!address->told) {
+        memcpy(notice.mac, mac, sizeof notice.mac);
+        address->told = true;
+        core_notice(address->netif->link->core, &notice);
+    }
+}
+
+void link_arp_acd_conflict(struct link_address *address, const uint8_t mac[MAC_LEN], uint64_t now_us) {
     COUNT(address->netif->link->core, arp_conflict);
+    tell(address, mac);
     if (address->state == LINK_ADDRESS_PROBING) {
         link_arp_acd_stop(address);
         address->state = LINK_ADDRESS_CONFLICT;

@@ -42,14 +42,26 @@ static bool offload_sane(const struct tapir_offload *offload, const struct wire_
 }
 
 /* L3: only a super-segment may exceed the MTU, and then not what the sender's device cuts from it. */
-static bool too_long(const struct link_netif *netif, const struct tapir_offload *offload, const struct wire_eth *eth) {
+static uint32_t len_on_the_wire(const struct tapir_offload *offload, const struct wire_eth *eth) {
     switch (offload->gso) {
     case TAPIR_GSO_TCP4:
-        return (uint32_t)offload->gso_size + TCP4_HEADERS > netif->mtu_bytes;
+        return (uint32_t)offload->gso_size + TCP4_HEADERS;
     case TAPIR_GSO_UDP4:
-        return (uint32_t)offload->gso_size + UDP4_HEADERS > netif->mtu_bytes;
+        return (uint32_t)offload->gso_size + UDP4_HEADERS;
     default:
-        return eth->payload_len > netif->mtu_bytes;
+        return (uint32_t)eth->payload_len;
+    }
+}
+
+/* Others on the link use a larger MTU, and think that we hear them. Told once, as each of their datagrams may be one. */
+static void drop_long(struct link_netif *netif, uint32_t bytes, const struct wire_eth *eth) {
+    COUNT(netif->link->core, eth_long);
+    if (!netif->told_long && (mac_is_group(eth->dst) || mac_equal(eth->dst, netif->mac))) {
+        struct tapir_notice notice = {
+            .kind = TAPIR_NOTICE_FRAME_LONG, .netif = netif->index, .bytes = bytes, .mtu_bytes = netif->mtu_bytes};
+        memcpy(notice.mac, eth->src, sizeof notice.mac);
+        netif->told_long = true;
+        core_notice(netif->link->core, &notice);
     }
 }
 
@@ -104,8 +116,8 @@ void link_eth_input(struct link_netif *netif, struct tapir_frame *frame, uint64_
     } else if (!wire_eth_parse(frame->data, frame->len, &eth) ||
                (eth.type != WIRE_ETHERTYPE_IPV4 && eth.type != WIRE_ETHERTYPE_ARP)) {
         COUNT(core, eth_type);
-    } else if (too_long(netif, &frame->offload, &eth)) {
-        COUNT(core, eth_long);
+    } else if (len_on_the_wire(&frame->offload, &eth) > netif->mtu_bytes) {
+        drop_long(netif, len_on_the_wire(&frame->offload, &eth), &eth);
     } else if (!mac_is_group(eth.dst) && !mac_equal(eth.dst, netif->mac)) {
         COUNT(core, eth_not_ours);
     } else if (eth.type == WIRE_ETHERTYPE_IPV4) {

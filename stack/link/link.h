@@ -26,6 +26,7 @@ struct link_address {
     uint8_t sent;       /* probes or announcements so far */
     bool used;          /* the slot is taken */
     bool probe;         /* probed before use, again each time the interface comes up (RFC 5227 2.1) */
+    bool told;          /* that another station has it, since acd_start */
     bool defended;      /* defended_us is the time of the last defence */
     uint64_t defended_us;
     struct timer timer;
@@ -37,6 +38,7 @@ struct link;
 struct link_netif {
     struct link *link;
     bool used, up;
+    bool told_long; /* of a frame longer than the MTU, since it was set */
     uint8_t index;
     char name[16];
     uint8_t mac[6];

@@ -114,6 +114,7 @@ int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes) {
         return -EINVAL;
     }
     netif->mtu_bytes = mtu_bytes;
+    netif->told_long = false;
     return 0;
 }
 

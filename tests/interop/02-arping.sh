@@ -24,4 +24,15 @@ stop echo
 serve echo echo --mac 02:00:00:00:00:43
 must "ping of the new one" ping -q -c 3 -l 3 10.0.0.2
 says "3 received"
+stop echo
+
+# The host's own side has our address: it answers the one probe at the start, and that is said once.
+must "our address on the host's side" ip address add 10.0.0.2/32 dev tap0
+serve echo echo
+wait_until 5 "a word about it" said echo "10.0.0.2 is the address of another station on tap0 too"
+arping -q -U -c 2 -W 0.1 -S 10.0.0.2 -i tap0 10.0.0.2 2>/dev/null # claims it, and has no answer
+(($(grep -c "another station" echo.err) == 1)) || fail "it was said more than once"
+must "taking it away" ip address del 10.0.0.2/32 dev tap0
+must "ping of the right one" ping -q -c 3 -l 3 10.0.0.2
+says "3 received"
 the_end

@@ -22,8 +22,18 @@ for mtu in 576 1500 9000; do
     done
 done
 
+# With one of our own below the device's, what is longer is lost, and that is said once.
+must "MTU 1500" ip link set tap0 mtu 1500
+serve httpd httpd --mtu 1000 www
+said httpd "our MTU is 1000 and that of tap0 1500" || fail "nothing was said of it"
+must "a download all the same" "${get[@]}" -o got http://10.0.0.2/file
+same got www/file
+fails 1 "a long ping" ping -q -c 2 -i 0.1 -W 0.2 -s 1400 10.0.0.2
+wait_until 5 "a word about it" said httpd "1428 bytes came over tap0 in one datagram"
+(($(grep -c "came over" httpd.err) == 1)) || fail "it was said more than once"
+stop httpd
+
 # The router's way on is narrower than what either end knows.
-must "MTU 1500 again" ip link set tap0 mtu 1500
 far_make
 must "a narrow way" ip link set near0 mtu 1000
 serve httpd httpd www

@@ -28,10 +28,17 @@ static void on_unreachable(void *ctx, struct link_netif *netif, struct tapir_fra
     }
 }
 
+static void on_notice(void *ctx, const struct tapir_notice *notice) {
+    struct rig *rig = CONTAINER_OF(ctx, struct rig, env);
+    rig->notices++;
+    rig->notice = *notice;
+}
+
 struct rig *rig_start_bare(void) {
     struct rig *rig = &the_rig;
     memset(rig, 0, sizeof *rig);
     test_env_init(&rig->env);
+    rig->env.env.notice = on_notice;
     rig->now_us = 1000 * SECOND_US;
     core_init(&rig->core, &rig->env.env, TAPIR_MEMORY_DEFAULT_BYTES, rig->now_us);
     const struct link_handlers handlers = {.ctx = rig, .input = on_input, .unreachable = on_unreachable};
@@ -49,7 +56,7 @@ struct rig *rig_start(void) {
     const struct tapir_addr addr = addr_of_ipv4(OUR_IP);
     cr_assert_eq(link_address_add(rig->netif, &addr, 16, false, rig->now_us), 0);
     rig_wait(rig, 10 * SECOND_US);
-    cr_assert_eq(rig_drain(rig), 2);
+    cr_assert_eq(rig_drain(rig), 3);
     return rig;
 }
 

@@ -31,6 +31,9 @@ struct rig {
     unsigned lost; /* calls of the unreachable handler, and the tags of what they got */
     uint8_t lost_tags[64];
     void (*when_lost)(struct rig *rig); /* called by it, unless NULL */
+
+    unsigned notices; /* told, and the last one */
+    struct tapir_notice notice;
 };
 
 /* A parsed frame that the interface sent. */

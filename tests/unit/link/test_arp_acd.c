@@ -18,8 +18,8 @@ static bool valid(const struct rig *rig) {
     return link_address_find(rig->netif, &addr) != NULL;
 }
 
-/* Exactly one frame was sent: a broadcast request about OUR_IP that says it is from sender_ip. */
-static void assert_request(struct rig *rig, uint32_t sender_ip) {
+/* The next frame sent is a broadcast request about OUR_IP that says it is from sender_ip. */
+static void assert_next_request(struct rig *rig, uint32_t sender_ip) {
     static const uint8_t zero[6];
     struct sent sent = rig_sent(rig);
     cr_assert(sent.is_arp);
@@ -28,6 +28,11 @@ static void assert_request(struct rig *rig, uint32_t sender_ip) {
     cr_assert_arr_eq(sent.arp.target_mac, zero, 6);
     cr_assert_eq(sent.arp.sender_ip, sender_ip);
     cr_assert_eq(sent.arp.target_ip, OUR_IP);
+}
+
+/* The same, and it is the only one. */
+static void assert_request(struct rig *rig, uint32_t sender_ip) {
+    assert_next_request(rig, sender_ip);
     cr_assert(!rig_sent(rig).any);
 }
 
@@ -35,6 +40,7 @@ Test(link_arp_acd, announces_twice_two_seconds_apart) {
     struct rig *rig = rig_start_bare();
     add(rig, false);
     cr_assert(valid(rig));
+    assert_next_request(rig, IPV4_ANY);
     assert_request(rig, OUR_IP);
     cr_assert_eq(to_next_timer(rig), 2 * SECOND_US);
     assert_request(rig, OUR_IP);
@@ -197,7 +203,48 @@ Test(link_arp_acd, nothing_is_sent_about_addresses_of_an_interface_that_is_down)
     rig_wait(rig, 20 * SECOND_US);
     cr_assert(!rig_sent(rig).any);
     link_netif_set_up(rig->netif, true, rig->now_us);
+    assert_next_request(rig, IPV4_ANY);
     assert_request(rig, OUR_IP);
+    rig_stop(rig);
+}
+
+static void assert_noticed(const struct rig *rig, unsigned times, enum tapir_notice_kind kind) {
+    const struct tapir_addr ours = addr_of_ipv4(OUR_IP);
+    cr_assert_eq(rig->notices, times);
+    cr_assert_eq(rig->notice.kind, kind);
+    cr_assert_eq(rig->notice.netif, 1);
+    cr_assert(addr_equal(&rig->notice.addr, &ours));
+    cr_assert_arr_eq(rig->notice.mac, rogue_mac, 6);
+}
+
+/* L8: an address that is used at once is probed as well: who has it answers, and its operator hears of it once. */
+Test(link_arp_acd, L8_who_has_the_address_already_is_noticed_at_the_start) {
+    struct rig *rig = rig_start_bare();
+    add(rig, false);
+    assert_next_request(rig, IPV4_ANY);
+    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, OUR_IP, IPV4_ANY);
+    assert_noticed(rig, 1, TAPIR_NOTICE_ADDRESS_SHARED);
+    cr_assert(valid(rig), "it is kept");
+    for (unsigned i = 0; i < 100; i++) {
+        rig_wait(rig, SECOND_US);
+        rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, OUR_IP, GATEWAY_IP);
+    }
+    assert_noticed(rig, 1, TAPIR_NOTICE_ADDRESS_SHARED);
+    link_netif_set_up(rig->netif, false, rig->now_us);
+    link_netif_set_up(rig->netif, true, rig->now_us);
+    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, OUR_IP, IPV4_ANY);
+    assert_noticed(rig, 2, TAPIR_NOTICE_ADDRESS_SHARED);
+    rig_stop(rig);
+}
+
+Test(link_arp_acd, L8_an_address_that_is_lost_is_noticed) {
+    struct rig *rig = rig_start_bare();
+    add(rig, true);
+    (void)to_next_timer(rig);
+    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, OUR_IP, IPV4_ANY);
+    assert_noticed(rig, 1, TAPIR_NOTICE_ADDRESS_LOST);
+    rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, OUR_IP, GATEWAY_IP);
+    cr_assert_eq(rig->notices, 1, "it is the other's");
     rig_stop(rig);
 }
 

@@ -278,3 +278,26 @@ Test(link_eth, an_interface_that_is_down_drops) {
     cr_assert_eq(COUNTER_OF(rig, arp_in), 0);
     rig_stop(rig);
 }
+
+/* L3: others on the link use a larger MTU: told once, until ours changes, and not of what was for others. */
+Test(link_eth, a_frame_longer_than_the_mtu_is_noticed_once) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(link_netif_set_mtu(rig->netif, 1000), 0);
+    rig_frame(rig, buf, ipv4_frame(peer_mac, 1200), NULL);
+    cr_assert_eq(rig->notices, 0);
+    rig_frame(rig, buf, ipv4_frame(our_mac, 1000), NULL);
+    cr_assert_eq(rig->notices, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        rig_frame(rig, buf, ipv4_frame(our_mac, 1001 + i), NULL);
+        cr_assert_eq(rig->notices, 1);
+    }
+    cr_assert_eq(rig->notice.kind, TAPIR_NOTICE_FRAME_LONG);
+    cr_assert_eq(rig->notice.bytes, 1001);
+    cr_assert_eq(rig->notice.mtu_bytes, 1000);
+    cr_assert_eq(COUNTER_OF(rig, eth_long), 11);
+    cr_assert_eq(link_netif_set_mtu(rig->netif, 1200), 0);
+    rig_frame(rig, buf, ipv4_frame(all_mac, 1300), NULL);
+    cr_assert_eq(rig->notices, 2);
+    cr_assert_eq(rig->notice.mtu_bytes, 1200);
+    rig_stop(rig);
+}

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tap/host.h"
 #include "wired.h"
 
 TestSuite(device, .init = wired_up, .fini = wired_down, .timeout = 20);
@@ -327,6 +328,20 @@ Test(config, a_host_in_another_network_is_remarked_on) {
         cr_assert_eq(tapir_up(&config, error, sizeof error), 0, "%s", error);
         cr_assert_eq(strstr(error, "different networks") != NULL, cases[i].apart, "%s %s: %s", cases[i].address,
                      cases[i].host, error);
+        tapir_down();
+    }
+}
+
+/* What is longer than the smaller of two MTUs gets lost, and nobody would look there. */
+Test(config, an_mtu_that_is_not_the_devices_is_remarked_on) {
+    static const uint32_t mtus_bytes[] = {0, 1500, 1000, 9000};
+    for (size_t i = 0; i < sizeof mtus_bytes / sizeof mtus_bytes[0]; i++) {
+        char error[256];
+        struct tapir_config config = {
+            .no_offload = true, .tap_fd = attached_tap(), .address = "10.0.0.2/24", .mtu_bytes = mtus_bytes[i]};
+        cr_assert_eq(tap_host_up("tap0", "10.0.0.1/24", 0, error, sizeof error), 0, "%s", error);
+        cr_assert_eq(tapir_up(&config, error, sizeof error), 0, "%s", error);
+        cr_assert_eq(strstr(error, "MTU") != NULL, i >= 2, "%s", error);
         tapir_down();
     }
 }

@@ -14,6 +14,7 @@ static struct ip_path path_by(struct rig *rig, int index, uint32_t caps) {
         cr_assert_eq(link_netif_add(&rig->link, &config), 1);
         cr_assert_eq(link_address_add(&rig->link.netifs[1], &us, 24, false, RIG_US), 0);
         ip_changed(&rig->ip);
+        frame_release(link_netif_dequeue(&rig->link.netifs[1])); /* the probe */
         frame_release(link_netif_dequeue(&rig->link.netifs[1])); /* the announcement */
     }
     rig->link.netifs[1].caps = caps;
