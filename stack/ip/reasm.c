@@ -136,44 +136,62 @@ static void expire(struct timer *timer, uint64_t now_us) {
 
 /* ---- room under the caps ---- */
 
-/* Who goes when something must: the oldest of the source that asks if it has more than its share, else the oldest
- * of all, so that a flood from one host pushes out its own (F6). Never `keep`. */
-static struct reasm_datagram *choose_victim(struct ip *ip, uint32_t src, const struct reasm_datagram *keep,
-                                            bool *over_share) {
-    struct reasm_datagram *oldest = NULL, *own_oldest = NULL;
-    uint32_t own_count = 0;
-    uint64_t own_bytes = 0;
+/* What one source holds. */
+struct share {
+    uint32_t count;
+    uint64_t bytes;
+};
+
+static struct share share_of(const struct ip *ip, uint32_t src) {
+    struct share share = {0};
     LIST_FOR_EACH(node, &ip->reassembly_age) {
-        struct reasm_datagram *d = LIST_ENTRY(node, struct reasm_datagram, age);
+        const struct reasm_datagram *d = LIST_ENTRY(node, struct reasm_datagram, age);
         if (d->key.src == src) {
-            own_count++;
-            own_bytes += true_size(d);
-        }
-        if (d != keep && oldest == NULL) {
-            oldest = d;
-        }
-        if (d != keep && own_oldest == NULL && d->key.src == src) {
-            own_oldest = d;
+            share.count++;
+            share.bytes += true_size(d);
         }
     }
-    *over_share = own_count >= TAPIR_REASM_PER_SOURCE_MAX;
-    bool own_fault = *over_share || own_bytes > bytes_max(ip) / 4;
-    return own_fault && own_oldest != NULL ? own_oldest : oldest;
+    return share;
 }
 
-/* Makes room for `bytes` more, in a new datagram unless `keep` is the one that grows. False: there is none. */
+/* The next datagram from *at on, the oldest first, of src alone unless that is NULL, and not `keep`; NULL: no more. */
+static struct reasm_datagram *next_victim(struct ip *ip, struct list **at, const uint32_t *src,
+                                          const struct reasm_datagram *keep) {
+    while (*at != &ip->reassembly_age) {
+        struct reasm_datagram *d = LIST_ENTRY(*at, struct reasm_datagram, age);
+        *at = (*at)->next;
+        if (d != keep && (src == NULL || d->key.src == *src)) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+/* Makes room for `bytes` more, in a new datagram unless `keep` is the one that grows. False: there is none. Who goes when
+ * something must: the oldest of the source that asks if it has more than its share, else the oldest of all, so that a
+ * flood from one host pushes out its own (F6). However many go, those that wait are looked at three times (Z6). */
 static bool make_room(struct ip *ip, uint32_t src, uint64_t bytes, const struct reasm_datagram *keep) {
+    struct share own = share_of(ip, src);
+    struct list *own_at = ip->reassembly_age.next, *any_at = ip->reassembly_age.next;
     for (uint32_t i = 0; i <= TAPIR_REASM_DATAGRAMS_MAX; i++) {
-        bool over_share = false;
-        struct reasm_datagram *victim = choose_victim(ip, src, keep, &over_share);
+        bool over_share = own.count >= TAPIR_REASM_PER_SOURCE_MAX;
         bool too_many = keep == NULL && (over_share || ip->reassembly_count >= TAPIR_REASM_DATAGRAMS_MAX);
         bool fits = ip->reassembly_bytes + bytes <= bytes_max(ip) && mem_allows(&ip->core->mem, MEM_ADMISSION, bytes);
         if (!too_many && fits) {
             return true;
         }
+        bool own_fault = over_share || own.bytes > bytes_max(ip) / 4;
+        struct reasm_datagram *victim = own_fault ? next_victim(ip, &own_at, &src, keep) : NULL;
+        victim = victim == NULL ? next_victim(ip, &any_at, NULL, keep) : victim;
         if (victim == NULL) {
             return false;
         }
+        if (victim->key.src == src) {
+            own.count--;
+            own.bytes -= true_size(victim);
+        }
+        own_at = own_at == &victim->age ? victim->age.next : own_at;
+        any_at = any_at == &victim->age ? victim->age.next : any_at;
         COUNT(ip->core, frag_cap);
         drop(victim);
     }

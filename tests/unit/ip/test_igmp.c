@@ -478,3 +478,23 @@ Test(ip_igmp, the_querier_of_before_is_forgotten) {
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     rig_stop(rig);
 }
+
+/* Z6: however many queries come, each group has one answer in the time that they allow; version 3 one for all. */
+Test(ip_igmp, Z6_a_flood_of_queries) {
+    for (unsigned version = 2; version <= 3; version++) {
+        struct rig *rig = rig_start();
+        for (uint32_t i = 0; i < TAPIR_IGMP_GROUPS_MAX; i++) {
+            cr_assert_eq(join(rig, GROUP_IP + i), 0);
+        }
+        rig_wait(rig, 30 * SECOND_US);
+        rig_drain(rig);
+        uint64_t before = rig->core.counters.igmp_out;
+        for (unsigned i = 0; i < 5000; i++) {
+            query(rig, version, 0, 10); /* within a second */
+        }
+        rig_wait(rig, SECOND_US);
+        cr_assert_eq(rig->core.counters.igmp_out - before, version == 2 ? TAPIR_IGMP_GROUPS_MAX : 1);
+        rig_drain(rig);
+        rig_stop(rig);
+    }
+}

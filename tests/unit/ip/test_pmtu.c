@@ -63,6 +63,8 @@ Test(ip_pmtu, C5_bounded_with_random_eviction) {
     for (uint32_t i = 0; i < TAPIR_PMTU_ENTRIES_MAX / 2; i++) {
         cr_assert(lower(rig, IPV4(50, 0, 0, 0) + i, 1000));
         cr_assert_eq(rig->ip.pmtu.used, TAPIR_PMTU_ENTRIES_MAX);
+        cr_assert_leq(rig->ip.pmtu.bucket_count, 2 * TAPIR_PMTU_ENTRIES_MAX,
+                      "which the search for a victim walks, at most");
     }
     unsigned oldest_left = 0, left = 0;
     for (uint32_t i = 0; i < TAPIR_PMTU_ENTRIES_MAX; i++) {
