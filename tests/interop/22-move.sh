@@ -1,11 +1,11 @@
 #!/bin/bash
-# The kernel's side moves to another MAC address, as after a failover: it is found again within 4 s.
+# The kernel's side moves to another MAC address, as after a failover: it is found again within 4 s. (Z11)
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # Each transfer takes 1 s by its own speed, and may pause for 4 s.
 get=(curl -sS --fail --limit-rate 5M --max-time 5)
-mkdir www
+www_make
 data www/file 5000000
 tap tap0 10.0.0.1/24
 serve httpd httpd --upload www
