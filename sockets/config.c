@@ -198,7 +198,8 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     int result =
         tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, sockets_drive_now());
     if (result != 0) {
-        return explain(error, size, result, "%s is no address for a host but for a group, a network, everyone or lo",
+        return explain(error, size, result,
+                       "%s cannot be a host's address: it is that of a network, of everyone, of a group, or of lo",
                        config->address);
     }
     if (plan->has_gateway) {

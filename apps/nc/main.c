@@ -42,8 +42,11 @@ static void take_operands(struct nc_options *options, int count, char **operands
     if (!common_port(operands[count - 1], &options->port)) {
         common_usage("%s is no port: give a number from 1 to 65535", operands[count - 1]);
     }
-    if (options->keep_listening && !options->listen) {
-        common_usage("-k goes with -l");
+    if (options->keep_listening && (!options->listen || options->udp)) {
+        common_usage(options->udp ? "-k is about connections: -u has none" : "-k goes with -l");
+    }
+    if (options->listen && options->source_port != 0) {
+        common_usage("the port to listen on is said twice");
     }
 }
 

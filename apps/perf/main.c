@@ -24,6 +24,7 @@ struct options {
     uint64_t duration_us, interval_us, parallel, request_bytes, response_bytes;
     bool interval_given;
     const char *congestion;
+    const char *of_client, *of_rr; /* an option that was given and means something there alone */
 };
 
 static const char *take_option(void *ctx, int c, const char *value) {
@@ -33,12 +34,15 @@ static const char *take_option(void *ctx, int c, const char *value) {
         options->server = true;
         return NULL;
     case OPTION_REVERSE:
+        options->of_client = "--reverse";
         options->reverse = true;
         return NULL;
     case OPTION_RR:
+        options->of_client = "--rr";
         options->rr = true;
         return NULL;
     case OPTION_JSON:
+        options->of_client = "--json";
         options->json = true;
         return NULL;
     case OPTION_PATTERN:
@@ -50,8 +54,10 @@ static const char *take_option(void *ctx, int c, const char *value) {
                    ? NULL
                    : "cubic, reno or bbr";
     case OPTION_REQUEST:
+        options->of_rr = "--request";
         return common_take_number(value, 1, PERF_MESSAGE_MAX, &options->request_bytes);
     case OPTION_RESPONSE:
+        options->of_rr = "--response";
         return common_take_number(value, 1, PERF_MESSAGE_MAX, &options->response_bytes);
     case OPTION_DISCARD:
         return common_take_port(value, &options->discard);
@@ -62,11 +68,13 @@ static const char *take_option(void *ctx, int c, const char *value) {
     case 'p':
         return common_take_port(value, &options->port);
     case 't':
+        options->of_client = "--time";
         return common_take_seconds(value, 1000, &options->duration_us);
     case 'i':
         options->interval_given = true;
         return common_take_seconds(value, 10000, &options->interval_us);
     default:
+        options->of_client = "--parallel";
         return common_take_number(value, 1, PERF_PARALLEL_MAX, &options->parallel);
     }
 }
@@ -101,6 +109,25 @@ static int run_client(const struct options *options, const char *host) {
         .congestion = options->congestion,
     };
     return perf_client_run(&client);
+}
+
+/* Ends the program if the options do not go together. */
+static void judge(const struct options *options, bool serves, int operands) {
+    if (operands != (serves ? 0 : 1)) {
+        common_usage("%s", serves ? "a server has no operands" : "give one host, or --server");
+    }
+    if (serves && (options->of_client != NULL || options->of_rr != NULL)) {
+        common_usage("%s is for a client to say", options->of_client != NULL ? options->of_client : options->of_rr);
+    }
+    if (!options->rr && options->of_rr != NULL) {
+        common_usage("%s is about --rr", options->of_rr);
+    }
+    if (options->pattern && options->discard == 0 && options->source == 0) {
+        common_usage("--pattern is about --discard and --source");
+    }
+    if (options->rr && options->reverse) {
+        common_usage("--rr goes both ways: --reverse makes no sense with it");
+    }
 }
 
 int main(int argc, char **argv) {
@@ -152,15 +179,7 @@ int main(int argc, char **argv) {
     const int first = common_parse(&program, &config, &options, argc, argv);
     /* What is asked for decides which side we are. */
     const bool serves = options.server || options.discard != 0 || options.source != 0 || options.echo != 0;
-    if (serves ? argc != first : argc - first != 1) {
-        common_usage("%s", serves ? "a server has no operands" : "give one host, or --server");
-    }
-    if (options.pattern && options.discard == 0 && options.source == 0) {
-        common_usage("--pattern is about --discard and --source");
-    }
-    if (options.rr && options.reverse) {
-        common_usage("--rr goes both ways: --reverse makes no sense with it");
-    }
+    judge(&options, serves, argc - first);
     if (common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
