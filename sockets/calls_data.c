@@ -79,8 +79,9 @@ struct patience {
     uint64_t timeout_us, deadline_us; /* the deadline counts from the first time that it has to wait */
 };
 
-/* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR, -EBADF, or -EPIPE (connect(AF_UNSPEC)). */
-static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events) {
+/* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR, -EBADF, or -EPIPE (connect(AF_UNSPEC)). As on
+ * Linux, once something has `moved` a handler ends the call, with SA_RESTART too. */
+static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events, bool moved) {
     if (patience->nonblocking) {
         bool retry = !patience->refreshed && sockets_drive_refresh();
         patience->refreshed = true;
@@ -89,7 +90,7 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     if (patience->deadline_us == 0) {
         patience->deadline_us = sockets_wait_deadline(patience->timeout_us);
     }
-    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us);
+    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us, !moved);
 }
 
 /* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
@@ -138,7 +139,7 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
         if (result != -EAGAIN) {
             return sent > 0 ? (int64_t)sent : result;
         }
-        int error = be_patient(&patience, descriptor, TAPIR_READY_OUT);
+        int error = be_patient(&patience, descriptor, TAPIR_READY_OUT, sent > 0);
         if (error != 0) {
             return sent > 0 ? (int64_t)sent : error == -EPIPE && !later ? why_cut(descriptor) : error;
         }
@@ -217,7 +218,7 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
     while (!gathering.over) {
         int error = gather(descriptor, &gathering);
         if (error == -EAGAIN) {
-            error = be_patient(patience, descriptor, events);
+            error = be_patient(patience, descriptor, events, gathering.got > 0);
             gathering.over = gathering.got > 0 && !may_go_on(descriptor, flags);
         }
         if (error != 0) {
@@ -235,7 +236,7 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
         if (result != -EAGAIN) {
             return result;
         }
-        int error = be_patient(patience, descriptor, TAPIR_READY_IN);
+        int error = be_patient(patience, descriptor, TAPIR_READY_IN, false);
         if (error != 0) {
             return error;
         }

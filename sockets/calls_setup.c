@@ -222,9 +222,9 @@ static int disconnect(struct descriptor *descriptor) {
     return result;
 }
 
-int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us) {
+int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
     unsigned before = descriptor->disconnects;
-    int result = sockets_wait_ready(descriptor, events, deadline_us, true);
+    int result = sockets_wait_ready(descriptor, events, deadline_us, restartable);
     return descriptor->disconnects != before && result != -EBADF ? -EPIPE : result;
 }
 
@@ -251,7 +251,7 @@ int sockets_calls_setup_await(struct descriptor *descriptor, int begun) {
     uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     do {
-        int error = sockets_calls_setup_wait(descriptor, ended, deadline_us);
+        int error = sockets_calls_setup_wait(descriptor, ended, deadline_us, true);
         if (error != 0) {
             return error == -EAGAIN ? begun : error;
         }

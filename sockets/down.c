@@ -102,7 +102,7 @@ void tapir_down(void) {
         return;
     }
     sockets_text_flush();
-    if (sockets_drive_thread.calls > 0) { /* atexit(tapir_down), and exit() in a signal handler */
+    if (sockets_drive_thread.asleep > 0) { /* atexit(tapir_down), and exit() in a signal handler */
         finish();
         return;
     }

@@ -10,6 +10,9 @@
  * stops leading, copies its data and returns. send queues the answer and writes it to the device before it returns.
  * No other thread has run, and no lock was waited for.
  *
+ * A flood of frames changes nothing of that: after a budget of them (TAPIR_DRIVE_FRAMES) the leader looks up, into a ppoll
+ * that does not sleep, and a signal, a deadline, a cancellation, a kernel descriptor or another thread has its turn.
+ *
  * Bulk, the same: a leader that has what it wants goes on reading while super-segments come (TAPIR_DRIVE_PROMPT_FRAMES
  * of them), and what the stack owes for all of that, one ACK, is written at the end of the call.
  *
@@ -66,8 +69,8 @@ static void lock_through_gate(void) {
  * close, a device's or a trace's own), would take the lock with it. */
 void sockets_drive_lock(void) {
     int cancel_state;
-    if (sockets_drive_thread.calls == 0) {
-        sockets_drive_thread.caller_errno = errno;
+    if (!sockets_drive_thread.call.inside) {
+        sockets_drive_thread.call.caller_errno = errno;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     sockets_drive_thread.place = THREAD_AT_LOCK;
@@ -85,7 +88,7 @@ void sockets_drive_unlock(void) {
     int cancel_state = sockets_drive_thread.cancel_state;
     pthread_mutex_unlock(&HOST->lock);
     sockets_drive_thread.place = THREAD_OUTSIDE;
-    errno = sockets_drive_thread.caller_errno;
+    errno = sockets_drive_thread.call.caller_errno;
     pthread_setcancelstate(cancel_state, NULL);
 }
 
@@ -137,7 +140,8 @@ bool sockets_drive_enter(void) {
         return false;
     }
     HOST->inside++;
-    sockets_drive_thread.calls++;
+    sockets_drive_thread.call.inside = true;
+    sockets_drive_thread.call.waited = false;
     return true;
 }
 
@@ -147,9 +151,8 @@ void sockets_drive_leave(void) {
         pthread_cond_signal(&HOST->all_out);
     }
     sockets_drive_unlock();
-    if (--sockets_drive_thread.calls == 0) {
-        sockets_wait_restore_signals();
-    }
+    sockets_drive_thread.call.inside = false;
+    sockets_wait_restore_signals();
 }
 
 struct tapir_stack *tapir_lock(void) {
@@ -378,9 +381,10 @@ static void drain_event(int fd) {
     (void)!read(fd, &count, sizeof count);
 }
 
-/* Sleeps as the leader. 0, or -EINTR or another -errno of ppoll. */
-static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us) {
-    uint64_t until_us = tapir_stack_deadline(HOST->stack);
+/* Sleeps as the leader; with `more` to do only for as long as it takes to see what else there is: signals, a cancellation,
+ * the caller's kernel descriptors, other threads. 0, or -EINTR or another -errno of ppoll. */
+static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, bool more) {
+    uint64_t until_us = more ? 0 : tapir_stack_deadline(HOST->stack);
     bool readable = HOST->device != NULL && !HOST->device_lost;
     until_us = deadline_us < until_us ? deadline_us : until_us;
     if (readable && empty_frame() == NULL) { /* no memory to read into: others may give some back */
@@ -431,7 +435,7 @@ static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
     int result = look(waiter, deadline_us, &more);
     while (result == 0 && !led_enough(waiter)) {
         sockets_wait_block_signals();
-        result = more ? 0 : sleep_as_leader(waiter, deadline_us);
+        result = sleep_as_leader(waiter, deadline_us, more);
         if (result == 0 && !waiter->evicted) {
             result = look(waiter, deadline_us, &more);
         }

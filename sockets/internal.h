@@ -138,6 +138,16 @@ void sockets_descriptors_destroy(void);
 
 enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_SEMAPHORE, WAIT_EVENT };
 
+/* What a call has made of its thread. */
+struct call {
+    bool inside;
+    bool waited;          /* not for the first time */
+    int caller_errno;     /* as it found it */
+    bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
+    sigset_t mask;
+    const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
+};
+
 /* One blocked call; and, as the driver, the background thread. */
 struct waiter {
     bool woken;            /* what it waits for may have come */
@@ -151,6 +161,7 @@ struct waiter {
     struct pollfd *fds;    /* WAIT_RESERVED_FDS for this layer, then kernel descriptors of the caller's */
     nfds_t fd_count;
     const void *thread; /* tells threads apart */
+    struct call call;   /* while its thread sleeps: in a signal handler, that may make calls of its own */
 
     /* The thread was cancelled in its sleep, and the call will never return (pthread_cancel): undoes what the call has
      * done so far and leaves it. Called with the lock, which it gives back. */
@@ -224,12 +235,9 @@ enum thread_place {
 struct thread {
     volatile sig_atomic_t place; /* enum thread_place */
     bool setting_up;             /* in tapir_up or tapir_down */
-    unsigned calls;              /* that it is inside: two, if a signal handler makes one in another's sleep */
-    int caller_errno;            /* as the outermost call found it */
+    unsigned asleep;             /* in so many calls: two, if a signal handler makes one in another's sleep */
     int cancel_state;            /* the application's (pthread_setcancelstate), while the thread holds the lock */
-    bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
-    sigset_t mask;
-    const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
+    struct call call;            /* the innermost one that is not asleep */
 };
 extern _Thread_local struct thread sockets_drive_thread;
 
@@ -386,7 +394,7 @@ struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
 bool sockets_calls_setup_connected(const struct descriptor *descriptor);
 
 /* sockets_wait_ready for a call that needs the connection that is there now: also -EPIPE, another thread has taken it apart. */
-int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us);
+int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
 
 /* Waits for the end of a handshake: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
  * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */

@@ -4,9 +4,9 @@
  * a semaphore, or with kernel descriptors of the caller's on an eventfd and those. Nobody else is woken when a leader
  * leaves: the next caller to block, or the background thread, will lead. So a follower that wakes has its reason.
  *
- * Signals: from its first sleep as a leader on, a call blocks them except while asleep in ppoll, so that a handler cannot run
- * unnoticed in between; the call's end lets them in again. A follower sleeps once only; a handler that runs before is one
- * that ran before the call.
+ * Signals: from its first sleep as a leader on, or when it waits again, a call blocks them except in ppoll, so that a handler
+ * cannot run unnoticed in between; the call's end lets them in again. A handler that runs before is one that ran before the
+ * call.
  *
  * Cancellation (pthread_cancel): the sleeps, ppoll and sem_wait, are the cancellation points of this layer. The lock is
  * not held there, and what the call has done so far is known from its waiter: `abandon` undoes it and leaves the call in
@@ -63,44 +63,61 @@ void sockets_wait_notify(struct descriptor *descriptor) {
 /* --- sleeping --- */
 
 void sockets_wait_block_signals(void) {
+    struct call *call = &sockets_drive_thread.call;
     sigset_t all;
-    if (!sockets_drive_thread.signals_blocked) {
+    if (!call->signals_blocked) {
         sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &sockets_drive_thread.mask);
-        sockets_drive_thread.signals_blocked = true;
+        pthread_sigmask(SIG_SETMASK, &all, &call->mask);
+        call->signals_blocked = true;
     }
 }
 
 void sockets_wait_mask(const sigset_t *mask) {
     if (mask != NULL) {
         sockets_wait_block_signals();
-        sockets_drive_thread.sleep_mask = mask;
+        sockets_drive_thread.call.sleep_mask = mask;
     }
 }
 
-static const sigset_t *asleep(void) {
-    const struct thread *thread = &sockets_drive_thread;
-    return thread->sleep_mask != NULL ? thread->sleep_mask : thread->signals_blocked ? &thread->mask : NULL;
+static const sigset_t *asleep(const struct call *call) {
+    return call->sleep_mask != NULL ? call->sleep_mask : call->signals_blocked ? &call->mask : NULL;
 }
 
 int sockets_wait_let_in(void) {
     static const struct timespec at_once;
-    return sockets_drive_thread.sleep_mask != NULL && ppoll(NULL, 0, &at_once, asleep()) < 0 ? -errno : 0;
+    const struct call *call = &sockets_drive_thread.call;
+    return call->sleep_mask != NULL && ppoll(NULL, 0, &at_once, asleep(call)) < 0 ? -errno : 0;
 }
 
 void sockets_wait_restore_signals(void) {
-    if (sockets_drive_thread.signals_blocked) {
-        sockets_drive_thread.signals_blocked = false;
-        sockets_drive_thread.sleep_mask = NULL;
-        pthread_sigmask(SIG_SETMASK, &sockets_drive_thread.mask, NULL);
+    struct call *call = &sockets_drive_thread.call;
+    if (call->signals_blocked) {
+        call->signals_blocked = false;
+        call->sleep_mask = NULL;
+        pthread_sigmask(SIG_SETMASK, &call->mask, NULL);
     }
+}
+
+/* A signal handler that runs in the sleep finds the thread as if it were outside. */
+static void fall_asleep(struct waiter *waiter) {
+    struct thread *thread = &sockets_drive_thread;
+    waiter->call = thread->call;
+    thread->call = (struct call){.caller_errno = waiter->call.caller_errno};
+    thread->asleep++;
+    sockets_drive_unlock();
+}
+
+static void wake_up(struct waiter *waiter) {
+    sockets_drive_lock();
+    sockets_drive_thread.asleep--;
+    sockets_drive_thread.call = waiter->call;
+    waiter->place = WAIT_AWAKE;
 }
 
 /* The cleanup handler of a sleep (pthread_cleanup_push). */
 static void abandon(void *argument) {
     struct waiter *waiter = argument;
-    sockets_drive_lock();
-    waiter->place = WAIT_AWAKE;
+    wake_up(waiter);
     sockets_drive_abandon(waiter);
     if (waiter->borrows_event) {
         sockets_drive_event_put(waiter->wake_fd);
@@ -116,12 +133,11 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
     int result, error;
     pthread_cleanup_push(abandon, waiter);
-    sockets_drive_unlock();
-    result = ppoll(waiter->fds, waiter->fd_count, limit, asleep());
+    fall_asleep(waiter);
+    result = ppoll(waiter->fds, waiter->fd_count, limit, asleep(&waiter->call));
     error = errno;
-    sockets_drive_lock();
+    wake_up(waiter);
     pthread_cleanup_pop(0);
-    waiter->place = WAIT_AWAKE;
     if (result > 0 && ((waiter->fds[0].revents | waiter->fds[1].revents) & POLLNVAL) != 0 &&
         !atomic_load(&sockets_drive_host.finishing)) {
         tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
@@ -189,12 +205,11 @@ static int sleep_on_semaphore(struct waiter *waiter, const struct timespec *unti
     sem_init(&waiter->semaphore, 0, 0);
     waiter->place = WAIT_SEMAPHORE;
     pthread_cleanup_push(abandon, waiter);
-    sockets_drive_unlock();
+    fall_asleep(waiter);
     slept = until == NULL ? sem_wait(&waiter->semaphore) : sem_clockwait(&waiter->semaphore, CLOCK_MONOTONIC, until);
     error = slept < 0 ? errno : 0;
-    sockets_drive_lock();
+    wake_up(waiter);
     pthread_cleanup_pop(0);
-    waiter->place = WAIT_AWAKE;
     return error;
 }
 
@@ -223,11 +238,24 @@ void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_coun
         (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &sockets_drive_thread, .abandon = abandon_call};
 }
 
+/* A call that waits again may find each time that what it waits for has come meanwhile, and so never sleep. Its deadline is
+ * due all the same, and so are signals and cancellation. As sockets_wait_run. */
+static int look_up(struct waiter *waiter, uint64_t deadline_us) {
+    if (sockets_drive_now() >= deadline_us) {
+        return -EAGAIN;
+    }
+    sockets_wait_block_signals();
+    waiter->fds[0] = waiter->fds[1] = (struct pollfd){.fd = -1};
+    return sockets_wait_poll(waiter, 0) == -EINTR ? sockets_wait_interrupted(waiter) : 0;
+}
+
 /* A follower sends what its call has caused so far: the leader may sleep for long. The semaphore is the quickest sleep, but
  * cannot let blocked signals in. */
 int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
-    if (waiter->woken) {
-        return 0;
+    int result = sockets_drive_thread.call.waited && !waiter->woken ? look_up(waiter, deadline_us) : 0;
+    sockets_drive_thread.call.waited = true;
+    if (waiter->woken || result != 0) {
+        return result;
     }
     if (sockets_drive_should_lead(waiter->thread)) {
         return sockets_drive_lead(waiter, deadline_us);
@@ -239,7 +267,7 @@ int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
     if (sockets_drive_now() >= deadline_us) {
         return -EAGAIN;
     }
-    bool on_descriptors = waiter->fd_count > WAIT_RESERVED_FDS || sockets_drive_thread.signals_blocked;
+    bool on_descriptors = waiter->fd_count > WAIT_RESERVED_FDS || sockets_drive_thread.call.signals_blocked;
     return on_descriptors ? sockets_wait_on_event(waiter, deadline_us) : wait_on_semaphore(waiter, deadline_us);
 }
 

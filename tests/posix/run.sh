@@ -169,7 +169,7 @@ ends() { # ends HOST HOW: prints what the client read, the server's status and i
     pid=$!
     servers+=("$pid")
     for _ in $(seq 200); do
-        ! grep -q listening "$work/ends.$port" || break
+        ! grep -qs listening "$work/ends.$port" || break
         sleep 0.02
     done
     exec 3<>"/dev/tcp/$(address_of "$host")/$port"

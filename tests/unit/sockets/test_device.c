@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -156,6 +157,100 @@ Test(device, d14_a_flood_starves_neither_timeouts_nor_other_threads) {
     pthread_join(waiter, NULL);
     atomic_store(&flooding, false);
     pthread_join(flooder, NULL);
+}
+
+/* The device has a frame whenever it is asked: the leader never comes to sleep. */
+static void begin_flood(void) { wired.flood_until_ms = loop_now_ms() + 3000; }
+static void end_flood(void) {
+    cr_assert(loop_now_ms() < wired.flood_until_ms, "it went on while the flood did");
+    wired.flood_until_ms = 0;
+}
+
+static volatile sig_atomic_t signals;
+static void note_signal(int number) {
+    (void)number;
+    signals++;
+}
+
+static void send_signal_soon(struct later *later, int flags) {
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = flags};
+    sigaction(SIGUSR1, &action, NULL);
+    signals = 0;
+    loop_later(later, 20, loop_signal, -1);
+}
+
+Test(device, d14_a_flood_without_a_pause_keeps_no_signal_out) {
+    struct later later;
+    char byte;
+    struct epoll_event event;
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0), set = tapir_epoll_create1(0);
+    begin_flood();
+    send_signal_soon(&later, 0);
+    REFUSED(tapir_recv(fd, &byte, 1, 0), EINTR);
+    loop_join(&later);
+    send_signal_soon(&later, SA_RESTART);
+    REFUSED(tapir_epoll_wait(set, &event, 1, -1), EINTR);
+    loop_join(&later);
+    cr_assert(signals == 1);
+    end_flood();
+}
+
+/* A handler with SA_RESTART runs though the call goes on: in time, and not when the flood is over. */
+static void on_signal_end_flood(int number) {
+    (void)number;
+    wired.flood_until_ms = 0;
+}
+Test(device, d14_a_flood_without_a_pause_keeps_no_handler_waiting) {
+    struct sigaction action = {.sa_handler = on_signal_end_flood, .sa_flags = SA_RESTART};
+    struct later signalling, closing;
+    char byte;
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    sigaction(SIGUSR1, &action, NULL);
+    begin_flood();
+    loop_later(&signalling, 20, loop_signal, -1);
+    loop_later(&closing, 100, loop_close, fd);
+    uint64_t begun_ms = loop_now_ms();
+    REFUSED(tapir_recv(fd, &byte, 1, 0), EBADF);
+    cr_assert(wired.flood_until_ms == 0 && loop_now_ms() - begun_ms < 2000);
+    loop_join(&signalling);
+    loop_join(&closing);
+}
+
+Test(device, d14_a_flood_without_a_pause_keeps_no_kernel_descriptor_out) {
+    int ends[2], fd = tapir_socket(AF_INET, SOCK_DGRAM, 0), set = tapir_epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN};
+    GIVES(pipe(ends), 0);
+    GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, fd, &event), 0);
+    GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event), 0);
+    struct pollfd polled[2] = {{.fd = fd, .events = POLLIN}, {.fd = ends[0], .events = POLLIN}};
+    struct later later;
+    begin_flood();
+    for (int i = 0; i < 2; i++) {
+        char byte;
+        loop_later(&later, 20, loop_write, ends[1]);
+        GIVES(i == 0 ? tapir_poll(polled, 2, 2000) : tapir_epoll_wait(set, &event, 1, 2000), 1);
+        loop_join(&later);
+        GIVES(read(ends[0], &byte, 1), 1);
+    }
+    end_flood();
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(device, d14_a_flood_without_a_pause_keeps_no_cancellation_out) {
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    struct timespec limit;
+    pthread_t thread;
+    void *result;
+    begin_flood();
+    pthread_create(&thread, NULL, wait_for_data, &fd);
+    usleep(20000);
+    pthread_cancel(thread);
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += 2;
+    GIVES(pthread_timedjoin_np(thread, &result, &limit), 0);
+    cr_assert(result == PTHREAD_CANCELED);
+    end_flood();
 }
 
 /* As on Linux, the time that connect may wait is each call's own; only the first has begun anything. */

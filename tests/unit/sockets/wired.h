@@ -13,8 +13,9 @@ struct wired {
     _Atomic int write_error; /* what write answers, 0: it works */
     _Atomic int read_error;  /* what read answers once the wire is empty, 0: none yet */
     _Atomic int written, closed;
-    _Atomic int told, told_error; /* how often tapir_config.tell was called, and with what error the last time */
-    void (*on_write)(void);       /* called by write; NULL: nothing */
+    _Atomic int told, told_error;    /* how often tapir_config.tell was called, and with what error the last time */
+    _Atomic uint64_t flood_until_ms; /* (loop_now_ms) till then read finds a frame each time: junk */
+    void (*on_write)(void);          /* called by write; NULL: nothing */
 };
 extern struct wired wired;
 
