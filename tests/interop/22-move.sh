@@ -20,7 +20,8 @@ move() {
 move_under() {
     start down "${get[@]}" -o got http://10.0.0.2/file
     start up "${get[@]}" -T www/file http://10.0.0.2/put
-    sleep 0.3
+    wait_until 5 "two connections" connected 10.0.0.2 2
+    sleep 0.2
     move "$@"
     finish down
     finish up

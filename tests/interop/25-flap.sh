@@ -11,6 +11,7 @@ serve httpd httpd --upload www
 
 start down "${get[@]}" -o got http://10.0.0.2/file
 start up "${get[@]}" -T www/file http://10.0.0.2/put
+wait_until 5 "two connections" connected 10.0.0.2 2
 for ((i = 0; i < 60; i++)); do
     must "down" ip link set tap0 down
     ((i % 3)) || sleep 0.01

@@ -175,6 +175,9 @@ listens() { [[ -n $(ss -Hltun "sport = $1") ]]; }
 # www_make: a directory that a server may put files into, whoever it is by then.
 www_make() { must "a directory" mkdir -m 777 www; }
 
+# connected ADDRESS COUNT: has the kernel so many connections to it?
+connected() { (($(ss -Hnt state established dst "$1" | wc -l) == $2)); }
+
 # data FILE BYTES: makes a file of noise.
 data() { must "test data" dd if=/dev/urandom of="$1" bs="$2" count=1 iflag=fullblock status=none; }
 
