@@ -11,13 +11,40 @@
 
 #include "internal.h"
 
-/* O_NONBLOCK is all there is to set; the access mode that F_GETFL gave is allowed back. */
-static int set_status(struct descriptor *descriptor, int flags) {
-    if ((flags & ~(O_ACCMODE | O_NONBLOCK)) != 0) {
+#define KEPT_FLAGS (O_APPEND | O_NOATIME)
+
+/* As Linux: the flags of open are ignored, those that mean nothing to a socket kept, and O_DIRECT is for files. */
+static int set_status(struct descriptor *descriptor, int fd, int flags) {
+    if ((flags & O_DIRECT) != 0) {
         return -EINVAL;
     }
     descriptor->nonblocking = (flags & O_NONBLOCK) != 0;
+    descriptor->kept_flags = flags & KEPT_FLAGS;
+    sockets_signals_async(descriptor, fd, (flags & O_ASYNC) != 0);
     return 0;
+}
+
+static int status_of(const struct descriptor *descriptor) {
+    return O_RDWR | descriptor->kept_flags | (descriptor->nonblocking ? O_NONBLOCK : 0) |
+           (descriptor->signals.async ? O_ASYNC : 0);
+}
+
+/* 0 and *value, or -errno. A set's number is a set of the kernel's, and knows it all. */
+static int command_on(struct descriptor *descriptor, int fd, int command, void *argument, int *value) {
+    if (descriptor->kind == DESCRIPTOR_EPOLL) {
+        *value = fcntl(fd, command, argument);
+        return *value < 0 ? -errno : 0;
+    }
+    switch (command) {
+    case F_GETFL:
+        *value = status_of(descriptor);
+        return 0;
+    case F_SETFL:
+        *value = 0;
+        return set_status(descriptor, fd, (int)(intptr_t)argument);
+    default:
+        return sockets_signals_fcntl(descriptor, command, argument, value);
+    }
 }
 
 int tapir_fcntl(int fd, int command, ...) {
@@ -33,23 +60,14 @@ int tapir_fcntl(int fd, int command, ...) {
     if (!sockets_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
         return fcntl(fd, command, argument);
     }
-    int result;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
+    int error, value;
+    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(result);
+        return (int)sockets_result(error);
     }
-    switch (command) {
-    case F_GETFL:
-        result = O_RDWR | (descriptor->nonblocking ? O_NONBLOCK : 0);
-        break;
-    case F_SETFL:
-        result = set_status(descriptor, number);
-        break;
-    default:
-        result = -EINVAL;
-    }
+    error = command_on(descriptor, fd, command, argument, &value);
     sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(result);
+    return error != 0 ? (int)sockets_result(error) : value; /* a group's F_GETOWN is negative */
 }
 
 /* What a socket of this type does not count is, for ioctl, a request that it does not know. */
@@ -65,7 +83,7 @@ static int get_count(struct descriptor *descriptor, enum tapir_sock_opt option, 
     return error == -ENOPROTOOPT ? -ENOTTY : error;
 }
 
-static int control(struct descriptor *descriptor, unsigned long request, int *argument) {
+static int control(struct descriptor *descriptor, int fd, unsigned long request, int *argument) {
     switch (request) {
     case FIONREAD:
         return get_count(descriptor, TAPIR_OPT_IN_BYTES, argument);
@@ -79,6 +97,18 @@ static int control(struct descriptor *descriptor, unsigned long request, int *ar
         }
         descriptor->nonblocking = *argument != 0;
         return 0;
+    case FIOASYNC:
+        if (argument == NULL) {
+            return -EFAULT;
+        }
+        sockets_signals_async(descriptor, fd, *argument != 0);
+        return 0;
+    case FIOSETOWN:
+    case SIOCSPGRP:
+        return sockets_signals_ioctl(descriptor, true, argument);
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        return sockets_signals_ioctl(descriptor, false, argument);
     default:
         return -ENOTTY;
     }
@@ -100,7 +130,7 @@ int tapir_ioctl(int fd, unsigned long request, ...) {
     if (descriptor == NULL) {
         return (int)sockets_result(result);
     }
-    result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, request, argument) : -ENOTTY;
+    result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, fd, request, argument) : -ENOTTY;
     sockets_descriptors_leave(descriptor);
     return (int)sockets_result(result);
 }

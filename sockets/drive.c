@@ -130,10 +130,14 @@ bool sockets_drive_enter(void) {
     if (sockets_drive_at_work()) {
         return false;
     }
+    if (atomic_load_explicit(&HOST->has_owners, memory_order_relaxed)) {
+        sockets_wait_block_signals();
+    }
     sockets_drive_lock();
     if (HOST->stack == NULL || HOST->closing) {
         bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &sockets_drive_thread;
         sockets_drive_unlock();
+        sockets_wait_restore_signals();
         if (ending) {
             await_the_end();
         }
@@ -171,6 +175,7 @@ static void tell_news(void) {
         if (descriptor != NULL) {
             sockets_wait_notify(descriptor);
             sockets_pollfd_update(descriptor);
+            sockets_signals_news(descriptor);
         }
     }
 }

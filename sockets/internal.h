@@ -35,6 +35,17 @@ enum descriptor_kind { DESCRIPTOR_SOCKET, DESCRIPTOR_EPOLL, DESCRIPTOR_ANY /* to
 
 struct watch;
 
+/* Whom a socket's signals go to, and which. */
+struct signals {
+    int type;          /* F_OWNER_TID, _PID, _PGRP */
+    pid_t owner;       /* 0: nobody */
+    int number;        /* F_SETSIG; 0: SIGIO, without a word on which socket it is */
+    bool async;        /* O_ASYNC */
+    int fd;            /* the number that it was set by */
+    bool writable;     /* as last told */
+    int64_t urgent_at; /* TAPIR_OPT_URGENT_AT as last told */
+};
+
 /* What one or more numbers of the process's descriptor table mean to us: an open file description, as POSIX has it. */
 struct descriptor {
     enum descriptor_kind kind;
@@ -44,10 +55,12 @@ struct descriptor {
     bool closed;         /* has no number any more; calls inside end with EBADF */
     bool lingering;      /* a call of close is inside, and waits for the peer (SO_LINGER) */
     bool nonblocking;    /* O_NONBLOCK */
+    int kept_flags;      /* of F_SETFL, without meaning to a socket: O_APPEND, O_NOATIME */
     struct list watches; /* of struct watch */
 
     /* SOCKET */
     tapir_sock sock;
+    struct signals signals;
     int type;                                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_RAW */
     bool syn_waits;                            /* a connect has left its SYN to the first send */
     unsigned disconnects;                      /* how often connect(AF_UNSPEC), or a connect that failed, ended all */
@@ -274,6 +287,8 @@ struct host {
     const struct thread *finisher; /* who waits for that */
     _Atomic uint32_t drain_steps;  /* grows while sockets_drive_drain gets on */
 
+    atomic_bool has_owners; /* some socket has one (F_SETOWN): calls at work block signals, whose handlers call too */
+
     int spare_events[16]; /* eventfds not in use */
     unsigned spare_event_count;
 };
@@ -478,6 +493,20 @@ int sockets_epoll_expose(struct epoll *epoll);
 
 /* Sets the pair's state to the socket's readiness, if it has a pair. */
 void sockets_pollfd_update(struct descriptor *descriptor);
+
+/* --- signals.c --- */
+
+/* F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_SETSIG, F_GETSIG: 0 and *value, or -errno; -EINVAL for other commands. */
+int sockets_signals_fcntl(struct descriptor *descriptor, int command, void *argument, int *value);
+
+/* FIOSETOWN and FIOGETOWN: 0, -EFAULT, -EINVAL or -ESRCH. */
+int sockets_signals_ioctl(struct descriptor *descriptor, bool set, int *number);
+
+/* O_ASYNC, set by the number fd. */
+void sockets_signals_async(struct descriptor *descriptor, int fd, bool on);
+
+/* Sends the signals that are due for the socket's news. */
+void sockets_signals_news(struct descriptor *descriptor);
 
 /* --- text.c --- */
 

@@ -130,6 +130,7 @@ enum tapir_sock_opt {
     TAPIR_OPT_OUT_BYTES,       /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent (datagram: all that
                                  waits at the device it last sent by) */
     TAPIR_OPT_AT_MARK,         /* SIOCATMARK: get */
+    TAPIR_OPT_URGENT_AT, /* no BSD name: get; another for each urgent byte that is announced (SIGURG), 0: none; stream */
 };
 
 /* TCP_INFO, in our own units; the BSD layer fills struct tcp_info from it. */

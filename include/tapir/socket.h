@@ -195,10 +195,13 @@ TAPIR_API int tapir_sockatmark(int fd);
 TAPIR_API int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
 TAPIR_API int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
 
-/* F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC; any other command on a socket of the stack: EINVAL. */
+/* F_GETFL, F_SETFL (O_NONBLOCK, O_ASYNC), F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC, F_SETOWN, F_GETOWN, F_SETOWN_EX,
+ * F_GETOWN_EX, F_SETSIG, F_GETSIG; any other command on a socket of the stack: EINVAL. ESRCH for an owner that is not. Once a socket
+ * has an owner, signals are handled between the calls of the process and while one sleeps: a handler's own calls succeed. */
 TAPIR_API int tapir_fcntl(int fd, int command, ...);
 
-/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO, FIOCLEX, FIONCLEX; any other request on a socket of the stack: ENOTTY. */
+/* FIONREAD, SIOCOUTQ, SIOCATMARK, FIONBIO, FIOCLEX, FIONCLEX, FIOASYNC, FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP; any other
+ * request on a socket of the stack: ENOTTY. */
 TAPIR_API int tapir_ioctl(int fd, unsigned long request, ...);
 
 /* --- readiness: sockets of the stack and kernel descriptors in one call --- */

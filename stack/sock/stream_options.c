@@ -339,6 +339,9 @@ static int get_live(struct tcp_conn *c, enum tapir_sock_opt opt, int64_t *value)
     case TAPIR_OPT_OUT_BYTES:
         *value = (int64_t)tcp_sndq_bytes(&c->snd.queue) + (c->fin_sent && !tcp_conn_fin_acked(c) ? 1 : 0);
         return 0;
+    case TAPIR_OPT_URGENT_AT: /* its place in the stream, from 1 on */
+        *value = c->rcv.urgent ? (int64_t)c->rcv.up + 1 : 0;
+        return 0;
     case TAPIR_OPT_AT_MARK:
         *value = c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
         return 0;

@@ -243,7 +243,10 @@ Test(descriptors, flags) {
     GIVES(tapir_fcntl(fd, F_GETFL), O_RDWR | O_NONBLOCK);
     GIVES(tapir_fcntl(fd, F_SETFL, O_RDWR), 0);
     GIVES(tapir_fcntl(fd, F_GETFL), O_RDWR);
-    REFUSED(tapir_fcntl(fd, F_SETFL, O_ASYNC), EINVAL);
+    GIVES(tapir_fcntl(fd, F_SETFL, O_ASYNC | O_APPEND | O_CREAT), 0);
+    GIVES(tapir_fcntl(fd, F_GETFL), O_RDWR | O_ASYNC | O_APPEND);
+    REFUSED(tapir_fcntl(fd, F_SETFL, O_DIRECT), EINVAL);
+    GIVES(tapir_fcntl(fd, F_SETFL, 0), 0);
     REFUSED(tapir_fcntl(fd, 9999), EINVAL);
     int file = open("/dev/null", O_RDONLY);
     GIVES(tapir_fcntl(file, F_SETFL, O_NONBLOCK), 0);
