@@ -40,9 +40,10 @@ static void *send_until_over(void *argument) {
     return NULL;
 }
 
+/* In small pieces: whoever sends is faster, and has to wait for room. */
 static void *recv_until_over(void *argument) {
-    static char bulk[20000];
-    while (!over && recv(*(int *)argument, bulk, sizeof bulk, 0) > 0) {
+    static char piece[500];
+    while (!over && recv(*(int *)argument, piece, sizeof piece, 0) > 0) {
     }
     return NULL;
 }
