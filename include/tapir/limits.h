@@ -34,7 +34,7 @@
 #define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours; at most an eighth of the cap */
 #define TAPIR_ARP_TRIES 3                        /* requests before EHOSTUNREACH; Linux mcast_solicit */
 #define TAPIR_ARP_RETRY_US 1000000ULL            /* RFC 1122 2.3.2.1: at most one request a second a destination */
-#define TAPIR_ARP_DOUBT_RETRY_US 300000ULL       /* a doubted one is asked alone, so quickly, TAPIR_ARP_TRIES times */
+#define TAPIR_ARP_DOUBT_RETRY_US 200000ULL       /* a doubted one is asked alone, so quickly, TAPIR_ARP_TRIES times */
 #define TAPIR_ARP_FAILED_US 1000000ULL           /* no new question so soon after one without an answer */
 #define TAPIR_ARP_REACHABLE_US 30000000ULL       /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
 #define TAPIR_ARP_DELAY_US 5000000ULL            /* a stale entry in use waits this long before it is probed */

@@ -8,7 +8,8 @@
  *   STALE       its address is known, unconfirmed, unused     it is used: DELAY; or TAPIR_ARP_STALE_US: forgotten
  *   DELAY       a stale one is used: a transport may confirm  TAPIR_ARP_DELAY_US without news: PROBE
  *   PROBE       nobody confirmed it: asks it alone            it answers; or TAPIR_ARP_TRIES seconds: forgotten
- *               or it is doubted: the same, quickly           the same; or TAPIR_ARP_TRIES * TAPIR_ARP_DOUBT_RETRY_US
+ *               or it is doubted: the same, quickly           the same; or TAPIR_ARP_TRIES * TAPIR_ARP_DOUBT_RETRY_US:
+ *                                                             if datagrams wait INCOMPLETE, else forgotten
  *   FAILED      no answer: datagrams are refused at once      TAPIR_ARP_FAILED_US: forgotten
  *
  * One that is forgotten and used again is asked for anew, of everybody: so a neighbour that moved is found.

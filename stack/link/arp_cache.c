@@ -4,7 +4,7 @@
  *   - only our own question makes a neighbour REACHABLE, or a transport that hears from beyond it;
  *   - an unasked claim never makes an entry, unless it is a request to us, whose sender wants an answer (RFC 826);
  *   - an entry confirmed a moment ago, as is a neighbour in conversation, is not moved by a claim, but asked whether
- *     it is still there (L5); if it is silent it is forgotten, and the next datagram asks everybody (Z11);
+ *     it is still there (L5); if it is silent, the next datagram, or one that waits for its answer, asks everybody (Z11);
  *   - a moved entry is only STALE: its first use starts the verification.
  * Whoever answers a question first is believed: there is no better evidence on an Ethernet.
  */
@@ -131,7 +131,7 @@ static void ask(struct arp_entry *entry, uint64_t now_us) {
 }
 
 /* There is reason to think that a known neighbour is not where we know it: it is asked at once, but no sooner than a
- * second after the last such reason, however often others give us one. Datagrams go to it until it is found silent. */
+ * second after the last such reason, however often others give us one. */
 static void doubt(struct arp_entry *entry, enum arp_doubt reason, uint64_t now_us) {
     if (entry->doubt != ARP_DOUBT_NONE) {
         entry->doubt = (uint8_t)max_u32(entry->doubt, reason);
@@ -186,6 +186,9 @@ static void fire(struct timer *timer, uint64_t now_us) {
         break;
     case ARP_PROBE:
         if (entry->tries < TAPIR_ARP_TRIES) {
+            ask(entry, now_us);
+        } else if (entry->pending.count > 0) {
+            enter(entry, ARP_INCOMPLETE, now_us);
             ask(entry, now_us);
         } else {
             /* RFC 4861 7.3.3: the next datagram asks everybody. */
@@ -244,6 +247,12 @@ static struct arp_entry *add(struct link_netif *netif, uint32_t ipv4, bool for_d
     return entry;
 }
 
+/* Is it better to keep a datagram than to send it? Of a neighbour whose address another station claims: once it has left a
+ * question without an answer. Then the datagram reaches whoever of the two answers first, and not, if it moved, nobody. */
+static bool must_wait(const struct arp_entry *entry) {
+    return entry->state == ARP_INCOMPLETE || (entry->doubt == ARP_DOUBT_RIVAL && entry->tries > 1);
+}
+
 int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us) {
     struct arp_entry *entry = link_arp_cache_find(netif, ipv4);
     *found = NULL;
@@ -263,7 +272,7 @@ int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry
         /* RFC 4861 7.3.3: the datagram goes at once; the answer to it will often spare the probe. */
         enter(entry, ARP_DELAY, now_us);
     }
-    return entry->state == ARP_INCOMPLETE ? 0 : 1;
+    return must_wait(entry) ? 0 : 1;
 }
 
 /* Sends what waited, in its order. Use of an unconfirmed neighbour starts its verification. */

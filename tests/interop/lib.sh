@@ -216,7 +216,7 @@ trap 'exit 1' TERM INT
 the_end() {
     local name
     for name in "${!pids[@]}"; do
-        [[ $name == tcpdump-* || $name == far ]] || stop "$name"
+        [[ $name == tcpdump-* || $name == far* ]] || stop "$name"
     done
     finished=yes
 }

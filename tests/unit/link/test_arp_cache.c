@@ -472,7 +472,7 @@ Test(link_arp_cache, random_events_keep_the_books) {
             cr_assert(timer_armed(&entry->timer));
             cr_assert_eq(list_linked(&entry->idle), entry->state == ARP_STALE || entry->state == ARP_FAILED);
             cr_assert_eq(list_linked(&entry->waiting), entry->pending.count > 0);
-            cr_assert(entry->pending.count == 0 || entry->state == ARP_INCOMPLETE);
+            cr_assert(entry->pending.count == 0 || entry->state == ARP_INCOMPLETE || entry->doubt == ARP_DOUBT_RIVAL);
         }
         cr_assert(i % 50 != 0 || (pending_bytes == rig->link.pending_bytes && entries == rig->netif->neighbours.used));
     }
