@@ -42,11 +42,12 @@ static void reno_sent(struct loss *l, uint64_t start, uint64_t end, bool again, 
     }
 }
 
-void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us) {
+void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, uint32_t segment_bytes, bool again, uint64_t now_us) {
     if (!l->sack) {
         reno_sent(l, start, end, again, now_us);
         return;
     }
+    l->board.segment_bytes = segment_bytes;
     l->board.stamp = tcp_rate_sent(&l->rate, tcp_scoreboard_pipe(&l->board), end - start, now_us);
     uint64_t fresh = max_u64(start, l->board.nxt);
     if (start < fresh) { /* sent before, all or part of it */
@@ -64,7 +65,7 @@ void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uin
 
 void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us) {
     if (l->sack) {
-        tcp_loss_sent(l, start, end, false, now_us);
+        tcp_loss_sent(l, start, end, (uint32_t)(end - start), false, now_us);
         tcp_scoreboard_resent(&l->board, start, end, now_us);
     }
 }
@@ -77,10 +78,22 @@ void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again) {
     l->probe = (struct loss_probe){.out = true, .spent = true, .again = again, .start = start, .end = end};
 }
 
+/* What an undo forgives may be found lost again by the next ACK, which costs a step for each run: a peer whose every ACK calls
+ * for an undo has a few for each flight (HAZARDS Z6). */
+static bool may_undo(const struct loss *l) { return l->undos < LOSS_UNDOS_A_FLIGHT || l->board.una >= l->undos_end; }
+
+static void count_undo(struct loss *l) {
+    if (l->board.una >= l->undos_end) {
+        l->undos_end = l->board.nxt;
+        l->undos = 0;
+    }
+    l->undos++;
+}
+
 /* A loss event begins: what it will change. A probe on its way is among what may come back as a duplicate. */
 static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
     const struct loss_probe *p = &l->probe;
-    l->undo = (struct loss_undo){.possible = true,
+    l->undo = (struct loss_undo){.possible = may_undo(l),
                                  .cwnd_bytes = cc->cwnd_bytes,
                                  .ssthresh_bytes = cc->ssthresh_bytes,
                                  .una = una,
@@ -108,6 +121,7 @@ static void undo(struct loss *l, struct cc *cc) {
     if (l->phase == LOSS_RECOVERY) {
         tcp_rack_reordered(&l->rack);
     }
+    count_undo(l);
     tcp_scoreboard_forgive(&l->board);
     cc->ssthresh_bytes = max_u32(cc->ssthresh_bytes, l->undo.ssthresh_bytes);
     cc->cwnd_bytes = max_u32(cc->cwnd_bytes, l->undo.cwnd_bytes);

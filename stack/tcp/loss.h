@@ -16,6 +16,8 @@
 
 enum loss_phase { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT };
 
+#define LOSS_UNDOS_A_FLIGHT 8
+
 /* How to take a recovery back. */
 struct loss_undo {
     bool possible;
@@ -62,6 +64,8 @@ struct loss {
     enum loss_phase phase;
     uint64_t recover; /* the phase ends when everything below is acknowledged */
     struct loss_undo undo;
+    uint64_t undos_end; /* undos are counted until everything below is acknowledged */
+    unsigned undos;
     struct loss_probe probe;
     struct loss_mtu_probe mtu_probe;
     uint64_t rescue_end; /* where the rescue retransmission of this recovery ended; 0: none yet */
@@ -105,8 +109,8 @@ void tcp_loss_start(struct loss *l, bool sack);
 /* After tcp_loss_start: offset `next` is the next to be sent; what is before was delivered with the SYN. */
 void tcp_loss_skip(struct loss *l, uint64_t next);
 
-/* [start, end) was sent; `again`: not for the first time. */
-void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, bool again, uint64_t now_us);
+/* [start, end) was sent in segments of so many bytes; `again`: not for the first time. */
+void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, uint32_t segment_bytes, bool again, uint64_t now_us);
 
 /* [start, end) was sent beyond a shut window, nobody noted when, and is about to be acknowledged. */
 void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);

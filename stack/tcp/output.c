@@ -61,11 +61,11 @@ static void account_pacing(struct tcp_conn *c, uint32_t bytes, uint64_t now_us) 
     }
 }
 
-static void account_data(struct tcp_conn *c, const struct tcp_plan *plan, uint64_t now_us) {
+static void account_data(struct tcp_conn *c, const struct tcp_plan *plan, uint32_t mss, uint64_t now_us) {
     uint32_t segments = plan->whole ? 1 : max_u32(1, (plan->len + c->snd.mss - 1) / c->snd.mss);
     uint32_t span = plan->len + ((plan->flags & WIRE_TCP_FIN) ? 1 : 0);
     account_pacing(c, plan->len, now_us);
-    tcp_loss_sent(&c->loss, plan->offset, plan->offset + span, plan->again, now_us);
+    tcp_loss_sent(&c->loss, plan->offset, plan->offset + span, mss, plan->again, now_us);
     c->stat.bytes_sent += plan->len;
     c->stat.data_segs_out += segments;
     if (plan->again) {
@@ -79,9 +79,10 @@ static void account_data(struct tcp_conn *c, const struct tcp_plan *plan, uint64
     c->snd.last_send_us = now_us;
 }
 
-/* Sends [plan->offset, + len) of the send queue, with FIN when it is the end and wanted. */
+/* Sends [plan->offset, + len) of the send queue, with FIN when it is the end and wanted; `mss` bytes fill a segment. */
 static int send_data(struct tcp_conn *c, struct tcp_plan *plan, const struct wire_tcp_options *options, uint32_t mss,
                      struct tapir_out *out, uint64_t now_us) {
+    CHECK(mss > 0);
     uint64_t tail = c->snd.queue.tail;
     if (plan->len > 0) {
         uint32_t covered;
@@ -112,7 +113,7 @@ static int send_data(struct tcp_conn *c, struct tcp_plan *plan, const struct wir
     if (!plan->again && plan->len % mss != 0) {
         c->snd.small_end = plan->offset + plan->len;
     }
-    account_data(c, plan, now_us);
+    account_data(c, plan, mss, now_us);
     if (c->set.notsent_lowat_bytes != 0) { /* less waits unsent: a writer may go on */
         news_mark(c->tcp->core, &c->news);
     }

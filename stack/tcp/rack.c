@@ -62,6 +62,7 @@ uint64_t tcp_rack_reo_wnd_us(const struct rack *rack, const struct rtt *rtt, boo
 uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t reo_wnd_us, uint64_t now_us,
                          uint64_t *wait_us) {
     uint64_t lost_bytes = 0;
+    unsigned waiting = 0;
     *wait_us = 0;
     if (!rack->valid) {
         return 0;
@@ -75,8 +76,11 @@ uint64_t tcp_rack_detect(struct rack *rack, struct scoreboard *board, uint64_t r
         if (due_us <= now_us) {
             lost_bytes += run->end - run->node.key;
             tcp_scoreboard_lose(board, run);
-        } else {
-            *wait_us = max_u64(*wait_us, due_us - now_us);
+        } else { /* in the order of sending, so all that follow are due later */
+            *wait_us = due_us - now_us;
+            if (++waiting == RACK_LOOK_AHEAD) {
+                break;
+            }
         }
     }
     return lost_bytes;

@@ -8,7 +8,8 @@
 #define RACK_DUPTHRESH 3
 #define RACK_REO_WND_PERSIST 16        /* recoveries that a widened window lasts (6.2 step 4) */
 #define RACK_WORST_DELACK_US 200000ULL /* TLP.max_ack_delay: what a peer may hold an ACK back (7.2) */
-#define RACK_TIMER_SLACK_US 2000ULL    /* a probe on the very microsecond of 2 SRTT would race with its ACK */
+#define RACK_LOOK_AHEAD 32 /* runs not due yet that an ACK looks at; the timer comes to the others (HAZARDS Z6) */
+#define RACK_TIMER_SLACK_US 2000ULL /* a probe on the very microsecond of 2 SRTT would race with its ACK */
 
 struct rack {
     uint64_t sent_us, end; /* the most recently sent run delivered: RACK.xmit_ts, RACK.end_seq */

@@ -30,7 +30,7 @@ static uint64_t bytes_of(const struct scoreboard_run *run) { return run->end - r
 static bool resent_in_flight(const struct scoreboard_run *run) { return run->lost && !list_linked(&run->lost_node); }
 
 void tcp_scoreboard_init(struct scoreboard *board, struct promises *promises, uint64_t seed) {
-    *board = (struct scoreboard){.mem = &promises->core->mem, .promises = promises};
+    *board = (struct scoreboard){.mem = &promises->core->mem, .promises = promises, .segment_bytes = 1};
     tree_init(&board->runs, seed);
     list_init(&board->by_time);
     list_init(&board->to_resend);
@@ -67,7 +67,8 @@ void tcp_scoreboard_clear(struct scoreboard *board) {
 
 static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end) {
     struct scoreboard_run *run = NULL;
-    if (board->runs.count < SCOREBOARD_RUNS_MAX) {
+    uint64_t most = (board->nxt - board->una) / (SCOREBOARD_COST_SHARE * sizeof *run);
+    if (board->runs.count < max_u64(most, SCOREBOARD_RUNS_FREE)) {
         run = mem_alloc_zero(board->mem, MEM_BULK, sizeof *run);
     }
     if (run == NULL && board->runs.root == NULL) {
@@ -79,6 +80,24 @@ static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, 
         tree_insert(&board->runs, &run->node, start);
     }
     return run;
+}
+
+/* What the run holds was sent in segments of this size, from `grid` on. */
+static void note_segments(const struct scoreboard *board, struct scoreboard_run *run, uint64_t grid) {
+    run->grid = grid;
+    run->segment_bytes = max_u32(board->segment_bytes, 1);
+}
+
+/* Where a run may be cut at `offset`, which is within it, or next after or before it. Ahead of the grid it is one segment. */
+static uint64_t cut_after(const struct scoreboard_run *run, uint64_t offset) {
+    uint64_t into = offset < run->grid ? 0 : (offset - run->grid) % run->segment_bytes;
+    uint64_t at = offset < run->grid ? run->grid : into == 0 ? offset : offset + run->segment_bytes - into;
+    return min_u64(at, run->end);
+}
+
+static uint64_t cut_before(const struct scoreboard_run *run, uint64_t offset) {
+    uint64_t at = offset < run->grid ? 0 : offset - (offset - run->grid) % run->segment_bytes;
+    return max_u64(at, run->node.key);
 }
 
 /* The last run takes in what was sent after it and shares its fate; had it been sacked, that is forgotten. */
@@ -93,6 +112,7 @@ static void extend_last(struct scoreboard *board, uint64_t end, uint64_t now_us)
     }
     board->lost_bytes += last->lost ? bytes : 0;
     board->resent_bytes += resent_in_flight(last) ? bytes : 0;
+    note_segments(board, last, last->end);
     last->end = end;
     last->resent = true;
 }
@@ -104,6 +124,7 @@ void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us
         extend_last(board, end, now_us);
         return;
     }
+    note_segments(board, run, run->node.key);
     run->sent_us = now_us;
     run->stamp = board->stamp;
     list_push_back(&board->by_time, &run->by_time);
@@ -116,6 +137,8 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
     if (later == NULL) {
         return false;
     }
+    later->grid = run->grid;
+    later->segment_bytes = run->segment_bytes;
     later->sent_us = run->sent_us;
     later->stamp = run->stamp;
     later->lost = run->lost;
@@ -158,6 +181,7 @@ void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t en
                 list_remove(&run->by_time);
             }
             run->resent = true;
+            note_segments(board, run, run->node.key);
             run->sent_us = now_us;
             run->stamp = board->stamp;
             list_push_back(&board->by_time, &run->by_time);
@@ -220,9 +244,22 @@ static void join_neighbours(struct scoreboard *board, struct scoreboard_run **ru
     }
 }
 
+/* The run that would have to be cut at `offset`. */
+static const struct scoreboard_run *run_across(const struct scoreboard *board, uint64_t offset) {
+    const struct scoreboard_run *run = run_of(tree_at_or_before(&board->runs, offset));
+    return run != NULL && run->node.key < offset && offset < run->end && !run->sacked ? run : NULL;
+}
+
 uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
                                void *ctx) {
     uint64_t delivered = 0;
+    const struct scoreboard_run *first = run_across(board, left);
+    const struct scoreboard_run *last = run_across(board, right);
+    left = first == NULL ? left : cut_after(first, left);
+    right = last == NULL ? right : cut_before(last, right);
+    if (left >= right) {
+        return 0;
+    }
     struct scoreboard_run *run = start_at(board, left);
     while (run != NULL && run->node.key < right) {
         if (!run->sacked && run->node.key >= left) {

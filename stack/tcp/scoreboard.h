@@ -4,6 +4,9 @@
  * are found by offset in a tree, by time in a list; sacked neighbours become one run, so that a block however long is
  * passed over in one step and every ACK costs O(log runs) for each run that it changes (S1). Knows no connection.
  *
+ * A run is cut between segments alone: of a segment that is sacked in part, nothing is known that helps. So there are never more
+ * runs than segments were sent, whatever blocks a peer makes up, and what is sent again is whole segments (HAZARDS Z5).
+ *
  * Without memory for a run it gets coarser, never forgetful: whatever was sent can be found lost (D11).
  */
 #ifndef TCP_SCOREBOARD_H
@@ -13,11 +16,15 @@
 #include "base/tree.h"
 #include "tcp/rate.h"
 
-#define SCOREBOARD_RUNS_MAX 65536 /* a peer that cuts finer than this is not obeyed (HAZARDS S1) */
+/* Runs cost no more than half of the bytes they are about, but for a few: with tiny segments they get coarser (HAZARDS Z5). */
+#define SCOREBOARD_RUNS_FREE 64
+#define SCOREBOARD_COST_SHARE 2
 
 struct scoreboard_run {
     struct tree_node node; /* key: first offset */
     uint64_t end;
+    uint64_t grid;           /* a segment began here, */
+    uint32_t segment_bytes;  /* and others at multiples of this from it; the last may be shorter */
     uint64_t sent_us;        /* its last transmission */
     struct rate_stamp stamp; /* of the same */
     struct list by_time;     /* in board->by_time while in flight: not sacked, and not lost since last sent */
@@ -37,7 +44,8 @@ struct scoreboard {
     uint64_t lost_bytes;         /* lost and not sacked, sent again or not */
     uint64_t resent_bytes;       /* of the lost ones: sent again, in flight */
     uint64_t delivered_to;       /* highest offset ever acknowledged or sacked: RACK.fack */
-    struct rate_stamp stamp;     /* what is sent now carries it away; set by who knows */
+    struct rate_stamp stamp;     /* what is sent now carries it away; set by who knows, */
+    uint32_t segment_bytes;      /* as is this: 1 at first */
     struct scoreboard_run spare; /* the only run when there is memory for none */
 };
 
@@ -57,8 +65,8 @@ void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t en
 /* Everything below una is acknowledged; returns the bytes that were not delivered before. */
 uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx);
 
-/* [left, right), within [una, nxt), is sacked; returns the bytes that were not delivered before. A run that cannot be
- * cut stays as it is. */
+/* [left, right), within [una, nxt), is sacked: the whole segments in it. Returns the bytes that were not delivered before. A
+ * run that cannot be cut stays as it is. */
 uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t right, scoreboard_delivered_fn *fn,
                                void *ctx);
 

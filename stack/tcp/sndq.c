@@ -39,9 +39,11 @@ static size_t allowed_bytes(const struct sndq *q, size_t size) {
     return mem_allows(q->mem, share_of(q), size) ? size : 0;
 }
 
-/* A chunk for `wanted` more bytes: small writes get small chunks, so that an idle connection holds little. */
-static struct sndq_chunk *add_chunk(struct sndq *q, size_t wanted) {
+/* A chunk for `len` more bytes: small writes get small chunks, so that an idle connection holds little; but each has its share
+ * of what is held already, so that there are few however small the writes are, and seek() soon has passed them (Z6). */
+static struct sndq_chunk *add_chunk(struct sndq *q, size_t len) {
     size_t size = SNDQ_CHUNK_MIN_BYTES;
+    uint64_t wanted = max_u64(len, tcp_sndq_bytes(q) / SNDQ_CHUNK_SHARE);
     while (size < wanted + sizeof(struct sndq_chunk) && size < SNDQ_CHUNK_BYTES) {
         size *= 2;
     }

@@ -6,6 +6,7 @@
 
 #define SNDQ_CHUNK_BYTES 65536
 #define SNDQ_CHUNK_MIN_BYTES MEM_FIRST_BYTES
+#define SNDQ_CHUNK_SHARE 16 /* a new chunk is at least this part of what is queued, and SNDQ_CHUNK_BYTES are enough */
 
 struct sndq_chunk {
     struct list node;

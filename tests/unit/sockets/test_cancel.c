@@ -167,7 +167,7 @@ static void cancel_each(void) {
     }
 }
 
-Test(cancel, of_a_leader) { cancel_each(); }
+Test(cancel, Z10_of_a_leader) { cancel_each(); }
 Test(cancel, of_a_follower) {
     struct occupant occupant;
     loop_occupy(&occupant);
@@ -176,7 +176,7 @@ Test(cancel, of_a_follower) {
 }
 
 static void in_accept(int fd) { (void)tapir_accept(fd, NULL, NULL); }
-Test(cancel, in_accept) {
+Test(cancel, Z10_in_accept) {
     struct victim victim;
     struct sockaddr_in address = loop_address(7200);
     int listener = loop_listen(7200), fd = tapir_socket(AF_INET, SOCK_STREAM, 0);

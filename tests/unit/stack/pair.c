@@ -6,7 +6,7 @@
 #include "tcp/isn.h"
 #include "tcp/table.h"
 
-enum { CHUNK = 20000 };
+enum { CHUNK = 20000, FORGED_MSS = 1448 };
 
 uint32_t pair_draw(struct pair *p, uint32_t bound) {
     p->draws = p->draws * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -306,8 +306,8 @@ static void inject(struct pair *p, int to, const uint8_t *bytes, size_t len, con
 }
 
 void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void *text, size_t len) {
-    static const struct tapir_offload plain;
-    uint8_t bytes[2048];
+    static uint8_t bytes[65536];
+    struct tapir_offload offload = {0};
     struct tapir_endpoint from = end_of(p, 1 - to);
     struct tapir_endpoint dest = end_of(p, to);
     struct wire_tcp tcp = *wire;
@@ -332,7 +332,11 @@ void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void 
     tcp.checksum = (uint16_t)~checksum_fold(checksum_add(sum, start, tcp_len));
     w = writer_of(start, tcp_len);
     wire_tcp_emit(&w, &tcp);
-    take_in(p, to, bytes, (size_t)(start - bytes) + tcp_len, &plain);
+    if (len > FORGED_MSS) {
+        offload.gso = TAPIR_GSO_TCP4;
+        offload.gso_size = FORGED_MSS;
+    }
+    take_in(p, to, bytes, (size_t)(start - bytes) + tcp_len, &offload);
 }
 
 struct tcp_conn *pair_conn(struct pair *p, int which) {
@@ -399,7 +403,8 @@ static void app_write(struct pair *p, int which) {
         }
         host->sent += (uint64_t)taken;
     }
-    if (!host->shut && tapir_sock_shutdown(host->stack, host->sock, TAPIR_SHUT_WR, pair_clock(p, which)) == 0) {
+    bool over = !host->shut && !p->config.stays_open;
+    if (over && tapir_sock_shutdown(host->stack, host->sock, TAPIR_SHUT_WR, pair_clock(p, which)) == 0) {
         host->shut = true;
     }
 }

@@ -36,6 +36,7 @@ struct pair_config {
     uint64_t fail_at, fail_percent; /* of a's allocations, from the start */
     size_t cap_bytes;     /* b's memory; it is driven as sockets/ does, by frames of full size; 0: the default */
     uint64_t patience_us; /* virtual; 0: an hour */
+    bool stays_open;      /* neither shuts its side down, so that there is no end to it */
     bool may_fail;        /* an error ends the run well: memory runs out */
     bool far;             /* b is at PAIR_FAR_IPV4, behind a gateway: itself, at its own link address */
     void (*between)(struct pair *); /* called between any two calls of a stack, unless NULL; may call them too */

@@ -17,7 +17,7 @@ static void limit_to(rlim_t numbers) {
 
 static bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-Test(own, a_kept_descriptor_is_high_known_and_closed_by_exec) {
+Test(own, Z12_a_kept_descriptor_is_high_known_and_closed_by_exec) {
     limit_to(4096);
     int fd = open("/dev/null", O_RDWR), kept = tap_own_keep(fd);
     cr_assert(kept >= 1024 && is_open(kept) && !is_open(fd));

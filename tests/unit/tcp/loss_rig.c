@@ -34,7 +34,7 @@ void rig_finish(void) {
 void send_new(unsigned segments) {
     for (unsigned i = 0; i < segments; i++, nxt++) {
         now_us += i > 0 ? MS : 0;
-        tcp_loss_sent(&l, nxt * MSS, (nxt + 1) * MSS, false, now_us);
+        tcp_loss_sent(&l, nxt * MSS, (nxt + 1) * MSS, MSS, false, now_us);
     }
 }
 
@@ -45,7 +45,7 @@ const char *send_lost(void) {
     for (uint64_t from; (from = tcp_loss_next(&l, &cc, una * MSS, nxt * MSS, &end)) != UINT64_MAX;) {
         end = min_u64(end, from + MSS);
         REQUIRE(from >= una * MSS && end <= nxt * MSS && count < SEGMENTS_MAX - 1, "%llu", (unsigned long long)from);
-        tcp_loss_sent(&l, from, end, true, now_us);
+        tcp_loss_sent(&l, from, end, MSS, true, now_us);
         letters[count++] = (char)('a' + from / MSS % 26);
     }
     letters[count] = '\0';

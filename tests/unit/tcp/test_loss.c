@@ -309,7 +309,7 @@ Test(tcp_loss, random_walk) {
         } else if (what < 30) {
             (void)tcp_loss_reorder_timeout(&l, &cc, &rtt, what == 29, now_us);
         } else if (what < 31 && tcp_loss_may_probe_tail(&l)) {
-            tcp_loss_sent(&l, (nxt - 1) * MSS, nxt * MSS, true, now_us);
+            tcp_loss_sent(&l, (nxt - 1) * MSS, nxt * MSS, MSS, true, now_us);
             tcp_loss_probed(&l, (nxt - 1) * MSS, nxt * MSS, true);
         } else if (draw(8) == 0) {
             timeout();

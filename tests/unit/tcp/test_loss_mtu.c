@@ -7,7 +7,7 @@ static void send_around_a_probe(bool sack, unsigned after) {
     tcp_loss_start(&l, sack);
     send_new(10);
     now_us += MS;
-    tcp_loss_sent(&l, 10 * MSS, 12 * MSS, false, now_us);
+    tcp_loss_sent(&l, 10 * MSS, 12 * MSS, MSS, false, now_us);
     tcp_loss_mtu_probed(&l, 10 * MSS, 12 * MSS);
     nxt = 12;
     now_us += MS;
@@ -110,7 +110,7 @@ Test(tcp_loss_mtu, its_duplicate_undoes_no_other_recovery) {
     now_us += 100 * MS;
     take_ack(.una = 10);
     uint32_t cwnd = cc.cwnd_bytes;
-    tcp_loss_sent(&l, 10 * MSS, 12 * MSS, false, now_us);
+    tcp_loss_sent(&l, 10 * MSS, 12 * MSS, MSS, false, now_us);
     tcp_loss_mtu_probed(&l, 10 * MSS, 12 * MSS);
     nxt = 12;
     now_us += MS;

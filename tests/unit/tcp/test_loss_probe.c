@@ -13,7 +13,7 @@ static void probe_the_tail(void) {
     cwnd_before = cc.cwnd_bytes;
     cr_assert(tcp_loss_may_probe_tail(&l));
     now_us += 200 * MS;
-    tcp_loss_sent(&l, 9 * MSS, 10 * MSS, true, now_us);
+    tcp_loss_sent(&l, 9 * MSS, 10 * MSS, MSS, true, now_us);
     tcp_loss_probed(&l, 9 * MSS, 10 * MSS, true);
     cr_assert(!tcp_loss_may_probe_tail(&l)); /* one at a time */
 }
@@ -68,7 +68,7 @@ Test(tcp_loss_probe, a_probe_that_was_a_duplicate_without_dsack_is_none) {
 
 Test(tcp_loss_probe, a_probe_of_new_data_judges_nothing) {
     send_new(2);
-    tcp_loss_sent(&l, 2 * MSS, 3 * MSS, false, now_us);
+    tcp_loss_sent(&l, 2 * MSS, 3 * MSS, MSS, false, now_us);
     nxt = 3;
     tcp_loss_probed(&l, 2 * MSS, 3 * MSS, false);
     now_us += 100 * MS;
@@ -88,7 +88,7 @@ Test(tcp_loss_probe, no_second_probe_before_a_round_trip_was_measured) { /* 7.3 
     send_new(1);
     now_us += 100 * MS;
     cr_assert(tcp_loss_may_probe_tail(&l)); /* h and i were measured */
-    tcp_loss_sent(&l, 10 * MSS, 11 * MSS, true, now_us);
+    tcp_loss_sent(&l, 10 * MSS, 11 * MSS, MSS, true, now_us);
     tcp_loss_probed(&l, 10 * MSS, 11 * MSS, true);
     take_ack(.una = 11);
     take_ack(.una = 11, .dsack = {10, 11});
@@ -112,7 +112,7 @@ Test(tcp_loss_probe, the_duplicate_of_a_probe_undoes_no_recovery) {
     /* The probe is still out when a loss is found: two things were sent again, one duplicate comes back. */
     send_new(10);
     now_us += 200 * MS;
-    tcp_loss_sent(&l, 9 * MSS, 10 * MSS, true, now_us);
+    tcp_loss_sent(&l, 9 * MSS, 10 * MSS, MSS, true, now_us);
     tcp_loss_probed(&l, 9 * MSS, 10 * MSS, true);
     now_us += MS;
     cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 10}}).event, LOSS_ENTERED);
@@ -136,7 +136,7 @@ static void send_rescue(uint64_t segment) {
     uint64_t end;
     cr_assert_eq(tcp_loss_tail(&l, &end), segment * MSS);
     cr_assert_eq(end, (segment + 1) * MSS);
-    tcp_loss_sent(&l, segment * MSS, end, true, now_us);
+    tcp_loss_sent(&l, segment * MSS, end, MSS, true, now_us);
     tcp_loss_probed(&l, segment * MSS, end, true);
 }
 

@@ -79,6 +79,28 @@ Test(tcp_sndq, small_writes_cost_little) { /* D12 */
     stop(&q);
 }
 
+/* Z6: what has to be passed to find an offset, however small the writes are and however the acknowledgements come. */
+Test(tcp_sndq, Z6_a_long_queue_has_few_chunks) {
+    static const uint8_t bytes[50];
+    for (uint64_t acked_part = 0; acked_part < 4; acked_part++) {
+        struct sndq q;
+        uint64_t most = 0;
+        tcp_sndq_init(&q, &promises);
+        for (uint64_t written = 0; tcp_sndq_bytes(&q) < 16U << 20; written += sizeof bytes) {
+            cr_assert(tcp_sndq_append(&q, bytes, sizeof bytes) == sizeof bytes && written < 80U << 20);
+            if (acked_part != 0 && written % 1000 == 0) {
+                tcp_sndq_acked(&q, min_u64(q.tail, q.head + 1000 * acked_part / 4));
+            }
+        }
+        LIST_FOR_EACH(node, &q.chunks) {
+            most++;
+        }
+        cr_assert_leq(most, 400, "%llu chunks", (unsigned long long)most);
+        cr_assert_leq(q.true_bytes, tcp_sndq_bytes(&q) * 5 / 4);
+        stop(&q);
+    }
+}
+
 Test(tcp_sndq, more_pieces_than_asked_for) {
     struct sndq q;
     tcp_sndq_init(&q, &promises);
