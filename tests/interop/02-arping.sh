@@ -35,4 +35,21 @@ arping -q -U -c 2 -W 0.1 -S 10.0.0.2 -i tap0 10.0.0.2 2>/dev/null # claims it, a
 must "taking it away" ip address del 10.0.0.2/32 dev tap0
 must "ping of the right one" ping -q -c 3 -l 3 10.0.0.2
 says "3 received"
+stop echo
+
+# Two stacks behind one bridge have one address: each says so, once, however often they defend it.
+must "a second TAP" namespace_tap tap1 10.0.1.1/24
+must "a bridge" ip link add bridge0 type bridge forward_delay 0
+for link in tap0 tap1 bridge0; do
+    [[ $link == bridge0 ]] || must "$link on the bridge" ip link set "$link" master bridge0
+    must "$link" ip link set "$link" up
+done
+serve echo echo
+serve_on tap1 10.0.0.2 twin echo --mac 02:00:00:00:00:44
+wait_until 5 "a word of the first" said echo "10.0.0.2 is the address of another station on tap0 too .02:00:00:00:00:44"
+wait_until 5 "a word of the second" said twin "10.0.0.2 is the address of another station on tap1 too"
+arping -q -c 5 -W 0.05 -i bridge0 10.0.0.2 2>/dev/null
+for name in echo twin; do
+    (($(grep -c "another station" "$name.err") == 1)) || fail "$name said it more than once"
+done
 the_end
