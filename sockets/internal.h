@@ -167,6 +167,7 @@ struct waiter {
     bool prompt;           /* it waits for one socket: leave at the first small frame that makes it ready */
     bool restartable;      /* a handler with SA_RESTART does not end the call (signal(7)) */
     bool evicted;          /* it was the leader, and another thread leads now */
+    unsigned ready_count;  /* sleeps that something ready has ended */
     bool borrows_event;    /* wake_fd is to be given back (sockets_drive_event_put) */
     enum wait_place place; /* where its thread sleeps */
     int wake_fd;           /* LEADING, EVENT: the eventfd that ends the sleep */

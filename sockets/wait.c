@@ -21,6 +21,7 @@
 
 #define FAR_US 1000000000000ULL /* 11 days: a sleep that has a timeout is not restarted by the kernel */
 #define RETRY_US 10000U         /* without an eventfd a sleeper looks again this often */
+#define SIGNALS_TURN 16U        /* sleeps that something ready ends, before signals have a look of their own */
 
 uint64_t sockets_wait_deadline(uint64_t timeout_us) {
     uint64_t now_us = sockets_drive_now();
@@ -83,10 +84,15 @@ static const sigset_t *asleep(const struct call *call) {
     return call->sleep_mask != NULL ? call->sleep_mask : call->signals_blocked ? &call->mask : NULL;
 }
 
-int sockets_wait_let_in(void) {
+/* As ppoll: -1 and EINTR if a signal was waiting, 0 if none was. */
+static int let_in(const struct call *call) {
     static const struct timespec at_once;
+    return ppoll(NULL, 0, &at_once, asleep(call));
+}
+
+int sockets_wait_let_in(void) {
     const struct call *call = &sockets_drive_thread.call;
-    return call->sleep_mask != NULL && ppoll(NULL, 0, &at_once, asleep(call)) < 0 ? -errno : 0;
+    return call->sleep_mask != NULL && let_in(call) < 0 ? -errno : 0;
 }
 
 void sockets_wait_restore_signals(void) {
@@ -125,8 +131,9 @@ static void abandon(void *argument) {
     waiter->abandon(waiter);
 }
 
-/* The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at again
- * afterwards. */
+/* ppoll lets signals in only if it finds nothing ready, and under a flood the device always is: then they have a turn of
+ * their own. The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at
+ * again afterwards. */
 int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     uint64_t now_us = sockets_drive_now();
     struct timespec timeout = sockets_wait_timespec(until_us > now_us ? until_us - now_us : 0);
@@ -135,6 +142,9 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     pthread_cleanup_push(abandon, waiter);
     fall_asleep(waiter);
     result = ppoll(waiter->fds, waiter->fd_count, limit, asleep(&waiter->call));
+    if (result > 0 && ++waiter->ready_count % SIGNALS_TURN == 0) {
+        result = let_in(&waiter->call) < 0 ? -1 : result;
+    }
     error = errno;
     wake_up(waiter);
     pthread_cleanup_pop(0);

@@ -159,8 +159,12 @@ Test(device, d14_a_flood_starves_neither_timeouts_nor_other_threads) {
     pthread_join(flooder, NULL);
 }
 
-/* The device has a frame whenever it is asked: the leader never comes to sleep. */
-static void begin_flood(void) { wired.flood_until_ms = loop_now_ms() + 3000; }
+/* The device has a frame whenever it is asked: the leader never comes to sleep. And its descriptor is readable throughout,
+ * as one frame stays there. */
+static void begin_flood(void) {
+    wired.flood_until_ms = loop_now_ms() + 3000;
+    wired_send_arp_request();
+}
 static void end_flood(void) {
     cr_assert(loop_now_ms() < wired.flood_until_ms, "it went on while the flood did");
     wired.flood_until_ms = 0;
@@ -190,6 +194,20 @@ Test(device, d14_a_flood_without_a_pause_keeps_no_signal_out) {
     loop_join(&later);
     send_signal_soon(&later, SA_RESTART);
     REFUSED(tapir_epoll_wait(set, &event, 1, -1), EINTR);
+    loop_join(&later);
+    cr_assert(signals == 1);
+    end_flood();
+}
+
+/* Between any two frames the device is empty, and readable again before the leader sleeps. */
+Test(device, d14_a_trickle_without_a_pause_keeps_no_signal_out) {
+    struct later later;
+    char byte;
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    wired.trickle = 1;
+    begin_flood();
+    send_signal_soon(&later, 0);
+    REFUSED(tapir_recv(fd, &byte, 1, 0), EINTR);
     loop_join(&later);
     cr_assert(signals == 1);
     end_flood();

@@ -15,6 +15,7 @@ struct wired {
     _Atomic int written, closed;
     _Atomic int told, told_error;    /* how often tapir_config.tell was called, and with what error the last time */
     _Atomic uint64_t flood_until_ms; /* (loop_now_ms) till then read finds a frame each time: junk */
+    _Atomic int trickle;             /* ... or only each second time */
     void (*on_write)(void);          /* called by write; NULL: nothing */
 };
 extern struct wired wired;
