@@ -36,7 +36,7 @@ int sockets_calls_dup_from(int fd, int command, int lowest) {
     int copy = fcntl(fd, command, lowest);
     result = adopt(descriptor, copy < 0 ? -errno : copy);
     sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(result);
+    return sockets_text_standard((int)sockets_result(result));
 }
 
 int tapir_dup(int fd) { return sockets_calls_dup_from(fd, F_DUPFD, 0); }
@@ -74,7 +74,7 @@ static int replace_here(int fd, int number, int flags) {
         result = copy_over(descriptor, fd, number, flags);
         sockets_descriptors_leave(descriptor);
     }
-    return (int)sockets_result(result);
+    return sockets_text_standard((int)sockets_result(result));
 }
 
 /* In a child only numbers of the kernel's can be copied; what they replace is the child's own affair. */

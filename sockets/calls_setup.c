@@ -80,7 +80,7 @@ int tapir_socket(int domain, int type, int protocol) {
     }
     int fd = open_socket(kind, type & ~flags, protocol, flags);
     sockets_drive_leave();
-    return (int)sockets_result(fd);
+    return sockets_text_standard((int)sockets_result(fd));
 }
 
 /* --- bind, listen, accept --- */
@@ -204,7 +204,7 @@ int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) 
         sockets_descriptors_close(sockets_descriptors_find(child));
     }
     sockets_descriptors_leave(listener);
-    return (int)sockets_result(error != 0 ? error : child);
+    return sockets_text_standard((int)sockets_result(error != 0 ? error : child));
 }
 
 int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tapir_accept4(fd, address, size, 0); }

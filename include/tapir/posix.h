@@ -71,6 +71,7 @@
 #pragma redefine_extname sendfile tapir_sendfile
 #pragma redefine_extname fdopen tapir_fdopen
 #pragma redefine_extname fileno tapir_fileno
+#pragma redefine_extname freopen tapir_freopen
 #pragma redefine_extname dprintf tapir_dprintf
 #pragma redefine_extname vdprintf tapir_vdprintf
 
@@ -90,8 +91,9 @@
 #pragma redefine_extname getaddrinfo tapir_getaddrinfo
 #pragma redefine_extname freeaddrinfo tapir_freeaddrinfo
 
-/* What <fcntl.h>, <sys/sendfile.h> and <unistd.h> call the same functions with _FILE_OFFSET_BITS=64. */
+/* What <fcntl.h>, <stdio.h>, <sys/sendfile.h> and <unistd.h> call the same functions with _FILE_OFFSET_BITS=64. */
 __asm__(".set fcntl64, tapir_fcntl");
+__asm__(".set freopen64, tapir_freopen");
 __asm__(".set sendfile64, tapir_sendfile");
 __asm__(".set lseek64, tapir_lseek");
 

@@ -231,9 +231,16 @@ TAPIR_API int tapir_pollfd(int fd);
 /* --- text: FILE streams over sockets --- */
 
 /* Gives a stream that takes fd: fclose closes it. Its number is told by tapir_fileno alone. What it has buffered is written before
- * tapir_down takes the stack down, and so at exit. NULL and EINVAL (no mode of fopen) or ENOMEM. */
+ * tapir_down takes the stack down, and so at exit. NULL and EINVAL (no mode of fopen) or ENOMEM.
+ *
+ * stdin, stdout and stderr are the C library's until a socket gets the number 0, 1 or 2 (socket, accept, dup, dup2, dup3, F_DUPFD).
+ * Then the variable gets a stream over tapir_read and tapir_write, which goes on with what the old one had in its buffer. A
+ * copy of the variable from before, as std::cout has, is not that stream. */
 TAPIR_API FILE *tapir_fdopen(int fd, const char *mode);
 TAPIR_API int tapir_fileno(FILE *file);
+
+/* As freopen, which gives a standard stream back to the C library. Other streams of tapir_fdopen it closes: NULL and EINVAL. */
+TAPIR_API FILE *tapir_freopen(const char *path, const char *mode, FILE *file);
 TAPIR_API int tapir_dprintf(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 TAPIR_API int tapir_vdprintf(int fd, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
