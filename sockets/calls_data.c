@@ -15,6 +15,7 @@
 #include "internal.h"
 
 #define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
+#define LONG_CALL_BYTES 65536U     /* to copy takes longer than the two system calls that signals cost */
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN | MSG_DONTROUTE)
 #define RECV_FLAGS \
     (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
@@ -76,11 +77,19 @@ static struct tapir_iovec *advance(struct tapir_msg *msg, struct tapir_iovec *io
 /* How long one call is ready to wait. */
 struct patience {
     bool nonblocking, refreshed;
+    bool later;                       /* the application's call has progress to report already */
     uint64_t timeout_us, deadline_us; /* the deadline counts from the first time that it has to wait */
 };
 
+/* A call that copies much at once is under way for all to see before it first sleeps. */
+static void expect_signals(const struct patience *patience, size_t bytes) {
+    if (!patience->nonblocking && bytes > LONG_CALL_BYTES) {
+        sockets_wait_block_signals();
+    }
+}
+
 /* After an attempt that would have blocked: 0 (try again), -EAGAIN, -EINTR, -EBADF, or -EPIPE (connect(AF_UNSPEC)). As on
- * Linux, once something has `moved` a handler ends the call, with SA_RESTART too. */
+ * Linux, once something has `moved` a handler ends the call, with SA_RESTART too; so from then on none may run unnoticed. */
 static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events, bool moved) {
     if (patience->nonblocking) {
         bool retry = !patience->refreshed && sockets_drive_refresh();
@@ -90,7 +99,10 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
     if (patience->deadline_us == 0) {
         patience->deadline_us = sockets_wait_deadline(patience->timeout_us);
     }
-    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us, !moved);
+    if (moved || patience->later) {
+        sockets_wait_block_signals();
+    }
+    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us, !moved && !patience->later);
 }
 
 /* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
@@ -122,9 +134,11 @@ static int why_cut(struct descriptor *descriptor) {
 static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
                        size_t sent, bool later) {
     struct patience patience = {.nonblocking = descriptor->nonblocking || (flags & MSG_DONTWAIT) != 0,
+                                .later = later,
                                 .timeout_us = descriptor->send_timeout_us};
     bool stream = descriptor->type == SOCK_STREAM;
     size_t wanted = sent + bytes_of(iov, msg->iov_count);
+    expect_signals(&patience, stream ? wanted : 0);
     for (;;) {
         int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg,
                                          stack_flags(flags, later || sent > 0), sockets_drive_now());
@@ -214,6 +228,7 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
         .msg = msg, .iov = iov, .flags = flags, .later = later, .wanted = bytes_of(iov, msg->iov_count)};
     size_t low = (size_t)descriptor->recv_low_bytes;
     gathering.target = (flags & MSG_WAITALL) != 0 || gathering.wanted < low ? gathering.wanted : low;
+    expect_signals(patience, gathering.target);
     uint32_t events = gathering.target == 1 ? TAPIR_READY_IN : 0; /* readiness has a low-water mark of its own */
     while (!gathering.over) {
         int error = gather(descriptor, &gathering);
@@ -252,6 +267,7 @@ int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg 
     /* Urgent data and error reports are there or not: Linux does not wait for them. */
     struct patience patience = {.nonblocking =
                                     descriptor->nonblocking || (flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)) != 0,
+                                .later = later,
                                 .timeout_us = descriptor->recv_timeout_us};
     msg->iov = iov;
     return stream && (flags & MSG_ERRQUEUE) == 0 ? recv_stream(descriptor, msg, iov, flags, &patience, later)

@@ -72,13 +72,19 @@ static int64_t begin_reading(int file, const off_t *offset) {
     return offset == NULL ? at : *offset < 0 ? -EINVAL : *offset;
 }
 
+static void end_sending(void *piece) {
+    sockets_wait_hold_signals(false);
+    free(piece);
+}
+
 static int64_t send_file(int fd, struct reading *reading, size_t count, bool *stream) {
     int64_t result;
     reading->piece = malloc(PIECE_BYTES);
     if (reading->piece == NULL) {
         return -ENOMEM;
     }
-    pthread_cleanup_push(free, reading->piece);
+    pthread_cleanup_push(end_sending, reading->piece);
+    sockets_wait_hold_signals(count > PIECE_BYTES);
     result = send_pieces(fd, reading, count, stream);
     pthread_cleanup_pop(1);
     return result;

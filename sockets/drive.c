@@ -145,7 +145,9 @@ bool sockets_drive_enter(void) {
     }
     HOST->inside++;
     sockets_drive_thread.call.inside = true;
-    sockets_drive_thread.call.waited = false;
+    if (!sockets_drive_thread.call.holds_signals) {
+        sockets_drive_thread.call.waited = sockets_drive_thread.call.interrupted = false;
+    }
     return true;
 }
 

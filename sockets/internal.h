@@ -155,9 +155,11 @@ enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_SEMAPHORE, WAIT_EVENT };
 struct call {
     bool inside;
     bool waited;          /* not for the first time */
+    bool interrupted;     /* by a handler, but what it waited for had come: it does not wait again */
     int caller_errno;     /* as it found it */
     bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
     sigset_t mask;
+    bool holds_signals;         /* beyond the call's end (sockets_wait_hold_signals) */
     const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
 };
 
@@ -219,6 +221,9 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us);
  * it at the end of the call. */
 void sockets_wait_block_signals(void);
 void sockets_wait_restore_signals(void);
+
+/* The application's call is made of several here: what is blocked stays so between them, until it is held no longer. */
+void sockets_wait_hold_signals(bool hold);
 
 /* The call's sleeps have this mask (ppoll and its kin; borrowed until the call ends). NULL: they have the application's. */
 void sockets_wait_mask(const sigset_t *mask);

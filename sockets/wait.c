@@ -6,7 +6,8 @@
  *
  * Signals: from its first sleep as a leader on, or when it waits again, a call blocks them except in ppoll, so that a handler
  * cannot run unnoticed in between; the call's end lets them in again. A handler that runs before is one that ran before the
- * call.
+ * call. So a call whose other end may have seen that it is under way (some bytes have moved, or it will move many) blocks them
+ * before it waits for the first time.
  *
  * Cancellation (pthread_cancel): the sleeps, ppoll and sem_wait, are the cancellation points of this layer. The lock is
  * not held there, and what the call has done so far is known from its waiter: `abandon` undoes it and leaves the call in
@@ -97,10 +98,19 @@ int sockets_wait_let_in(void) {
 
 void sockets_wait_restore_signals(void) {
     struct call *call = &sockets_drive_thread.call;
-    if (call->signals_blocked) {
+    if (call->signals_blocked && !call->holds_signals) {
         call->signals_blocked = false;
         call->sleep_mask = NULL;
         pthread_sigmask(SIG_SETMASK, &call->mask, NULL);
+    }
+}
+
+void sockets_wait_hold_signals(bool hold) {
+    sockets_drive_thread.call.holds_signals = hold;
+    if (hold) {
+        sockets_wait_block_signals();
+    } else {
+        sockets_wait_restore_signals();
     }
 }
 
@@ -177,8 +187,13 @@ static bool handlers_restart(void) {
     return true;
 }
 
+/* If what it waited for has come as well, that goes first; but should the call wait again, it ends then. */
 int sockets_wait_interrupted(const struct waiter *waiter) {
-    return waiter->restartable && handlers_restart() ? 0 : -EINTR;
+    bool ends = !(waiter->restartable && handlers_restart());
+    if (ends && waiter->woken) {
+        sockets_drive_thread.call.interrupted = true;
+    }
+    return ends && !waiter->woken ? -EINTR : 0;
 }
 
 /* For a follower with kernel descriptors to watch, and for one whose signals are blocked (it has led in this call): only ppoll
@@ -234,6 +249,7 @@ static int wait_on_semaphore(struct waiter *waiter, uint64_t deadline_us) {
         if (error == ETIMEDOUT && !unlimited) {
             result = -EAGAIN;
         } else if (error == EINTR) {
+            sockets_drive_thread.call.interrupted = waiter->woken;
             result = -EINTR;
         }
     }
@@ -253,6 +269,9 @@ void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_coun
 static int look_up(struct waiter *waiter, uint64_t deadline_us) {
     if (sockets_drive_now() >= deadline_us) {
         return -EAGAIN;
+    }
+    if (sockets_drive_thread.call.interrupted) {
+        return -EINTR;
     }
     sockets_wait_block_signals();
     waiter->fds[0] = waiter->fds[1] = (struct pollfd){.fd = -1};

@@ -45,7 +45,6 @@ static const char *const act_names[] = {"nothing", "shutdown(SHUT_RD)", "shutdow
 enum next { NEXT_ERROR, NEXT_RECV, NEXT_SEND, NEXT_POLL, NEXT_CONNECT, NEXT_SHUTDOWN, NEXT_LISTEN, NEXTS };
 
 static int listener, full_port, closed_port;
-static char bytes[16 << 20]; /* more than all buffers hold */
 
 /* A listener whose queue is full drops what else comes: a connect to it never ends. */
 static void fill_queue(void) {
@@ -73,22 +72,8 @@ struct blocked {
     atomic_int thread; /* 0: it has not begun */
 };
 
-/* Until the thread sleeps, as /proc has it. */
-static void await_sleep(const struct blocked *blocked) {
-    char name[64], state = 'R';
-    for (int turn = 0; turn < 5000 && state != 'S'; turn++) {
-        pause_ms(1);
-        snprintf(name, sizeof name, "/proc/self/task/%d/stat", blocked->thread);
-        FILE *file = blocked->thread == 0 ? NULL : fopen(name, "r");
-        if (file != NULL) {
-            must(fscanf(file, "%*d (%*[^)]) %c", &state) == 1, name);
-            fclose(file);
-        }
-    }
-    pause_ms(1);
-}
-
 static void *block(void *argument) {
+    char byte = 0;
     struct blocked *blocked = argument;
     ssize_t result;
     blocked->thread = gettid();
@@ -97,10 +82,13 @@ static void *block(void *argument) {
         result = connect_to(blocked->fd, full_port);
         break;
     case BLOCKED_SEND:
-        result = send(blocked->fd, bytes, 1, 0);
+        do { /* until it fails, asleep: what is acknowledged late lets one more go */
+            fill(blocked->fd, 1);
+            result = send(blocked->fd, &byte, 1, 0);
+        } while (result == 1);
         break;
     case BLOCKED_RECV:
-        result = recv(blocked->fd, bytes, 1, 0);
+        result = recv(blocked->fd, &byte, 1, 0);
         break;
     default:
         result = accept(blocked->fd, NULL, NULL);
@@ -133,9 +121,6 @@ static int begin(enum moment moment, int *peer) {
     }
     if (moment == TOLD || moment == RESET_TOLD || moment == BLOCKED_RECV || moment == BLOCKED_SEND) {
         must(connect_to(fd, port_of(listener)) == 0, "connect");
-    }
-    for (int turn = 0; moment == BLOCKED_SEND && turn < 1000 && send(fd, bytes, sizeof bytes, 0) > 0; turn++) {
-        pause_ms(1);
     }
     if (moment == RESET_UNTOLD || moment == RESET_TOLD) {
         reset(*peer);
@@ -192,7 +177,10 @@ static void try(enum moment moment, enum act act, enum next next) {
     printf("%s, %s: ", moment_names[moment], act_names[act]);
     if (moment < NEW) {
         pthread_create(&thread, NULL, block, &blocked);
-        await_sleep(&blocked);
+        for (int turn = 0; turn < 5000 && blocked.thread == 0; turn++) {
+            pause_ms(1);
+        }
+        await_sleep(blocked.thread);
     }
     const char *result = act_on(act, blocked.fd);
     if (moment < NEW) {

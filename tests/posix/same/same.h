@@ -86,6 +86,29 @@ static inline void reset(int fd) {
 
 static inline void pause_ms(int ms) { usleep((useconds_t)ms * 1000); }
 
+/* Until the thread sleeps, as /proc has it: at one look after the other, as it also does for a moment where it waits for a lock. */
+static inline void await_sleep(pid_t thread) {
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/task/%d/stat", thread);
+    for (int turn = 0, asleep = 0; turn < 5000 && asleep < 5; turn++) {
+        char state = 'R';
+        FILE *file = fopen(name, "r");
+        must(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1, name);
+        fclose(file);
+        asleep = state == 'S' ? asleep + 1 : 0;
+        pause_ms(1);
+    }
+}
+
+/* Sends until there has been no room for so long: a delayed acknowledgment makes some again. */
+static inline void fill(int fd, int quiet_ms) {
+    static const char bulk[1 << 20];
+    for (int turn = 0, full = 0; turn < 5000 && full < quiet_ms; turn++) {
+        full = send(fd, bulk, sizeof bulk, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? full + 1 : 0;
+        pause_ms(1);
+    }
+}
+
 /* SO_ERROR, which takes it. */
 static inline const char *pending_error(int fd) {
     int error = 0;

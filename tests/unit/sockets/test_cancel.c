@@ -1,5 +1,6 @@
 /* Tests of pthread_cancel: a thread that ends in a call has left the stack, whatever it was there. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <sanitizer/asan_interface.h>
 #include <signal.h>
@@ -233,6 +234,10 @@ Test(cancel, of_a_close_that_lingers_has_closed) {
     }
     GIVES(tapir_setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
     start(&victim, in_close, fds[0]);
+    while (tapir_fcntl(fds[0], F_GETFD) >=
+           0) { /* then close() has begun: before, it would be cancelled with nothing done */
+        sleep_ms(1);
+    }
     sleep_ms(20);
     cancel(&victim);
     REFUSED(tapir_send(fds[0], "x", 1, 0), EBADF);

@@ -84,6 +84,35 @@ Test(handler, amid_the_sleep_of_a_follower) {
     loop_unoccupy(&occupant);
 }
 
+/* The sleep ends for both reasons at once: the byte is taken, and the call does not sleep again. */
+static void send_a_byte(void) { GIVES(tapir_send(pair[0], "x", 1, 0), 1); }
+static void bytes_by_handler(int flags, int first) {
+    struct later later;
+    char bytes[10];
+    loop_stream(pair);
+    GIVES(tapir_send(pair[0], bytes, (size_t)first, 0), first);
+    handle(send_a_byte, flags);
+    loop_later(&later, 20, loop_signal, -1);
+    GIVES(tapir_recv(pair[1], bytes, 10, MSG_WAITALL), first + 1);
+    loop_join(&later);
+    GIVES(tapir_close(pair[0]), 0);
+    GIVES(tapir_close(pair[1]), 0);
+}
+
+static void bytes_by_handlers(void) {
+    bytes_by_handler(0, 0);
+    bytes_by_handler(0, 5);
+    bytes_by_handler(SA_RESTART, 5);
+}
+
+Test(handler, ends_a_call_also_if_it_brings_what_that_waits_for) {
+    struct occupant occupant;
+    bytes_by_handlers();
+    loop_occupy(&occupant);
+    bytes_by_handlers();
+    loop_unoccupy(&occupant);
+}
+
 /* What textbooks do on Ctrl-C: close what the interrupted call waits for. */
 static int waited_for;
 static void close_it(void) { GIVES(tapir_close(waited_for), 0); }
