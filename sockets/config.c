@@ -72,7 +72,7 @@ static void trace_to_stderr(void *ctx, const struct tapir_event *event) {
     char line[512];
     (void)ctx;
     (void)tapir_trace_format(event, line, sizeof line);
-    fprintf(stderr, "%s\n", line);
+    sockets_tell_stderr("%s\n", line);
 }
 
 /* --- reading the configuration --- */
@@ -485,19 +485,19 @@ static int up_from_environment(void) {
         config.trace = trace_to_stderr;
     }
     if (config.tap == NULL || config.address == NULL) {
-        fprintf(stderr, "tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
+        sockets_tell_stderr("tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
         return -ENETDOWN;
     }
     if (!read_mtu(&config.mtu_bytes)) {
-        fprintf(stderr, "tapir: TAPIR_MTU is no number from %d to %d\n", TAPIR_MTU_MIN, TAPIR_MTU_MAX);
+        sockets_tell_stderr("tapir: TAPIR_MTU is no number from %d to %d\n", TAPIR_MTU_MIN, TAPIR_MTU_MAX);
         return -ENETDOWN;
     }
     if (up_tap(&config, error, sizeof error) != 0) {
-        fprintf(stderr, "tapir: %s\n", error);
+        sockets_tell_stderr("tapir: %s\n", error);
         return -ENETDOWN;
     }
     if (error[0] != '\0') {
-        fprintf(stderr, "tapir: %s\n", error);
+        sockets_tell_stderr("tapir: %s\n", error);
     }
     sockets_down_with_process();
     return 0;

@@ -532,6 +532,9 @@ static inline int sockets_ifindex(int netif) { return netif + 1; }
 /* Who is told from now on: config->tell, or standard error. What the device has to say goes there too. */
 void sockets_tell_init(const struct tapir_config *config, struct tapir_device *device);
 
+/* Writes to standard error: the library's own words, of less than 1,024 bytes. */
+void sockets_tell_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Tells it, as tapir_config.tell says; with the lock held. */
 void sockets_tell(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

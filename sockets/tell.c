@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tapir/trace.h>
 
@@ -15,13 +16,24 @@ static struct {
     char device[sizeof((struct tapir_device *)NULL)->name]; /* what notices are about */
 } listener;
 
+/* By write: the stream may lead into a socket, and whoever has something to say be at work on the stack. */
+void sockets_tell_stderr(const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t bytes = length < 0 ? 0 : (size_t)length;
+    (void)!write(STDERR_FILENO, text, bytes < sizeof text ? bytes : sizeof text - 1);
+}
+
 /* A program that knows nothing of the stack has its user. */
 static void pass_on(void *unused, int error, const char *sentence) {
     (void)unused;
     if (listener.tell != NULL) {
         listener.tell(listener.ctx, error, sentence);
     } else {
-        fprintf(stderr, "tapir: %s\n", sentence);
+        sockets_tell_stderr("tapir: %s\n", sentence);
     }
 }
 

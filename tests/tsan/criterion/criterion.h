@@ -52,6 +52,7 @@ void tsan_fail(const char *file, int line, bool go_on);
 
 #define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
 #define cr_assert_neq(a, b, ...) cr_assert((a) != (b))
+#define cr_assert_not_null(a, ...) cr_assert((a) != NULL)
 #define cr_assert_geq(a, b, ...) cr_assert((a) >= (b))
 #define cr_assert_leq(a, b, ...) cr_assert((a) <= (b))
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <unistd.h>
 
+#include "sockets/internal.h"
 #include "wired.h"
 
 TestSuite(text, .timeout = 20);
@@ -42,4 +43,20 @@ Test(text, a_stream_of_a_file_is_the_librarys) {
     cr_assert(read(ends[0], text, sizeof text) == 0);
     GIVES(tapir_dprintf(ends[0], "x"), -1);
     close(ends[0]);
+}
+
+/* What a program prints on stderr does (tests/posix); but the library may be at work when it has something to say. */
+Test(text, the_librarys_own_words_are_for_no_socket) {
+    int fds[2];
+    char text[64];
+    loop_up();
+    loop_stream(fds);
+    int before = dup(STDERR_FILENO);
+    GIVES(tapir_dup2(fds[0], STDERR_FILENO), STDERR_FILENO);
+    sockets_tell(0, "a sentence");
+    (void)fputs("the program's", stderr);
+    GIVES(tapir_dup2(before, STDERR_FILENO), STDERR_FILENO);
+    GIVES(tapir_recv(fds[1], text, sizeof text, 0), 13);
+    close(before);
+    loop_down();
 }
