@@ -1,8 +1,10 @@
 /* The background thread: drives the stack while no caller does, and keeps out of the way of those who do.
  *
- * It leads only after a nap in which no caller has led. When a caller takes the lead from it, it naps again; and
- * if one and the same caller led for a whole nap, it sleeps until that caller leaves. So an application that
- * comes and goes quickly never meets it, and one that computes for long has its peers answered.
+ * It is there for quiet: it leads once nobody has called for a nap, and steps back when a frame or a deadline wakes it and
+ * somebody has called meanwhile. Calls that come without a pause look at the device themselves (sockets_drive_leave),
+ * also if none of them ever blocks, so the two do not fight for the lock. While one and the same caller leads for a whole
+ * nap or longer, the thread sleeps until that caller leaves. So an application that comes and goes quickly never meets it,
+ * and one that computes for long has its peers answered.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -33,35 +35,42 @@ void sockets_background_nudge(void) {
     }
 }
 
-/* Sleeps for a nap, or until nudged. */
-static void nap(bool until_nudged) {
-    fds[0] = (struct pollfd){.fd = -1};
-    fds[1] = (struct pollfd){.fd = sockets_background.wake_fd, .events = POLLIN};
-    asleep = until_nudged;
-    uint64_t until_us = until_nudged ? TAPIR_NEVER : sockets_wait_deadline(TAPIR_DRIVE_NAP_US);
-    if (sockets_wait_poll(&sockets_background, until_us) > 0) {
+/* Sleeps until then (TAPIR_NEVER: until nudged), and longer as long as calls come. For those it does not take the lock,
+ * which a busy caller has nearly all the time. */
+static void nap(uint64_t until_us) {
+    struct pollfd wake = {.fd = sockets_background.wake_fd, .events = POLLIN};
+    asleep = until_us == TAPIR_NEVER;
+    sockets_drive_unlock();
+    while (sockets_wait_unlocked(&wake, until_us) == 0 && sockets_drive_now() < sockets_drive_quiet_us()) {
+        until_us = sockets_drive_quiet_us();
+    }
+    sockets_drive_lock();
+    if (wake.revents != 0) {
         uint64_t count;
-        (void)!read(sockets_background.wake_fd, &count, sizeof count);
+        (void)!read(wake.fd, &count, sizeof count);
     }
     asleep = false;
 }
 
-/* `seen` counts the times that callers have led: unchanged over a nap, it says that none came (and nobody leads: take
- * over) or that one has been in all the time (sleep till it leaves). */
+/* `seen` counts the times that callers have led: unchanged over a nap, it says that one has been in all the time. */
 static void *background_main(void *unused) {
+    struct host *host = &sockets_drive_host;
     (void)unused;
     sockets_drive_lock();
-    uint64_t seen = sockets_drive_host.sessions - 1; /* nap first: the program is about to call */
-    while (!stopping && !atomic_load(&sockets_drive_host.finishing)) {
-        bool quiet = sockets_drive_host.sessions == seen;
-        seen = sockets_drive_host.sessions;
-        if (quiet && sockets_drive_host.leader == NULL) {
-            (void)sockets_drive_lead(&sockets_background, TAPIR_NEVER); /* ends when a caller takes the lead */
+    uint64_t seen = host->sessions;
+    nap(sockets_wait_deadline(TAPIR_DRIVE_NAP_US)); /* the program is about to call */
+    while (!stopping && !atomic_load(&host->finishing)) {
+        bool same = host->sessions == seen;
+        seen = host->sessions;
+        if (host->leader != NULL) {
+            nap(same ? TAPIR_NEVER : sockets_wait_deadline(TAPIR_DRIVE_NAP_US));
+        } else if (sockets_drive_now() < sockets_drive_quiet_us()) {
+            nap(sockets_drive_quiet_us());
         } else {
-            nap(quiet);
+            (void)sockets_drive_lead(&sockets_background, TAPIR_NEVER); /* ends when somebody calls */
         }
     }
-    if (atomic_load(&sockets_drive_host.finishing)) {
+    if (atomic_load(&host->finishing)) {
         sockets_down_finish();
     }
     sockets_drive_unlock();

@@ -113,60 +113,6 @@ static void give_way(void) {
     }
 }
 
-/* Other threads go on until the process has ended, and would take the end of the stack for one of their sockets. All that
- * could wait for them has run by now. */
-static void await_the_end(void) {
-    for (;;) {
-        pause();
-    }
-}
-
-/* A forked child does not even try the lock: the thread that holds it may not exist there. */
-bool sockets_drive_enter(void) {
-    if (sockets_fork_in_child()) {
-        sockets_fork_refuse();
-        return false;
-    }
-    if (sockets_drive_at_work()) {
-        return false;
-    }
-    if (atomic_load_explicit(&HOST->has_owners, memory_order_relaxed)) {
-        sockets_wait_block_signals();
-    }
-    sockets_drive_lock();
-    if (HOST->stack == NULL || HOST->closing) {
-        bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &sockets_drive_thread;
-        sockets_drive_unlock();
-        sockets_wait_restore_signals();
-        if (ending) {
-            await_the_end();
-        }
-        return false;
-    }
-    HOST->inside++;
-    sockets_drive_thread.call.inside = true;
-    if (!sockets_drive_thread.call.holds_signals) {
-        sockets_drive_thread.call.waited = sockets_drive_thread.call.interrupted = false;
-    }
-    return true;
-}
-
-void sockets_drive_leave(void) {
-    (void)sockets_drive_flush();
-    if (--HOST->inside == 0 && HOST->closing) {
-        pthread_cond_signal(&HOST->all_out);
-    }
-    sockets_drive_unlock();
-    sockets_drive_thread.call.inside = false;
-    sockets_wait_restore_signals();
-}
-
-struct tapir_stack *tapir_lock(void) {
-    return sockets_drive_enter() ? HOST->stack : NULL;
-}
-
-void tapir_unlock(void) { sockets_drive_leave(); }
-
 /* --- in and out --- */
 
 /* A socket that nobody has a descriptor for any more (closed a moment ago) has no one to be told. */
@@ -241,8 +187,18 @@ static bool write_frames(uint64_t now_us) {
     return HOST->device != NULL;
 }
 
-/* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants. True: there may be
- * more. `waiter` may be NULL. */
+uint64_t sockets_drive_quiet_us(void) {
+    return atomic_load_explicit(&HOST->called_us, memory_order_relaxed) + TAPIR_DRIVE_NAP_US;
+}
+
+/* The background leads as long as nobody calls. */
+static bool steps_back(const struct waiter *waiter) {
+    return waiter == &sockets_background &&
+           (atomic_load(&HOST->finishing) || sockets_drive_now() < sockets_drive_quiet_us());
+}
+
+/* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants, or steps back. True: there
+ * may be more. `waiter` may be NULL. */
 static bool take_frames(const struct waiter *waiter) {
     unsigned small = 0;
     HOST->read_us = sockets_drive_now();
@@ -264,6 +220,9 @@ static bool take_frames(const struct waiter *waiter) {
             return true;
         }
         give_way();
+        if (steps_back(waiter)) {
+            return true;
+        }
     }
     return HOST->device != NULL;
 }
@@ -286,6 +245,15 @@ static bool take_and_run_due(const struct waiter *waiter) {
     }
     run_due(now_us);
     return more;
+}
+
+/* Takes what came, unless that was done less than `age_us` ago. True: it did. */
+static bool look_at_device(uint64_t now_us, uint64_t age_us) {
+    if (HOST->device == NULL || now_us - HOST->read_us < age_us) {
+        return false;
+    }
+    (void)take_and_run_due(NULL);
+    return true;
 }
 
 /* Ends the leader's sleep so that it looks at its deadlines again. Once is enough: the mark says that it is awake. */
@@ -313,14 +281,70 @@ bool sockets_drive_flush(void) {
     return more;
 }
 
-bool sockets_drive_refresh(void) {
-    uint64_t now_us = sockets_drive_now();
-    if (HOST->device == NULL || now_us - HOST->read_us < TAPIR_DRIVE_REFRESH_US) {
+bool sockets_drive_refresh(void) { return look_at_device(sockets_drive_now(), TAPIR_DRIVE_REFRESH_US); }
+
+/* --- calls --- */
+
+/* Other threads go on until the process has ended, and would take the end of the stack for one of their sockets. All that
+ * could wait for them has run by now. */
+static void await_the_end(void) {
+    for (;;) {
+        pause();
+    }
+}
+
+/* A forked child does not even try the lock: the thread that holds it may not exist there. */
+bool sockets_drive_enter(void) {
+    if (sockets_fork_in_child()) {
+        sockets_fork_refuse();
         return false;
     }
-    (void)take_and_run_due(NULL);
+    if (sockets_drive_at_work()) {
+        return false;
+    }
+    if (atomic_load_explicit(&HOST->has_owners, memory_order_relaxed)) {
+        sockets_wait_block_signals();
+    }
+    sockets_drive_lock();
+    if (HOST->stack == NULL || HOST->closing) {
+        bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &sockets_drive_thread;
+        sockets_drive_unlock();
+        sockets_wait_restore_signals();
+        if (ending) {
+            await_the_end();
+        }
+        return false;
+    }
+    HOST->inside++;
+    sockets_drive_thread.call.inside = true;
+    if (!sockets_drive_thread.call.holds_signals) {
+        sockets_drive_thread.call.waited = sockets_drive_thread.call.interrupted = false;
+    }
     return true;
 }
+
+/* The background keeps out as long as calls come. So each of them reads if nobody has for a nap, and nobody sleeps on the
+ * device. */
+void sockets_drive_leave(void) {
+    uint64_t now_us = sockets_drive_now();
+    atomic_store_explicit(&HOST->called_us, now_us, memory_order_relaxed);
+    (void)sockets_drive_flush();
+    if (HOST->leader == NULL && look_at_device(now_us, TAPIR_DRIVE_NAP_US)) {
+        (void)sockets_drive_flush();
+    }
+    if (--HOST->inside == 0 && HOST->closing) {
+        pthread_cond_signal(&HOST->all_out);
+    }
+    sockets_drive_unlock();
+    sockets_drive_thread.call.inside = false;
+    sockets_wait_restore_signals();
+}
+
+struct tapir_stack *tapir_lock(void) {
+    return sockets_drive_enter() ? HOST->stack : NULL;
+}
+
+void tapir_unlock(void) { sockets_drive_leave(); }
 
 /* --- leading --- */
 
@@ -431,19 +455,14 @@ static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
     return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
 }
 
-/* Whether the waiter has no reason to go on leading; the background's thread has another one. */
-static bool led_enough(const struct waiter *waiter) {
-    return waiter->woken || waiter->evicted || (waiter == &sockets_background && atomic_load(&HOST->finishing));
-}
-
 /* Looks and sleeps in turn. Mostly the first look finds what is wanted, and saves the system calls for the signals. */
 static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
     bool more;
     int result = look(waiter, deadline_us, &more);
-    while (result == 0 && !led_enough(waiter)) {
+    while (result == 0 && !waiter->woken && !waiter->evicted && !steps_back(waiter)) {
         sockets_wait_block_signals();
         result = sleep_as_leader(waiter, deadline_us, more);
-        if (result == 0 && !waiter->evicted) {
+        if (result == 0 && !waiter->evicted && !steps_back(waiter)) {
             result = look(waiter, deadline_us, &more);
         }
     }

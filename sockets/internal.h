@@ -217,6 +217,9 @@ void sockets_wait_notify(struct descriptor *descriptor);
  * is cancelled there does not come back: waiter->abandon is called. */
 int sockets_wait_poll(struct waiter *waiter, uint64_t until_us);
 
+/* The same for a thread that has not the lock and is no call's, on one descriptor. */
+int sockets_wait_unlocked(struct pollfd *fd, uint64_t until_us);
+
 /* Blocks all signals of the thread, so that no handler runs unnoticed between one sleep of a call and the next; and undoes
  * it at the end of the call. */
 void sockets_wait_block_signals(void);
@@ -281,7 +284,8 @@ struct host {
 
     struct waiter *leader;      /* whose thread drives: a blocked call's, or the background's; NULL: none now */
     uint64_t sleeping_until_us; /* the leader sleeps until then; 0: it is awake or about to be */
-    uint64_t sessions;          /* times a caller has led; tells the background that callers are about */
+    uint64_t sessions;          /* times a caller has led */
+    _Atomic uint64_t called_us; /* when the last call ended */
     int wake_fds[2];            /* the leading caller's, and of one just evicted who has not woken up yet */
     unsigned wake_turn;         /* which of the two is the leader's */
     bool evicting;              /* the other one is in use */
@@ -320,6 +324,9 @@ bool sockets_drive_let_go(void);
 
 /* Ends it: sends what it has caused, unlocks. */
 void sockets_drive_leave(void);
+
+/* When no call will have ended for a nap, if none comes till then: time for the background. Without the lock, too. */
+uint64_t sockets_drive_quiet_us(void);
 
 /* The lock alone. Fair in one respect: a driver at work gives way to a caller who waits. Whoever holds it cannot be
  * cancelled. */

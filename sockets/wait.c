@@ -141,12 +141,29 @@ static void abandon(void *argument) {
     waiter->abandon(waiter);
 }
 
+static struct timespec left_until(uint64_t until_us) {
+    uint64_t now_us = sockets_drive_now();
+    return sockets_wait_timespec(until_us > now_us ? until_us - now_us : 0);
+}
+
+static void check_own(const struct pollfd *fd) {
+    if ((fd->revents & POLLNVAL) != 0 && !atomic_load(&sockets_drive_host.finishing)) {
+        tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
+    }
+}
+
+int sockets_wait_unlocked(struct pollfd *fd, uint64_t until_us) {
+    struct timespec timeout = left_until(until_us);
+    int result = ppoll(fd, 1, until_us == TAPIR_NEVER ? NULL : &timeout, NULL);
+    check_own(fd);
+    return result < 0 ? -errno : result;
+}
+
 /* ppoll lets signals in only if it finds nothing ready, and under a flood the device always is: then they have a turn of
  * their own. The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at
  * again afterwards. */
 int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
-    uint64_t now_us = sockets_drive_now();
-    struct timespec timeout = sockets_wait_timespec(until_us > now_us ? until_us - now_us : 0);
+    struct timespec timeout = left_until(until_us);
     const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
     int result, error;
     pthread_cleanup_push(abandon, waiter);
@@ -158,9 +175,8 @@ int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
     error = errno;
     wake_up(waiter);
     pthread_cleanup_pop(0);
-    if (result > 0 && ((waiter->fds[0].revents | waiter->fds[1].revents) & POLLNVAL) != 0 &&
-        !atomic_load(&sockets_drive_host.finishing)) {
-        tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
+    for (nfds_t i = 0; result > 0 && i < WAIT_RESERVED_FDS; i++) {
+        check_own(&waiter->fds[i]);
     }
     for (nfds_t i = WAIT_RESERVED_FDS; result > 0 && i < waiter->fd_count; i++) {
         waiter->woken = waiter->woken || waiter->fds[i].revents != 0;

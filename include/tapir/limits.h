@@ -77,7 +77,7 @@
 #define TAPIR_DRIVE_PROMPT_FRAMES 8   /* of super-segments, once a call has what it waits for: one ACK for all */
 #define TAPIR_DRIVE_ROUNDS 64         /* of output and timers a call makes before it returns: bounds a local loop */
 #define TAPIR_DRIVE_REFRESH_US 50U    /* a call that never blocks looks at the device at most this often */
-#define TAPIR_DRIVE_NAP_US 1000U      /* without a driver for so long, the background thread drives */
+#define TAPIR_DRIVE_NAP_US 1000U      /* without a call for so long, the background thread drives */
 #define TAPIR_DRIVE_RELAYS_MAX 3      /* wake-ups running of one thread by the driver before that thread drives */
 #define TAPIR_DRIVE_DRAIN_US 2000000U /* taken down, the stack waits so long for an ACK of its last data and FINs, */
 #define TAPIR_DRIVE_DRAIN_MAX_US \

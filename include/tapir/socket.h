@@ -10,8 +10,8 @@
  * connections and datagrams get ENETUNREACH, established ones their timeouts, and accept waits on; tapir_down and
  * tapir_up take another.
  *
- * Threads: any number. A thread that would block drives the stack meanwhile; a background thread drives it
- * while no caller is inside, so that the peer is answered while the application computes.
+ * Threads: any number. A thread that would block drives the stack meanwhile; a background thread drives it once
+ * nobody has called for a millisecond, so that the peer is answered while the application computes.
  *
  * Signals: as signal(7) has it for Linux. A blocked call ends with EINTR after a handler without SA_RESTART and goes
  * on after one with it; with SO_RCVTIMEO or SO_SNDTIMEO set, and in poll, select and epoll_wait, it always ends

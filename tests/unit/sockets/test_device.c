@@ -63,6 +63,92 @@ Test(device, a_caller_that_never_blocks_hinders_nobody) {
     }
 }
 
+/* --- who reads: a caller as long as it calls, the background once it is quiet --- */
+
+static pthread_t busy_thread;
+static _Atomic uint64_t busy_since_us; /* a call that has ended began then */
+static _Atomic int own_reads, background_reads, early_reads;
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void note_reader(void) {
+    if (pthread_equal(pthread_self(), busy_thread)) {
+        own_reads++;
+    } else {
+        background_reads++;
+        early_reads += now_us() < busy_since_us + TAPIR_DRIVE_NAP_US;
+    }
+}
+
+static void get_an_option(int fd) {
+    int value;
+    socklen_t size = sizeof value;
+    GIVES(tapir_getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &size), 0);
+}
+
+static void receive_nothing(int fd) {
+    char byte;
+    REFUSED(tapir_recv(fd, &byte, 1, 0), EAGAIN);
+}
+
+static void look_around(int fd) {
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    GIVES(tapir_poll(&one, 1, 0), 0);
+}
+
+/* Calls without a pause, while the peer asks again and again. */
+static void nobody_interferes(void (*call)(int fd)) {
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    uint8_t frame[2048];
+    busy_thread = pthread_self();
+    usleep(5000); /* the background leads */
+    wired.on_read = note_reader;
+    uint64_t end_ms = loop_now_ms() + 30;
+    for (unsigned turn = 0; loop_now_ms() < end_ms; turn++) {
+        uint64_t begun_us = now_us();
+        call(fd);
+        busy_since_us = begun_us;
+        if (turn % 100 == 0) {
+            wired_send_arp_request();
+        }
+    }
+    GIVES(tapir_close(fd), 0);
+    wired.on_read = NULL;
+    cr_assert(wired_arp_reply_comes(frame));
+    cr_expect(own_reads > 0);
+    cr_expect(early_reads == 0, "%d of the background's %d reads were amid calls", early_reads, background_reads);
+}
+
+Test(device, the_background_keeps_out_of_the_way_of_calls_that_do_not_sleep) {
+    nobody_interferes(receive_nothing);
+    nobody_interferes(look_around);
+}
+
+/* Nothing in such a call itself wants a frame. */
+Test(device, calls_of_any_kind_look_at_the_device) { nobody_interferes(get_an_option); }
+
+/* The best of some attempts: the machine may have other things to do. */
+Test(device, when_calls_cease_the_peer_is_answered_within_a_nap) {
+    int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
+    uint64_t best_us = UINT64_MAX;
+    uint8_t frame[2048];
+    for (int i = 0; i < 20; i++) {
+        for (int call = 0; call < 1000; call++) {
+            get_an_option(fd);
+        }
+        uint64_t begun_us = now_us();
+        wired_send_arp_request();
+        cr_assert(wired_arp_reply_comes(frame));
+        uint64_t took_us = now_us() - begun_us;
+        best_us = took_us < best_us ? took_us : best_us;
+    }
+    cr_expect(best_us < 3 * TAPIR_DRIVE_NAP_US, "%llu us", (unsigned long long)best_us);
+}
+
 /* The question for the neighbour is asked again a second later, though the background slept for longer. */
 Test(device, a_new_deadline_shortens_the_drivers_sleep) {
     struct sockaddr_in peer = to_peer();

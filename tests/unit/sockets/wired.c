@@ -9,6 +9,9 @@ struct wired wired;
 
 static int wired_read(struct tapir_device *device, struct tapir_frame *frame) {
     struct wired *self = (struct wired *)(void *)device;
+    if (self->on_read != NULL) {
+        self->on_read();
+    }
     if (self->flood_until_ms != 0 && loop_now_ms() < self->flood_until_ms) {
         static unsigned turn;
         static const uint8_t junk[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x08, 0x00, 0x45};
