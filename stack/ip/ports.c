@@ -172,7 +172,7 @@ static unsigned sharing_of(const struct ip_ports_claim *claim) {
 static void enter(struct ip_ports_claim *claim, struct ip_ports_place *place) {
     claim->place = place;
     place->counts[sharing_of(claim)]++;
-    if (claim->listening) {
+    if (claim->open) {
         list_push_front(&place->claims, &claim->node);
     } else {
         list_push_back(&place->claims, &claim->node);
@@ -261,7 +261,14 @@ void ip_ports_rename(struct ip_ports *ports, struct ip_ports_claim *claim, const
 void ip_ports_listen(struct ip_ports_claim *claim, bool listening) {
     struct ip_ports_place *place = claim->place;
     take_out(claim);
-    claim->listening = listening;
+    claim->listening = claim->open = listening;
+    enter(claim, place);
+}
+
+void ip_ports_open(struct ip_ports_claim *claim, bool open) {
+    struct ip_ports_place *place = claim->place;
+    take_out(claim);
+    claim->open = open;
     enter(claim, place);
 }
 
@@ -296,22 +303,19 @@ static struct ip_ports_claim *claim_after(const struct ip_ports_place *place, co
     return node->next == &place->claims ? NULL : LIST_ENTRY(node->next, struct ip_ports_claim, node);
 }
 
-struct ip_ports_claim *ip_ports_next(const struct ip_ports *ports, uint16_t port, const struct ip_ports_claim *last) {
-    const struct ip_ports_place *place = last == NULL ? ip_ports_place(ports, port, NULL) : last->place;
-    struct ip_ports_claim *claim = NULL;
-    if (place != NULL) {
-        claim = claim_after(place, last == NULL ? &place->claims : &last->node);
-    }
-    while (claim == NULL && place != NULL) {
-        place = ip_ports_place(ports, port, place);
-        claim = place == NULL ? NULL : claim_after(place, &place->claims);
-    }
-    return claim;
-}
-
 struct ip_ports_claim *ip_ports_listener(const struct ip_ports_place *place, const struct ip_ports_claim *last) {
     struct ip_ports_claim *claim = claim_after(place, last == NULL ? &place->claims : &last->node);
-    return claim != NULL && claim->listening ? claim : NULL;
+    return claim != NULL && claim->open ? claim : NULL;
+}
+
+struct ip_ports_claim *ip_ports_next(const struct ip_ports *ports, uint16_t port, const struct ip_ports_claim *last) {
+    const struct ip_ports_place *place = last == NULL ? ip_ports_place(ports, port, NULL) : last->place;
+    struct ip_ports_claim *claim = place == NULL ? NULL : ip_ports_listener(place, last);
+    while (claim == NULL && place != NULL) {
+        place = ip_ports_place(ports, port, place);
+        claim = place == NULL ? NULL : ip_ports_listener(place, NULL);
+    }
+    return claim;
 }
 
 /* ---- the search for an ephemeral port ---- */

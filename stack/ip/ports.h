@@ -35,6 +35,7 @@ struct ip_ports_claim {
     uint8_t netif;
     bool reuseaddr, reuseport; /* SO_REUSEADDR, SO_REUSEPORT */
     bool listening;            /* a TCP listener: shares by SO_REUSEPORT alone */
+    bool open; /* hears from anybody: a listener, a datagram socket without a peer. First in its place */
 };
 
 struct ip_ports {
@@ -83,8 +84,9 @@ void ip_ports_share(struct ip_ports_claim *claim, bool reuseaddr, bool reuseport
 void ip_ports_rename(struct ip_ports *ports, struct ip_ports_claim *claim, const struct tapir_addr *addr,
                      uint8_t netif);
 
-/* The claim, which is made, begins or ceases to listen. */
+/* The claim, which is made, begins or ceases to listen; or, without listening, to hear from anybody. */
 void ip_ports_listen(struct ip_ports_claim *claim, bool listening);
+void ip_ports_open(struct ip_ports_claim *claim, bool open);
 
 /* Moves a claim to another struct. */
 void ip_ports_move(struct ip_ports_claim *from, struct ip_ports_claim *to);
@@ -97,7 +99,7 @@ void ip_ports_wait_over(struct ip_ports *ports, const struct tapir_endpoint *loc
  * interfaces. */
 struct ip_ports_place *ip_ports_place(const struct ip_ports *ports, uint16_t port, const struct ip_ports_place *last);
 
-/* The claims of a port in the same way; and the listening ones of a place. */
+/* The open claims of a port in the same way, and those of a place. None of the others is looked at: flows lead to them. */
 struct ip_ports_claim *ip_ports_next(const struct ip_ports *ports, uint16_t port, const struct ip_ports_claim *last);
 struct ip_ports_claim *ip_ports_listener(const struct ip_ports_place *place, const struct ip_ports_claim *last);
 

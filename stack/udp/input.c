@@ -86,13 +86,9 @@ static void deliver(struct udp *udp, struct udp_pcb *pcb, const struct incoming 
 static bool deliver_to_all(struct udp *udp, const struct incoming *in, uint64_t now_us) {
     bool found = false;
     struct udp_pcb *pcb = NULL;
-    while ((pcb = udp_table_next(udp, in->dst.port, pcb)) != NULL) {
-        const struct ip_inbox *inbox = pcb->inbox;
-        bool from_peer = !inbox->connected || inbox->peer.port == in->src.port;
-        if (from_peer && ip_inbox_match(inbox, &in->src.addr, &in->dst.addr, in->rx->netif->index)) {
-            deliver(udp, pcb, in, now_us);
-            found = true;
-        }
+    while ((pcb = udp_table_next(udp, &in->dst, &in->src, in->rx->netif->index, pcb)) != NULL) {
+        deliver(udp, pcb, in, now_us);
+        found = true;
     }
     return found;
 }

@@ -1,7 +1,7 @@
 /* Whose a datagram is: a connected socket's by its flow, else the best match of those at the port.
  *
  * Hashes are keyed (HAZARDS D13): a peer that chooses ports and addresses cannot choose chains. Only sockets that
- * share a port are compared, and connected ones are found without walking them.
+ * share a port are compared, and of the connected ones, which peers can make many, only those of the flow.
  */
 #include "udp/table.h"
 
@@ -22,11 +22,6 @@ void udp_table_add_flow(struct udp_pcb *pcb) {
 }
 
 void udp_table_remove_flow(struct udp_pcb *pcb) { table_remove(&pcb->udp->by_flow, &pcb->flow_node); }
-
-struct udp_pcb *udp_table_next(const struct udp *udp, uint16_t port, const struct udp_pcb *last) {
-    struct ip_ports_claim *claim = ip_ports_next(&udp->ports, port, last == NULL ? NULL : &last->port);
-    return claim == NULL ? NULL : CONTAINER_OF(claim, struct udp_pcb, port);
-}
 
 /* The best candidate so far. Of equals the one bound last wins; within a REUSEPORT group the one whose hash with
  * the flow is highest (rendezvous hashing): a flow keeps its socket when others come and go. */
@@ -55,36 +50,59 @@ static void consider(struct best *best, struct udp_pcb *pcb, unsigned rank, uint
     }
 }
 
-/* Several sockets may be connected alike (SO_REUSEPORT): the same choice is made among them. */
-static struct udp_pcb *lookup_flow(const struct udp *udp, const struct tapir_endpoint *dst,
-                                   const struct tapir_endpoint *src, uint8_t netif, uint64_t hash) {
-    struct best best = {0};
-    for (struct table_node *node = table_first(&udp->by_flow, hash); node != NULL; node = table_next(node)) {
+/* The first pcb from `node` of by_flow on that is connected to src as dst and hears netif; NULL: none. */
+static struct udp_pcb *of_flow(struct table_node *node, const struct tapir_endpoint *dst,
+                               const struct tapir_endpoint *src, uint8_t netif) {
+    for (; node != NULL; node = table_next(node)) {
         struct udp_pcb *pcb = CONTAINER_OF(node, struct udp_pcb, flow_node);
         const struct ip_inbox *inbox = pcb->inbox;
         if (inbox->local.port == dst->port && inbox->peer.port == src->port &&
             ip_inbox_match(inbox, &src->addr, &dst->addr, netif)) {
-            consider(&best, pcb, inbox->netif != 0, hash);
+            return pcb;
         }
     }
-    return best.pcb;
+    return NULL;
+}
+
+/* The first open pcb of dst's port (`last` NULL), or the one after `last`, that hears src and netif; NULL: none. */
+static struct udp_pcb *next_open(const struct udp *udp, const struct tapir_endpoint *dst,
+                                 const struct tapir_endpoint *src, uint8_t netif, const struct udp_pcb *last) {
+    struct ip_ports_claim *claim = ip_ports_next(&udp->ports, dst->port, last == NULL ? NULL : &last->port);
+    for (; claim != NULL; claim = ip_ports_next(&udp->ports, dst->port, claim)) {
+        struct udp_pcb *pcb = CONTAINER_OF(claim, struct udp_pcb, port);
+        if (ip_inbox_match(pcb->inbox, &src->addr, &dst->addr, netif)) {
+            return pcb;
+        }
+    }
+    return NULL;
+}
+
+struct udp_pcb *udp_table_next(const struct udp *udp, const struct tapir_endpoint *dst,
+                               const struct tapir_endpoint *src, uint8_t netif, const struct udp_pcb *last) {
+    if (last != NULL && !last->inbox->connected) {
+        return next_open(udp, dst, src, netif, last);
+    }
+    struct table_node *node =
+        last != NULL ? table_next(&last->flow_node) : table_first(&udp->by_flow, flow_hash(udp, dst, src));
+    struct udp_pcb *pcb = of_flow(node, dst, src, netif);
+    return pcb != NULL ? pcb : next_open(udp, dst, src, netif, NULL);
 }
 
 struct udp_pcb *udp_table_lookup(const struct udp *udp, const struct tapir_endpoint *dst,
                                  const struct tapir_endpoint *src, uint8_t netif) {
     uint64_t hash = flow_hash(udp, dst, src);
-    struct udp_pcb *connected = lookup_flow(udp, dst, src, netif, hash);
-    if (connected != NULL) {
-        return connected;
-    }
     struct best best = {0};
-    struct udp_pcb *pcb = NULL;
-    while ((pcb = udp_table_next(udp, dst->port, pcb)) != NULL) {
+    /* Several sockets may be connected alike (SO_REUSEPORT): the same choice is made among them. */
+    struct udp_pcb *pcb = of_flow(table_first(&udp->by_flow, hash), dst, src, netif);
+    for (; pcb != NULL; pcb = of_flow(table_next(&pcb->flow_node), dst, src, netif)) {
+        consider(&best, pcb, pcb->inbox->netif != 0, hash);
+    }
+    if (best.pcb != NULL) {
+        return best.pcb;
+    }
+    while ((pcb = next_open(udp, dst, src, netif, pcb)) != NULL) {
         const struct ip_inbox *inbox = pcb->inbox;
-        /* A connected socket that is not the flow's hears nothing here. */
-        if (!inbox->connected && ip_inbox_match(inbox, &src->addr, &dst->addr, netif)) {
-            consider(&best, pcb, (addr_is_any(&inbox->local.addr) ? 0U : 2U) + (inbox->netif != 0), hash);
-        }
+        consider(&best, pcb, (addr_is_any(&inbox->local.addr) ? 0U : 2U) + (inbox->netif != 0), hash);
     }
     return best.pcb;
 }

@@ -12,7 +12,9 @@ void udp_table_remove_flow(struct udp_pcb *pcb);
 struct udp_pcb *udp_table_lookup(const struct udp *udp, const struct tapir_endpoint *dst,
                                  const struct tapir_endpoint *src, uint8_t netif);
 
-/* Walks the pcbs of a port: the first (`last` NULL) or the one after `last`; NULL at the end. */
-struct udp_pcb *udp_table_next(const struct udp *udp, uint16_t port, const struct udp_pcb *last);
+/* Walks the pcbs that a datagram for many, from src to dst on netif, belongs to: the first (`last` NULL) or the one after
+ * `last`; NULL at the end. Of the connected ones only those of this flow are looked at. */
+struct udp_pcb *udp_table_next(const struct udp *udp, const struct tapir_endpoint *dst,
+                               const struct tapir_endpoint *src, uint8_t netif, const struct udp_pcb *last);
 
 #endif

@@ -41,6 +41,7 @@ int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local) {
         return -EINVAL;
     }
     pcb->port.netif = pcb->inbox->netif;
+    pcb->port.open = true;
     int error = ip_ports_bind(&pcb->udp->ports, &pcb->port, local);
     if (error == 0) {
         pcb->inbox->local = pcb->port.local;
@@ -53,6 +54,7 @@ int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local) {
 static void leave_flow(struct udp_pcb *pcb) {
     if (pcb->inbox->connected) {
         udp_table_remove_flow(pcb);
+        ip_ports_open(&pcb->port, true);
         pcb->inbox->connected = false;
         pcb->inbox->peer = (struct tapir_endpoint){0};
     }
@@ -84,6 +86,7 @@ void udp_connect(struct udp_pcb *pcb, const struct tapir_addr *local, const stru
     rename_local(pcb, local);
     pcb->inbox->peer = *peer;
     pcb->inbox->connected = true;
+    ip_ports_open(&pcb->port, false);
     udp_table_add_flow(pcb);
 }
 
