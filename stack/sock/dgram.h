@@ -20,7 +20,7 @@ enum { SOCK_PMTU_DONT, SOCK_PMTU_WANT, SOCK_PMTU_DO, SOCK_PMTU_PROBE };
 
 struct sock_dgram {
     struct sock *sock;     /* kept */
-    struct list node;      /* in the layer's list of raw or ping sockets */
+    struct list node;      /* in one of the layer's lists of raw sockets, or of ping sockets that have an identifier */
     struct ip_inbox inbox; /* names, queues, news */
     struct udp_pcb udp;    /* DGRAM only */
     struct list memberships;

@@ -10,28 +10,32 @@
 /* Random draws for an identifier; even with nine of ten taken, 256 in a row fail once in 10^12. */
 #define ID_TRIES 256
 
+static struct list *list_of(struct sock_layer *layer, uint16_t id) { return &layer->ping[id % SOCK_PING_LISTS]; }
+
 /* In front: among sockets that share an identifier the newest one answers. */
-static int open_ping(struct sock *s) {
-    int error = sock_dgram_open(s);
-    if (error == 0) {
-        struct sock_dgram *d = s->impl;
-        list_push_front(&s->layer->ping, &d->node);
+static void take_id(struct sock_dgram *d, uint16_t id) {
+    d->inbox.local.port = id;
+    list_push_front(list_of(d->sock->layer, id), &d->node);
+}
+
+static void give_id(struct sock_dgram *d) {
+    if (d->inbox.local.port != 0) {
+        list_remove(&d->node);
+        d->inbox.local.port = 0;
     }
-    return error;
 }
 
 static void close_ping(struct sock *s, uint64_t now_us) {
-    struct sock_dgram *d = s->impl;
-    list_remove(&d->node);
+    give_id(s->impl);
     sock_dgram_close(s, now_us);
 }
 
 /* Has another socket this identifier? Linux does not ask about addresses here. */
 static bool id_taken(const struct sock_dgram *d, uint16_t id) {
-    LIST_FOR_EACH(node, &d->sock->layer->ping) {
+    LIST_FOR_EACH(node, list_of(d->sock->layer, id)) {
         const struct sock_dgram *other = LIST_ENTRY(node, struct sock_dgram, node);
         bool shared = other->opt.reuse_address && d->opt.reuse_address;
-        if (other != d && other->inbox.local.port == id && !shared) {
+        if (other->inbox.local.port == id && !shared) {
             return true;
         }
     }
@@ -65,7 +69,8 @@ static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
     if (id == 0 || id_taken(d, id)) {
         return -EADDRINUSE;
     }
-    d->inbox.local = (struct tapir_endpoint){.addr = local->addr, .port = id};
+    d->inbox.local.addr = local->addr;
+    take_id(d, id);
     d->addr_chosen = !addr_is_any(&local->addr);
     d->port_chosen = local->port != 0;
     return 0;
@@ -83,7 +88,7 @@ static void disconnect(struct sock_dgram *d) {
     }
     sock_dgram_forget_peer(d);
     if (!d->port_chosen && !d->addr_chosen) {
-        d->inbox.local.port = 0;
+        give_id(d);
     }
 }
 
@@ -170,11 +175,11 @@ static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t f
 /* The socket with an identifier that hears an address on an interface. Not asked for the peer, as on Linux: a
  * request to a group is answered by its members. */
 static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const struct tapir_addr *local, uint8_t netif) {
-    LIST_FOR_EACH(node, &layer->ping) {
+    LIST_FOR_EACH(node, list_of(layer, id)) {
         struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
         const struct ip_inbox *inbox = &d->inbox;
         bool here = addr_is_any(&inbox->local.addr) || addr_equal(&inbox->local.addr, local);
-        if (id != 0 && inbox->local.port == id && here && (inbox->netif == 0 || inbox->netif == netif)) {
+        if (inbox->local.port == id && here && (inbox->netif == 0 || inbox->netif == netif)) {
             return d;
         }
     }
@@ -219,7 +224,7 @@ bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
 }
 
 const struct sock_ops sock_ping_ops = {
-    .open = open_ping,
+    .open = sock_dgram_open,
     .close = close_ping,
     .bind = bind_ping,
     .connect = connect_ping,

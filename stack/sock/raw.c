@@ -16,7 +16,7 @@ static int open_raw(struct sock *s) {
         struct sock_dgram *d = s->impl;
         d->inbox.local.port = s->protocol;
         d->opt.header_included = s->protocol == PROTOCOL_RAW;
-        list_push_back(&s->layer->raw, &d->node);
+        list_push_back(&s->layer->raw[s->protocol], &d->node);
     }
     return error;
 }
@@ -89,10 +89,10 @@ static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t fl
     return error != 0 ? error : (int64_t)plan.len;
 }
 
-/* Hears this socket of the protocol, and (by its names) of this traffic? */
-static bool concerns(const struct sock_dgram *d, uint8_t protocol, const struct tapir_addr *remote,
-                     const struct tapir_addr *local, uint8_t netif) {
-    return d->sock->protocol == protocol && protocol != PROTOCOL_RAW && ip_inbox_match(&d->inbox, remote, local, netif);
+/* Hears this socket of its protocol, and (by its names) of this traffic? */
+static bool concerns(const struct sock_dgram *d, const struct tapir_addr *remote, const struct tapir_addr *local,
+                     uint8_t netif) {
+    return d->sock->protocol != PROTOCOL_RAW && ip_inbox_match(&d->inbox, remote, local, netif);
 }
 
 /* Each has its own copy, or reference: the reader of one does not take from another. */
@@ -100,9 +100,9 @@ bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     bool wanted = false;
     (void)now_us;
-    LIST_FOR_EACH(node, &layer->raw) {
+    LIST_FOR_EACH(node, &layer->raw[rx->protocol]) {
         struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
-        if (concerns(d, rx->protocol, &rx->src, &rx->dst, rx->netif->index)) {
+        if (concerns(d, &rx->src, &rx->dst, rx->netif->index)) {
             wanted = true;
             if (!ip_inbox_push(&d->inbox, rx, rx->data, rx->len, 0, true)) {
                 COUNT(layer->core, raw_rcvbuf);
@@ -118,9 +118,9 @@ bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct tapir_endpoint remote = {.addr = error->dst};
     bool known = false;
     (void)now_us;
-    LIST_FOR_EACH(node, &layer->raw) {
+    LIST_FOR_EACH(node, &layer->raw[error->protocol]) {
         struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
-        if (concerns(d, error->protocol, &error->dst, &error->src, error->netif->index)) {
+        if (concerns(d, &error->dst, &error->src, error->netif->index)) {
             ip_inbox_icmp(&d->inbox, error, &remote, error->quote, error->quote_len);
             known = true;
         }

@@ -10,8 +10,12 @@
 void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp) {
     *layer = (struct sock_layer){.core = core, .ip = ip, .tcp = tcp, .udp = udp};
     pool_init(&layer->sockets, &core->mem, TAPIR_SOCKETS_MAX);
-    list_init(&layer->raw);
-    list_init(&layer->ping);
+    for (size_t i = 0; i < ARRAY_LEN(layer->raw); i++) {
+        list_init(&layer->raw[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(layer->ping); i++) {
+        list_init(&layer->ping[i]);
+    }
 }
 
 static struct sock *find(const struct sock_layer *layer, tapir_sock handle) {

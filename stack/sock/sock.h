@@ -49,14 +49,17 @@ struct sock {
 struct tcp;
 struct udp;
 
+/* So that one of the 65,535 identifiers has 255 others beside it at most, and mostly none. */
+#define SOCK_PING_LISTS 256
+
 struct sock_layer {
     struct core *core;
     struct ip *ip;
     struct tcp *tcp;
     struct udp *udp;
-    struct pool sockets; /* of struct sock */
-    struct list raw;     /* raw sockets, of struct sock_dgram */
-    struct list ping;    /* ping sockets, of struct sock_dgram */
+    struct pool sockets;               /* of struct sock */
+    struct list raw[UINT8_MAX + 1];    /* raw sockets by their protocol, of struct sock_dgram */
+    struct list ping[SOCK_PING_LISTS]; /* ping sockets that have an identifier, by that, of struct sock_dgram */
 };
 
 extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_ping_ops;
