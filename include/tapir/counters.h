@@ -23,6 +23,7 @@
     COUNTER(arp_martian, "drop: ARP sender that no station may have")                                     \
     COUNTER(arp_locked, "ARP claim not taken at once: the neighbour we know is asked first")              \
     COUNTER(arp_conflict, "another station claims our address")                                           \
+    COUNTER(arp_ratelimit, "ARP request not answered: rate limit")                                        \
     COUNTER(arp_defend, "announcements sent to defend an address")                                        \
     COUNTER(arp_table_full, "neighbour not cached: the table is full or memory short")                    \
     COUNTER(arp_pending_drop, "drop: too much waits for one neighbour")                                   \
@@ -68,6 +69,7 @@
     COUNTER(icmp_broadcast, "drop: echo request to a broadcast or multicast address")                     \
     COUNTER(icmp_unsolicited, "drop: echo reply that nobody waits for")                                   \
     COUNTER(icmp_badquote, "drop: ICMP error whose quote fits no flow of ours")                           \
+    COUNTER(icmp_echo_ratelimit, "echo request not answered: rate limit")                                 \
     COUNTER(icmp_ratelimit, "ICMP error not sent: rate limit")                                            \
     COUNTER(icmp_suppressed, "ICMP error not sent: about what must not be answered")                      \
     COUNTER(pmtu_lowered, "path MTU lowered")                                                             \

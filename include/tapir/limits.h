@@ -39,8 +39,10 @@
 #define TAPIR_ARP_REACHABLE_US 30000000ULL       /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
 #define TAPIR_ARP_DELAY_US 5000000ULL            /* a stale entry in use waits this long before it is probed */
 #define TAPIR_ARP_STALE_US 600000000ULL          /* an unused stale entry lives this long (RFC 1122: must expire) */
-#define TAPIR_ARP_LOCK_US 1000000ULL    /* a fresh entry is not replaced by another claim (L5); Linux locktime */
-#define TAPIR_ARP_DEFEND_US 10000000ULL /* RFC 5227 DEFEND_INTERVAL */
+#define TAPIR_ARP_LOCK_US 1000000ULL     /* a fresh entry is not replaced by another claim (L5); Linux locktime */
+#define TAPIR_ARP_REPLY_RATE_PER_S 10000 /* ARP replies a second, an interface; 1024 neighbours ask once a second */
+#define TAPIR_ARP_REPLY_BURST 2000       /* and at once */
+#define TAPIR_ARP_DEFEND_US 10000000ULL  /* RFC 5227 DEFEND_INTERVAL */
 
 /* --- ip --- */
 #define TAPIR_REASM_DATAGRAMS_MAX 256      /* datagrams in reassembly; with the byte cap bounds FragmentSmack */
@@ -55,6 +57,8 @@
 #define TAPIR_ICMP_HOST_RATE_PER_S 50      /* of them to one destination, so that no host drains the rest (C8) */
 #define TAPIR_ICMP_HOST_BURST 10           /* far below TAPIR_ICMP_BURST, for the same reason */
 #define TAPIR_ICMP_HOST_BUCKETS 256        /* destinations share these by keyed hash: fixed memory */
+#define TAPIR_ICMP_ECHO_RATE_PER_S 100000  /* echo replies a second, whole stack: above any flood ping's round trips */
+#define TAPIR_ICMP_ECHO_BURST 20000        /* and at once */
 #define TAPIR_ICMP_QUOTE_BYTES 548         /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
 #define TAPIR_IP_ID_RECENT 4096            /* identifications not given again so soon (N3, RFC 6864 4.3) */
 #define TAPIR_IGMP_GROUPS_MAX 64           /* groups an interface; Linux's 20 a socket, several sockets */
@@ -64,6 +68,7 @@
 #define TAPIR_DGRAM_SNDBUF_BYTES 212992    /* default bytes waiting to be sent; Linux wmem_default */
 #define TAPIR_RCVBUF_MAX_BYTES (64U << 20) /* what SO_RCVBUF may ask for */
 #define TAPIR_SNDBUF_MAX_BYTES (64U << 20) /* what SO_SNDBUF may ask for */
+#define TAPIR_UDP_SEGMENTS_MAX 128         /* datagrams of one super-segment; Linux UDP_MAX_SEGMENTS */
 #define TAPIR_ERRQUEUE_MAX 32              /* queued IP_RECVERR reports a socket */
 #define TAPIR_DGRAM_GROUPS_MAX 20          /* multicast groups a socket; Linux igmp_max_memberships */
 #define TAPIR_PORT_FIRST 32768             /* ephemeral ports; Linux ip_local_port_range */

@@ -21,6 +21,12 @@ void ip_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct
     (void)ip_send_frame(ip, path, &send, frame, now_us);
 }
 
+/* A reply is no larger than its request, and none to it can come: the limit bounds what a flood of them makes us send in
+ * somebody's name. Ourselves we answer always. */
+static bool within_limit(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
+    return rx->netif->index == LINK_LOOPBACK || bucket_take(&ip->icmp_echo, ip->core, now_us);
+}
+
 /* RFC 1122 3.2.2.6: the reply comes from the address that was pinged and carries all of the data, and with it no
  * byte that did not come in the request (C1). Returns why there is none, or NULL. */
 static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wire_icmp *icmp, uint64_t now_us) {
@@ -29,6 +35,10 @@ static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wir
     if (rx->dst_cast != LINK_UNICAST) {
         COUNT(ip->core, icmp_broadcast);
         return "echo request to a broadcast or multicast address";
+    }
+    if (!within_limit(ip, rx, now_us)) {
+        COUNT(ip->core, icmp_echo_ratelimit);
+        return "too many echo requests";
     }
     if (ip_path_find(ip, &rx->src, &rx->dst, 0, &path) != 0) {
         COUNT(ip->core, ip_no_route);

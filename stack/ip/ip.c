@@ -5,8 +5,9 @@
 #define REASSEMBLY_BUCKETS 64
 #define PMTU_BUCKETS 16
 
-/* Both start full: a host that comes up answers its first visitors. */
+/* All start full: a host that comes up answers its first visitors. */
 static void init_limits(struct ip *ip, uint64_t now_us) {
+    bucket_init(&ip->icmp_echo, TAPIR_ICMP_ECHO_RATE_PER_S, TAPIR_ICMP_ECHO_BURST, now_us);
     bucket_init(&ip->icmp_limit, TAPIR_ICMP_RATE_PER_S, TAPIR_ICMP_BURST, now_us);
     for (size_t i = 0; i < ARRAY_LEN(ip->icmp_hosts); i++) {
         bucket_init(&ip->icmp_hosts[i], TAPIR_ICMP_HOST_RATE_PER_S, TAPIR_ICMP_HOST_BURST, now_us);

@@ -104,8 +104,11 @@ bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, ui
 }
 
 void ip_pmtu_clear(struct ip *ip) {
-    for (uint32_t left = ip->pmtu.used; left > 0; left--) {
-        uint32_t cursor = 0;
-        forget(ip, CONTAINER_OF(table_walk(&ip->pmtu, &cursor, NULL), struct pmtu_entry, node));
+    uint32_t cursor = 0;
+    struct table_node *node = table_walk(&ip->pmtu, &cursor, NULL);
+    while (node != NULL) {
+        struct pmtu_entry *entry = CONTAINER_OF(node, struct pmtu_entry, node);
+        node = table_walk(&ip->pmtu, &cursor, node);
+        forget(ip, entry);
     }
 }

@@ -59,6 +59,7 @@ struct ip {
     uint32_t reassembly_count;
     uint64_t reassembly_bytes;                         /* true size */
     struct table pmtu;                                 /* of struct pmtu_entry (pmtu.c) */
+    struct bucket icmp_echo;                           /* echo replies we send, whole stack */
     struct bucket icmp_limit;                          /* errors we send, whole stack */
     struct bucket icmp_hosts[TAPIR_ICMP_HOST_BUCKETS]; /* and by destination, keyed hash (C8) */
 };

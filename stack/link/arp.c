@@ -68,6 +68,16 @@ static void reply(struct link_netif *netif, const struct wire_arp *request, uint
     link_arp_send(netif, request->sender_mac, &arp, "answers a request", now_us);
 }
 
+/* The limit is far above what a link full of neighbours asks: it bounds what a flood makes us send. */
+static void answer(struct link_netif *netif, const struct wire_arp *request, uint64_t now_us) {
+    struct core *core = netif->link->core;
+    if (bucket_take(&netif->arp_replies, core, now_us)) {
+        reply(netif, request, now_us);
+    } else {
+        COUNT(core, arp_ratelimit);
+    }
+}
+
 void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, uint64_t now_us) {
     struct wire_arp arp;
     COUNT(netif->link->core, arp_in);
@@ -92,7 +102,7 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
     }
     trace(netif, TAPIR_EVENT_PACKET_IN, &arp, outcome, false, now_us);
     if (to_us && arp.op == WIRE_ARP_REQUEST) {
-        reply(netif, &arp, now_us);
+        answer(netif, &arp, now_us);
     }
 }
 

@@ -6,6 +6,7 @@
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
+#include "base/bucket.h"
 #include "base/core.h"
 #include "base/frame.h"
 #include "base/table.h"
@@ -45,6 +46,7 @@ struct link_netif {
     uint32_t mtu_bytes, caps;
     struct link_address addresses[TAPIR_NETIF_ADDRESSES_MAX];
     struct frame_queue queue;        /* complete frames waiting for the device; for lo: datagrams without framing */
+    struct bucket arp_replies;       /* how many we may send */
     struct table neighbours;         /* of struct arp_entry, by address */
     struct list neighbours_unproven; /* never confirmed and not in use, oldest first: evicted first (L6) */
     struct list neighbours_stale;    /* confirmed once, not in use, least recently used first */

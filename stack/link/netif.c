@@ -28,6 +28,7 @@ int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_c
     (void)copy_name(netif->name, config->name);
     memcpy(netif->mac, config->mac, sizeof netif->mac);
     frame_queue_init(&netif->queue);
+    bucket_init(&netif->arp_replies, TAPIR_ARP_REPLY_RATE_PER_S, TAPIR_ARP_REPLY_BURST, link->core->wheel.now_us);
     list_init(&netif->neighbours_unproven);
     list_init(&netif->neighbours_stale);
     int result = table_init(&netif->neighbours, &link->core->mem, NEIGHBOUR_BUCKETS);

@@ -26,6 +26,11 @@ static bool is_super_segment(const struct ip_rx *rx) {
     return rx->offload->gso == TAPIR_GSO_UDP4 && rx->offload->gso_size > 0;
 }
 
+/* No device makes more datagrams into one; each costs as much as one by itself. */
+static bool too_many_pieces(const struct ip_rx *rx) {
+    return is_super_segment(rx) && rx->len > rx->offload->gso_size * (uint32_t)TAPIR_UDP_SEGMENTS_MAX + WIRE_UDP_LEN;
+}
+
 /* Counts and traces what comes of a datagram. */
 static void account(struct udp *udp, const struct incoming *in, const char *reason, bool dropped, uint64_t now_us) {
     struct udp_event event = {.local = in->dst,
@@ -42,7 +47,8 @@ static bool judge(struct udp *udp, const struct ip_rx *rx, struct incoming *in, 
     struct wire_udp header;
     *in = (struct incoming){.rx = rx, .src.addr = rx->src, .dst.addr = rx->dst, .len = rx->len};
     /* HAZARDS U1: the length covers at least the header and at most what came; bytes beyond it are padding. */
-    if (!wire_udp_parse(rx->data, rx->len, &header) || header.len < WIRE_UDP_LEN || header.len > rx->len) {
+    if (!wire_udp_parse(rx->data, rx->len, &header) || header.len < WIRE_UDP_LEN || header.len > rx->len ||
+        too_many_pieces(rx)) {
         COUNT(udp->core, udp_length);
         account(udp, in, "bad length", true, now_us);
         return false;

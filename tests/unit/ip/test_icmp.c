@@ -153,6 +153,31 @@ Test(ip_icmp, C6_ignored_types) {
 }
 
 /* We ping ourselves: over lo, there and back. */
+/* Requests a second: just as many as the limit, and far more. What comes before it is all answered. */
+static unsigned answers_to(struct rig *rig, uint32_t requests_per_s, uint32_t seconds) {
+    uint64_t before = rig->core.counters.icmp_out;
+    for (uint32_t i = 0; i < requests_per_s / 100 * seconds; i++) {
+        for (uint32_t k = 0; k < 100; k++) {
+            send_icmp(rig, WIRE_ICMP_ECHO, 0, 1, NULL, 0);
+            (void)rig_drain(rig);
+        }
+        rig_wait(rig, 100 * SECOND_US / requests_per_s);
+    }
+    return (unsigned)(rig->core.counters.icmp_out - before);
+}
+
+Test(ip_icmp, C7_a_flood_of_echo_requests) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(answers_to(rig, TAPIR_ICMP_ECHO_RATE_PER_S / 2, 1), TAPIR_ICMP_ECHO_RATE_PER_S / 2);
+    unsigned sent = answers_to(rig, 4 * TAPIR_ICMP_ECHO_RATE_PER_S, 1);
+    cr_assert(sent >= TAPIR_ICMP_ECHO_RATE_PER_S && sent <= TAPIR_ICMP_ECHO_RATE_PER_S + TAPIR_ICMP_ECHO_BURST, "%u",
+              sent);
+    cr_assert_eq(COUNTED(rig, icmp_echo_ratelimit), 4 * TAPIR_ICMP_ECHO_RATE_PER_S - sent);
+    rig_wait(rig, SECOND_US / 100);
+    cr_assert_eq(answers_to(rig, 100, 1), 100);
+    rig_stop(rig);
+}
+
 Test(ip_icmp, over_lo) {
     struct rig *rig = rig_start();
     uint8_t echo[12];

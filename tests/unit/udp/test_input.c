@@ -208,6 +208,24 @@ Test(udp_input, super_segment_is_cut) {
     super_segment(14720, 1472, true);
     super_segment(1000, 300, false);
     super_segment(1, 1, false);
+    super_segment(TAPIR_UDP_SEGMENTS_MAX, 1, false);
+}
+
+/* Z6: one frame is that many datagrams at most, and so that many looks and copies a socket. */
+Test(udp_input, Z6_a_super_segment_of_too_many) {
+    struct rig *rig = rig_open();
+    struct end end;
+    static const uint8_t payload[TAPIR_UDP_SEGMENTS_MAX + 1] = {1};
+    end_bound(rig, &end, IPV4_ANY, 53);
+    struct tapir_frame *frame = datagram(rig, peer(), here(), payload, sizeof payload);
+    frame->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL, .gso = TAPIR_GSO_UDP4, .gso_size = 1};
+    struct ip_rx rx = rx_of(rig, frame, RIG_PEER_ADDR, RIG_US_ADDR);
+    cr_assert_eq(udp_input(&rig->udp, &rx, RIG_US), IP_DONE);
+    cr_assert_eq(end.inbox.rx.count, 0);
+    cr_assert_eq(rig->core.counters.udp_length, 1);
+    frame_release(frame);
+    end_close(&end);
+    rig_close(rig);
 }
 
 /* Broadcasts and multicasts reach every socket that matches by port, address, interface and peer. */
