@@ -144,3 +144,25 @@ Test(table, removing_a_stranger, .signal = SIGABRT) {
 }
 
 Test(table, buckets_not_a_power_of_two, .signal = SIGABRT) { setup(3); }
+
+/* Z6: a walk of a bucket meets few strangers, and growing moves no more than was put in since it last grew. */
+Test(table, Z6_chains_stay_short) {
+    const struct siphash_key key = {3, 4};
+    uint32_t moved = 0, longest = 0;
+    setup(1);
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        uint32_t buckets = table.bucket_count, used = table.used;
+        table_insert(&table, &objects[i].node, siphash(&key, &i, sizeof i));
+        moved += table.bucket_count != buckets ? used : 0;
+        cr_assert_leq(moved, 2 * table.used);
+    }
+    for (uint32_t i = 0; i < table.bucket_count; i++) {
+        uint32_t len = 0;
+        for (const struct table_node *node = table.buckets[i]; node != NULL; node = node->next) {
+            len++;
+        }
+        longest = len > longest ? len : longest;
+    }
+    cr_assert_leq(longest, 10);
+    teardown();
+}
