@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -30,6 +31,8 @@ static int placeholder = -1;
 
 static struct descriptor **buckets; /* by socket handle, chained */
 static size_t bucket_count, attached_count;
+/* Odd, and secret: peers that come and go choose generations of handles, and are not to choose chains (D13). */
+static uint64_t multiplier;
 
 /* NULL: no descriptor near this number was ever ours. */
 static _Atomic(struct descriptor *) *slot_of(int fd) {
@@ -128,7 +131,7 @@ struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
 
 /* The multiplier is 2^64 over the golden ratio: it spreads the slot number and the generation alike. */
 static struct descriptor **bucket_of(tapir_sock sock) {
-    return &buckets[((sock * 0x9e3779b97f4a7c15U) >> 32) & (bucket_count - 1)];
+    return &buckets[((sock * multiplier) >> 32) & (bucket_count - 1)];
 }
 
 static void insert_by_sock(struct descriptor *descriptor) {
@@ -296,6 +299,10 @@ int sockets_descriptors_init(void) {
         return -ENOMEM;
     }
     bucket_count = BUCKETS_FIRST;
+    if (getrandom(&multiplier, sizeof multiplier, GRND_NONBLOCK) != sizeof multiplier) {
+        multiplier = 0x9e3779b97f4a7c15U; /* at boot: no secret yet */
+    }
+    multiplier |= 1;
     return 0;
 }
 

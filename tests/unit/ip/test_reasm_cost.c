@@ -3,13 +3,14 @@
 
 #include "ip/internal.h"
 
-static uint64_t steps;
+static uint64_t steps, copied_bytes;
 
 /* A copy of the module under other names, in which every datagram that a walk or a search meets is counted. */
 #undef LIST_ENTRY
 #define LIST_ENTRY(node, type, field) (steps++, CONTAINER_OF(node, type, field))
 #define table_first(table, hash) (steps++, table_first(table, hash))
 #define table_next(node) (steps++, table_next(node))
+#define memcpy(to, from, len) (copied_bytes += (len), memcpy(to, from, len))
 #define ip_reasm_add counted_add
 #define ip_reasm_clear counted_clear
 #include "../../../stack/ip/reasm.c"
@@ -21,20 +22,20 @@ static uint64_t steps;
 
 static uint8_t bytes[64];
 
-/* A fragment comes in; returns what it cost. */
-static uint64_t cost_of(struct rig *rig, uint32_t src, uint16_t id, uint32_t offset) {
-    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_FIRST, 0, sizeof bytes);
+/* A fragment of len bytes comes in; returns what it cost. */
+static uint64_t cost_of_piece(struct rig *rig, uint32_t src, uint16_t id, uint32_t offset, uint32_t len) {
+    struct tapir_frame *frame = frame_alloc(&rig->core.mem, MEM_FIRST, 0, len);
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
     header.src = src;
     header.id = id;
     header.fragment_offset = (uint16_t)offset;
     header.more_fragments = true;
-    memcpy(frame_put(frame, sizeof bytes), bytes, sizeof bytes);
+    memcpy(frame_put(frame, len), bytes, len);
     struct ip_rx rx = {.frame = frame,
                        .header = bytes,
                        .header_len = WIRE_IPV4_LEN,
                        .data = frame->data,
-                       .len = sizeof bytes,
+                       .len = len,
                        .src = addr_of_ipv4(src),
                        .dst = addr_of_ipv4(OUR_IP),
                        .protocol = WIRE_PROTO_UDP,
@@ -44,6 +45,10 @@ static uint64_t cost_of(struct rig *rig, uint32_t src, uint16_t id, uint32_t off
     cr_assert_null(counted_add(&rig->ip, &rx, &header, rig->now_us));
     frame_release(frame);
     return steps - before;
+}
+
+static uint64_t cost_of(struct rig *rig, uint32_t src, uint16_t id, uint32_t offset) {
+    return cost_of_piece(rig, src, id, offset, sizeof bytes);
 }
 
 /* The store is full of small datagrams of many; now each fragment claims the most memory that one can. */
@@ -74,6 +79,20 @@ Test(ip_reasm_cost, Z6_whatever_comes) {
         cr_assert(cost <= STEPS_MAX, "%llu steps", (unsigned long long)cost);
     }
     cr_assert_gt(rig->core.counters.frag_cap, 10000);
+    counted_clear(&rig->ip);
+    rig_stop(rig);
+}
+
+/* The largest datagram in the smallest pieces, in an order that jumps about: each is copied once, and moved as room doubles. */
+Test(ip_reasm_cost, F6_the_smallest_pieces) {
+    enum { PIECES = 8000, PIECE_BYTES = 8 };
+    struct rig *rig = rig_start();
+    uint64_t most = 0, before = copied_bytes;
+    for (uint32_t i = 0; i < PIECES; i++) {
+        most = max_u64(most, cost_of_piece(rig, PEER_IP, 1, i * 3001 % PIECES * PIECE_BYTES, PIECE_BYTES));
+    }
+    cr_assert(most <= 8, "%llu steps for one", (unsigned long long)most);
+    cr_assert_leq(copied_bytes - before, 4 * PIECES * PIECE_BYTES);
     counted_clear(&rig->ip);
     rig_stop(rig);
 }

@@ -1,0 +1,77 @@
+/* What the way from a socket to its descriptor costs, counted in descriptors that are looked at: hazards D13 and Z6. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+
+/* A copy of the module under other names, for the sake of its buckets. */
+#define sockets_descriptors_add copy_add
+#define sockets_descriptors_attach copy_attach
+#define sockets_descriptors_by_sock copy_by_sock
+#define sockets_descriptors_close copy_close
+#define sockets_descriptors_destroy copy_destroy
+#define sockets_descriptors_drop copy_drop
+#define sockets_descriptors_end copy_end
+#define sockets_descriptors_enter copy_enter
+#define sockets_descriptors_find copy_find
+#define sockets_descriptors_forget copy_forget
+#define sockets_descriptors_init copy_init
+#define sockets_descriptors_leave copy_leave
+#define sockets_descriptors_next copy_next
+#define sockets_descriptors_next_number copy_next_number
+#define sockets_descriptors_number copy_number
+#define sockets_descriptors_orphan copy_orphan
+#define sockets_descriptors_ours copy_ours
+#define sockets_descriptors_release copy_release
+#define sockets_descriptors_reserve copy_reserve
+#define sockets_descriptors_share copy_share
+#include "../../../sockets/descriptors.c"
+
+#define SOCKETS 3000
+#define BUCKETS 4096 /* that so many sockets come to have */
+#define LONGEST 16
+
+static struct descriptor descriptors[SOCKETS];
+
+static size_t longest_chain(void) {
+    size_t longest = 0;
+    for (size_t i = 0; i < bucket_count; i++) {
+        size_t len = 0;
+        for (const struct descriptor *d = buckets[i]; d != NULL; d = d->next_by_sock) {
+            len++;
+        }
+        longest = len > longest ? len : longest;
+    }
+    return longest;
+}
+
+/* A handle is a slot of the pool below the generation of what is in it, which grows as peers come and go. */
+static tapir_sock handle(uint64_t slot, uint64_t generation) { return generation << 32 | slot; }
+
+/* Would it meet the others in one bucket, if the multiplier were the golden ratio? */
+static bool meets(tapir_sock sock) { return ((sock * 0x9e3779b97f4a7c15U) >> 32 & (BUCKETS - 1)) == 0; }
+
+static void check(tapir_sock (*choose)(uint64_t slot)) {
+    cr_assert_eq(copy_init(), 0);
+    for (uint64_t i = 0; i < SOCKETS; i++) {
+        copy_attach(&descriptors[i], choose(i));
+    }
+    cr_assert_eq(bucket_count, BUCKETS);
+    cr_assert_leq(longest_chain(), LONGEST);
+    for (uint64_t i = 0; i < SOCKETS; i++) {
+        cr_assert_eq(copy_by_sock(choose(i)), &descriptors[i]);
+    }
+    copy_destroy();
+}
+
+static tapir_sock first_of(uint64_t slot) { return handle(slot, 1); }
+
+static tapir_sock chosen_of(uint64_t slot) {
+    uint64_t generation = 1;
+    while (!meets(handle(slot, generation))) {
+        generation++;
+    }
+    return handle(slot, generation);
+}
+
+Test(descriptors_cost, Z6_however_many_sockets) { check(first_of); }
+
+Test(descriptors_cost, D13_generations_that_peers_have_chosen) { check(chosen_of); }
