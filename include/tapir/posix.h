@@ -11,7 +11,9 @@
  * C library by its own linker names. Files of more than 2 GB (_FILE_OFFSET_BITS) have such names too, which the assembler
  * redirects; that does not go together with -flto.
  *
- * Left to the C library: socketpair, whose descriptors are the kernel's and work in every call below.
+ * Left to the C library: socketpair, whose descriptors are the kernel's and work in every call below; gethostbyname and
+ * getnameinfo, which ask the host's resolver; fstat and isfdtype, which find a socket; and calls that are for files (pread, fsync),
+ * or that the stack has not (splice): those fail with EBADF.
  */
 #if !defined TAPIR_POSIX_H && !defined __ASSEMBLER__
 #define TAPIR_POSIX_H

@@ -35,8 +35,8 @@
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
  * descriptors work. The device is closed in the child. exec: the sockets end with the process.
  *
- * Not for the stack's descriptors: passing them to another process, splice, and the kernel's own read, write, close, poll or
- * epoll, except on what tapir_pollfd returns.
+ * Not for the stack's descriptors: passing them to another process, splice, preadv2, pwritev2, and the kernel's own read, write, close,
+ * poll or epoll, except on what tapir_pollfd returns.
  */
 #ifndef TAPIR_SOCKET_H
 #define TAPIR_SOCKET_H
@@ -137,7 +137,8 @@ TAPIR_API int tapir_accept(int fd, struct sockaddr *address, socklen_t *size);
 TAPIR_API int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
 TAPIR_API int tapir_connect(int fd, const struct sockaddr *address, socklen_t size);
 TAPIR_API int tapir_shutdown(int fd, int how);
-/* A number that the library uses for itself (the device, its eventfds, a pcap file) is not open for the program: EBADF,
+/* Calls of other threads that are blocked on the socket end with EBADF when its last number is closed.
+ * A number that the library uses for itself (the device, its eventfds, a pcap file) is not open for the program: EBADF,
  * and tapir_close_range and tapir_closefrom pass over it. CLOSE_RANGE_UNSHARE while the stack is up: EINVAL. */
 TAPIR_API int tapir_close(int fd);
 TAPIR_API int tapir_close_range(unsigned first, unsigned last, int flags);
