@@ -146,7 +146,7 @@ Test(device, when_calls_cease_the_peer_is_answered_within_a_nap) {
         uint64_t took_us = now_us() - begun_us;
         best_us = took_us < best_us ? took_us : best_us;
     }
-    cr_expect(best_us < 3 * TAPIR_DRIVE_NAP_US, "%llu us", (unsigned long long)best_us);
+    cr_expect(best_us < (uint64_t)3 * TAPIR_DRIVE_NAP_US, "%llu us", (unsigned long long)best_us);
 }
 
 /* The question for the neighbour is asked again a second later, though the background slept for longer. */

@@ -9,8 +9,9 @@ struct wired wired;
 
 static int wired_read(struct tapir_device *device, struct tapir_frame *frame) {
     struct wired *self = (struct wired *)(void *)device;
-    if (self->on_read != NULL) {
-        self->on_read();
+    void (*on_read)(void) = self->on_read;
+    if (on_read != NULL) {
+        on_read();
     }
     if (self->flood_until_ms != 0 && loop_now_ms() < self->flood_until_ms) {
         static unsigned turn;

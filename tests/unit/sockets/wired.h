@@ -17,7 +17,7 @@ struct wired {
     _Atomic uint64_t flood_until_ms; /* (loop_now_ms) till then read finds a frame each time: junk */
     _Atomic int trickle;             /* ... or only each second time */
     void (*on_write)(void);          /* called by write; NULL: nothing */
-    void (*on_read)(void);           /* the same by read */
+    void (*_Atomic on_read)(void);   /* the same by read */
 };
 extern struct wired wired;
 
