@@ -5,6 +5,7 @@
 #include <sanitizer/asan_interface.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -149,12 +150,55 @@ static void in_writev(int fd) {
     }
 }
 
+static void in_recvmmsg(int fd) {
+    char byte;
+    struct iovec piece = {&byte, 1};
+    struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}},
+                             {.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}}};
+    (void)tapir_recvmmsg(fd, two, 2, 0, NULL);
+}
+
+static void in_sendmmsg(int fd) {
+    static char bulk[1 << 20];
+    struct iovec piece = {bulk, sizeof bulk};
+    struct mmsghdr one = {.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}};
+    while (tapir_sendmmsg(fd, &one, 1, 0) == 1) {
+    }
+}
+
+static int file; /* of some bytes, to be sent again and again */
+static void in_sendfile(int fd) {
+    off_t offset = 0;
+    while (tapir_sendfile(fd, file, &offset, 1 << 20) > 0) {
+        offset = 0;
+    }
+}
+
+static void in_ppoll(int fd) {
+    struct pollfd poll = {.fd = fd, .events = POLLIN};
+    sigset_t all;
+    sigfillset(&all);
+    (void)tapir_ppoll(&poll, 1, NULL, &all);
+}
+
+static void in_pselect(int fd) {
+    fd_set set;
+    sigset_t none;
+    sigemptyset(&none);
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    (void)tapir_pselect(fd + 1, &set, NULL, NULL, NULL, &none);
+}
+
 static void (*const stream_calls[])(int fd) = {
-    in_read, in_readv, in_recvfrom, in_recv_with_timeout, in_poll, in_poll_of_many, in_select, in_send, in_writev,
+    in_read, in_readv,  in_recvfrom, in_recv_with_timeout, in_poll,     in_poll_of_many, in_select,
+    in_send, in_writev, in_recvmmsg, in_sendmmsg,          in_sendfile, in_ppoll,        in_pselect,
 };
 
 /* Alone the thread leads, beside an occupant it follows. */
 static void cancel_each(void) {
+    file = memfd_create("zeroes", 0);
+    GIVES(ftruncate(file, 1 << 20), 0);
     for (size_t i = 0; i < sizeof stream_calls / sizeof stream_calls[0]; i++) {
         struct victim victim;
         int fds[2];
@@ -166,6 +210,7 @@ static void cancel_each(void) {
         GIVES(tapir_close(fds[0]), 0);
         GIVES(tapir_close(fds[1]), 0);
     }
+    close(file);
 }
 
 Test(cancel, Z10_of_a_leader) { cancel_each(); }
@@ -193,6 +238,13 @@ static void in_epoll_wait(int set) {
     (void)tapir_epoll_wait(set, &event, 1, -1);
 }
 
+static void in_epoll_pwait(int set) {
+    struct epoll_event event;
+    sigset_t all;
+    sigfillset(&all);
+    (void)tapir_epoll_pwait(set, &event, 1, -1, &all);
+}
+
 static int set_of(int fd) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     int set = tapir_epoll_create1(0);
@@ -207,12 +259,12 @@ Test(cancel, in_epoll_wait_with_kernel_descriptors_or_without) {
     loop_stream(fds);
     GIVES(pipe(pipes), 0);
     int set = set_of(fds[1]);
-    for (int i = 0; i < 2; i++) {
-        start(&victim, in_epoll_wait, set);
+    for (int i = 0; i < 4; i++) {
+        start(&victim, i % 2 == 0 ? in_epoll_wait : in_epoll_pwait, set);
         sleep_ms(10);
         cancel(&victim);
         expect_working();
-        if (i == 0) {
+        if (i == 1) {
             GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, pipes[0], &event), 0);
         }
     }
