@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -95,6 +96,16 @@ void sockets_down_with_process(void) {
     pthread_once(&once, register_quick_exit);
     atomic_store(&HOST->ends_with_process, true);
 }
+
+/* A child of vfork has this memory too, and ends this way when its exec has failed. */
+void tapir__exit(int status) {
+    if (!sockets_fork_elsewhere()) {
+        end_with_process();
+    }
+    _exit(status);
+}
+
+void tapir__Exit(int status) { tapir__exit(status); }
 
 void tapir_down(void) {
     int cancel_state;

@@ -93,6 +93,10 @@
 #pragma redefine_extname getaddrinfo tapir_getaddrinfo
 #pragma redefine_extname freeaddrinfo tapir_freeaddrinfo
 
+/* The end of the process. */
+#pragma redefine_extname _exit tapir__exit
+#pragma redefine_extname _Exit tapir__Exit
+
 /* What <fcntl.h>, <stdio.h>, <sys/sendfile.h> and <unistd.h> call the same functions with _FILE_OFFSET_BITS=64. */
 __asm__(".set fcntl64, tapir_fcntl");
 __asm__(".set freopen64, tapir_freopen");

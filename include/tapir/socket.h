@@ -28,8 +28,9 @@
  * The end of the process: exit, quick_exit and a return from main close the connections of a stack that came up by itself
  * (see tapir_socket), once all that the application has registered for that moment has run, and as tapir_down give their
  * last data and FINs time to leave. Other threads stay in the calls that they are in, and new calls do not return. All this
- * holds in a signal handler too, unless it has interrupted a call at work on the stack: then nothing more is sent. After
- * _exit, abort, or a signal without a handler, nothing is sent in any case: peers find out by their timeouts.
+ * holds in a signal handler too, unless it has interrupted a call at work on the stack: then nothing more is sent.
+ * tapir__exit, as which posix.h compiles _exit, does the same at once. After the C library's own _exit, abort, or a signal without a
+ * handler, nothing is sent in any case: peers find out by their timeouts.
  *
  * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF, and the first
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
@@ -117,6 +118,10 @@ TAPIR_API int tapir_up_device(struct tapir_device *device, const struct tapir_co
  * is freed. Does nothing if the stack is not up. Not for a signal handler, unless the process ends with it: what exit() calls
  * (atexit) may call this wherever exit() is called. */
 TAPIR_API void tapir_down(void);
+
+/* As _exit and _Exit, of a process whose stack came up by itself: its peers hear of it first (see above). */
+TAPIR_API void tapir__exit(int status) __attribute__((noreturn));
+TAPIR_API void tapir__Exit(int status) __attribute__((noreturn));
 
 /* Locks the stack and gives it, for counters and tests, until tapir_unlock; NULL (and not locked) if it is down, or the
  * thread has it already. What the calls made in between cause is sent by tapir_unlock. In between, calls of this header fail

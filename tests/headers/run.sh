@@ -12,7 +12,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/headers
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mapfile -t names < <(sed -n 's/^#pragma redefine_extname \([a-z0-9_]*\) tapir_\1$/\1/p' "$root/include/tapir/posix.h" | sort)
+mapfile -t names < <(sed -n 's/^#pragma redefine_extname \([A-Za-z0-9_]*\) tapir_\1$/\1/p' "$root/include/tapir/posix.h" | LC_ALL=C sort)
 
 fail() {
     echo "tests/headers: $*" >&2
@@ -49,7 +49,7 @@ grep -c '^#pragma redefine_extname' "$root/include/tapir/posix.h" | grep -qx "${
 printf 'USE(%s)\n' "${names[@]}" >"$work/names.inc"
 
 # What has a plain name at all is in the header.
-sed -n '/^TAPIR_API/s/.*\<tapir_\([a-z0-9_]*\)(.*/\1/p' "$root/include/tapir/socket.h" | sort |
+sed -n '/^TAPIR_API/s/.*\<tapir_\([A-Za-z0-9_]*\)(.*/\1/p' "$root/include/tapir/socket.h" | LC_ALL=C sort |
     grep -vxE 'up|up_device|down|lock|unlock|pollfd' | diff - <(printf '%s\n' "${names[@]}") >&2 ||
     fail "socket.h and posix.h do not have the same calls"
 

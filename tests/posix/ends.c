@@ -22,6 +22,11 @@ static void close_and_exit(int number) {
     exit(3);
 }
 
+static void exit_without_ceremony(int number) {
+    (void)number;
+    _exit(3);
+}
+
 static void exit_quickly(int number) {
     (void)number;
     quick_exit(3);
@@ -77,6 +82,7 @@ static void serve_one(const char *port) {
 int main(int argc, char **argv) {
     const char *how = argc == 3 ? argv[2] : "";
     signal(SIGTERM, strcmp(how, "quick") == 0   ? exit_quickly
+                    : strcmp(how, "bare") == 0  ? exit_without_ceremony
                     : strcmp(how, "close") == 0 ? close_and_exit
                                                 : exit_at_once);
     serve_one(argv[1]);
@@ -93,6 +99,12 @@ int main(int argc, char **argv) {
     }
     if (strcmp(how, "thread") == 0) {
         pthread_create(&reader, NULL, exit_soon, NULL);
+    }
+    if (strcmp(how, "child") == 0) { /* one that fails to execute anything ends, and its parent serves on */
+        if (vfork() == 0) {
+            _exit(0);
+        }
+        (void)!write(connection, "served on\n", 10);
     }
     if (strcmp(how, "goodbye") == 0) {
         pthread_create(&reader, NULL, read_to_the_end, NULL);

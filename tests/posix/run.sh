@@ -186,7 +186,7 @@ ends() { # ends HOST HOW: prints what the client read, the server's status and i
     cat "$work/ends.$port"
 }
 
-for how in handler close quick return thread goodbye stream; do
+for how in handler close quick bare child return thread goodbye stream; do
     ends kernel "$how" >"$work/kernel"
     ends A "$how" >"$work/tapir"
     diff "$work/kernel" "$work/tapir"
