@@ -51,10 +51,10 @@ static void account_probe(struct tcp_conn *c, struct seq ack, uint64_t now_us) {
     }
 }
 
-/* RFC 7661 4.1 in spirit: a window that was not in use says nothing about the path. */
-static bool cwnd_in_use(const struct tcp_conn *c, uint32_t flight_bytes) {
-    bool slow_start = c->cc.ops->model == NULL && tcp_cc_in_slow_start(&c->cc);
-    return c->snd.cwnd_limited || (slow_start && flight_bytes >= c->cc.cwnd_bytes / 2);
+/* L of RFC 3465 2.2: what one ACK lets go leaves at once unless it is paced, so slow start grows by no more (RFC 9406 4.2). A peer
+ * of super-segments acknowledges one at a time. 0: no limit. */
+static uint32_t growth_limit(const struct tcp_conn *c) {
+    return tcp_conn_pacing_rate(c) != 0 ? 0 : max_u32(CC_LIMIT_SEGMENTS * c->snd.mss, c->snd.room_bytes);
 }
 
 /* Our clock, in milliseconds, when the segment that this one echoes was sent; 0: not known. */
@@ -141,7 +141,9 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp
     struct loss_ack ack = {.now_us = now_us,
                            .acked_bytes = advances ? seq_diff(seg->ack, c->snd.una) : 0,
                            .repeats = repeats(c, seg),
-                           .cwnd_limited = cwnd_in_use(c, flight),
+                           .cwnd_in_use =
+                               tcp_usage_lets_grow(&c->snd.usage, c->cc.cwnd_bytes, tcp_cc_in_slow_start(&c->cc)),
+                           .limit_bytes = growth_limit(c),
                            .held_back = c->snd.cwnd_limited,
                            .echo_ms = echo_ms(c, seg, now_us)};
     ack.duplicate = ack.repeats && flight > 0;

@@ -63,6 +63,11 @@ void tcp_cc_restart(struct cc *cc, uint64_t now_us) {
     }
 }
 
+uint32_t tcp_cc_slow_start_bytes(const struct cc *cc, const struct cc_ack *ack, uint32_t divisor) {
+    uint32_t most = ack->limit_bytes == 0 ? ack->acked_bytes : min_u32(ack->acked_bytes, ack->limit_bytes);
+    return min_u32(most / divisor, cc->ssthresh_bytes - cc->cwnd_bytes);
+}
+
 void tcp_cc_grow(struct cc *cc, uint64_t bytes) {
     cc->cwnd_bytes = (uint32_t)min_u64(cc->cwnd_bytes + bytes, CC_CWND_MAX_BYTES);
 }

@@ -15,6 +15,7 @@
 #include "tcp/rate.h"
 
 #define CC_INFINITE UINT32_MAX
+#define CC_LIMIT_SEGMENTS 8          /* L of RFC 9406 4.2 without pacing */
 #define CC_CWND_MAX_BYTES (1U << 30) /* the largest window that can be offered, RFC 7323 2.3 */
 
 struct cc_ops;
@@ -49,9 +50,10 @@ struct cc_ack {
     uint64_t now_us;
     uint64_t una, nxt;     /* offsets after the ACK: rounds are counted by them */
     uint64_t rtt_us;       /* a sample by this ACK; 0: none */
-    uint32_t acked_bytes;  /* newly acknowledged or sacked */
+    uint32_t acked_bytes;  /* newly acknowledged, and what was sacked counts once */
     uint32_t flight_bytes; /* outstanding before this ACK */
-    bool cwnd_limited;     /* the window was in use: growing it means something (RFC 7661 4.1 in spirit) */
+    uint32_t limit_bytes;  /* the most that slow start grows by this ACK; 0: none */
+    bool cwnd_in_use;      /* growing it means something (RFC 7661 4.1 in spirit) */
 };
 
 /* One ACK, for an algorithm that models the path. */
@@ -114,6 +116,9 @@ void tcp_cc_restart(struct cc *cc, uint64_t now_us);
 /* Where chance is needed: gives other numbers for another seed, and the same for the same. */
 void tcp_cc_seed(struct cc *cc, uint64_t seed);
 uint32_t tcp_cc_random(struct cc *cc);
+
+/* Slow start: by how much of what the ACK acknowledges the window may grow: within L, and up to the threshold. */
+uint32_t tcp_cc_slow_start_bytes(const struct cc *cc, const struct cc_ack *ack, uint32_t divisor);
 
 /* Adds to the window within bounds. */
 void tcp_cc_grow(struct cc *cc, uint64_t bytes);

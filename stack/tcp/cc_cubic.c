@@ -88,13 +88,13 @@ static bool slow_start(struct cc *cc, const struct cc_ack *ack) {
         cc->ssthresh_bytes = cc->cwnd_bytes;
         return false;
     }
-    tcp_cc_grow(cc, min_u32(ack->acked_bytes / divisor, cc->ssthresh_bytes - cc->cwnd_bytes));
+    tcp_cc_grow(cc, tcp_cc_slow_start_bytes(cc, ack, divisor));
     return true;
 }
 
 static void cubic_ack(struct cc *cc, const struct cc_ack *ack) {
     struct cc_cubic_state *q = &cc->cubic;
-    if (!ack->cwnd_limited) { /* 4.2, 5.8: time in which the window was not in use does not count */
+    if (!ack->cwnd_in_use) { /* 4.2, 5.8: time in which the window was not in use does not count */
         q->unused_us = q->unused_us == 0 ? ack->now_us : q->unused_us;
         return;
     }

@@ -4,18 +4,16 @@
 
 static void reno_init(struct cc *cc) { cc->acked_bytes = 0; }
 
-/* RFC 3465 2.2 caps slow start at L = 2 MSS an ACK. An ACK of a super-segment stands for several of the
- * receiver's, so the cap is on what one ACK a segment would have given: the bytes acknowledged; what an ACK
- * divider can gain stays the bytes that really left the network (HAZARDS S11). */
+/* What an ACK divider can gain stays the bytes that really left the network (HAZARDS S11). */
 static void reno_ack(struct cc *cc, const struct cc_ack *ack) {
-    if (!ack->cwnd_limited) {
+    if (!ack->cwnd_in_use) {
         return;
     }
     uint32_t acked_bytes = ack->acked_bytes;
     if (tcp_cc_in_slow_start(cc)) {
-        uint32_t step_bytes = min_u32(acked_bytes, cc->ssthresh_bytes - cc->cwnd_bytes);
+        uint32_t step_bytes = tcp_cc_slow_start_bytes(cc, ack, 1);
         tcp_cc_grow(cc, step_bytes);
-        acked_bytes -= step_bytes;
+        acked_bytes = tcp_cc_in_slow_start(cc) ? 0 : acked_bytes - step_bytes;
     }
     cc->acked_bytes += acked_bytes;
     while (cc->acked_bytes >= cc->cwnd_bytes) { /* one MSS for each window acknowledged */

@@ -252,6 +252,13 @@ int tcp_conn_path(struct tcp_conn *c) {
     return rc;
 }
 
+uint64_t tcp_conn_pacing_rate(const struct tcp_conn *c) {
+    uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
+    uint64_t most = c->set.max_pacing_bytes_per_s == 0 ? UINT64_MAX : c->set.max_pacing_bytes_per_s;
+    uint64_t rate = min_u64(own, most);
+    return rate == UINT64_MAX ? 0 : rate;
+}
+
 void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us) {
     uint32_t options = c->ts.ok ? 12 : 0;
     uint32_t headers = WIRE_IPV4_LEN + WIRE_TCP_LEN;

@@ -19,6 +19,7 @@
 #include "tcp/seq.h"
 #include "tcp/sndq.h"
 #include "tcp/state.h"
+#include "tcp/usage.h"
 #include "wire/wire.h"
 
 struct tcp;
@@ -100,17 +101,19 @@ struct tcp_conn {
         struct seq iss, una, nxt;
         uint32_t wnd, max_wnd;
         uint8_t wscale;
-        bool wscale_ok;          /* the peer sent the option */
-        uint32_t mss;            /* Eff.snd.MSS: payload of a full segment, options deducted (MUST-16) */
-        uint32_t peer_mss;       /* from the MSS option */
-        struct seq up;           /* byte after the last urgent one */
-        bool urgent;             /* up is ahead of una */
-        struct sndq queue;       /* offset 0 is the byte after the SYN */
-        uint64_t small_end;      /* offset after the last segment that was shorter than a full one (Nagle) */
-        uint64_t last_send_us;   /* of data */
+        bool wscale_ok;        /* the peer sent the option */
+        uint32_t mss;          /* Eff.snd.MSS: payload of a full segment, options deducted (MUST-16) */
+        uint32_t peer_mss;     /* from the MSS option */
+        uint32_t room_bytes;   /* payload that one frame takes: more than mss if the device cuts it; 0: not known yet */
+        struct seq up;         /* byte after the last urgent one */
+        bool urgent;           /* up is ahead of una */
+        struct sndq queue;     /* offset 0 is the byte after the SYN */
+        uint64_t small_end;    /* offset after the last segment that was shorter than a full one (Nagle) */
+        uint64_t last_send_us; /* of data */
         uint64_t mss_checked_us; /* when mss was last computed: a learnt path MTU expires */
         bool probed;             /* one byte (or the FIN) beyond nxt went out as a window probe */
         bool cwnd_limited;       /* the last try to send was stopped by cwnd alone */
+        struct usage usage;      /* of cwnd */
         bool more;               /* MSG_MORE: hold a partial segment */
     } snd;
 
@@ -261,6 +264,9 @@ uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us);
 
 /* Finds or renews the path. 0 or a negative errno. */
 int tcp_conn_path(struct tcp_conn *c);
+
+/* The rate that it may send at, in bytes per second; 0: it is not paced. */
+uint64_t tcp_conn_pacing_rate(const struct tcp_conn *c);
 
 /* Recomputes snd.mss from the peer's MSS, the path and the options. */
 void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us);

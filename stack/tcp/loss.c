@@ -111,6 +111,7 @@ static void enter_recovery(struct loss *l, struct cc *cc, const struct loss_star
     cc->ops->loss(cc, (uint32_t)min_u64(start->flight_bytes, UINT32_MAX), start->now_us);
     tcp_prr_start(&l->prr, start->undelivered_bytes, start->unused_bytes);
     l->phase = LOSS_RECOVERY;
+    l->ungrown_bytes = 0;
     l->recover = l->board.nxt;
     l->rescue_end = 0;
     l->probe.owed = l->probe.out = false;
@@ -130,6 +131,7 @@ static void undo(struct loss *l, struct cc *cc) {
     }
     l->undo.possible = false;
     l->phase = LOSS_OPEN;
+    l->ungrown_bytes = 0;
 }
 
 /* What one ACK tells of the runs, collected while the scoreboard is walked. */
@@ -356,10 +358,19 @@ static void measure(struct loss *l, struct cc *cc, const struct loss_ack *ack, s
                                  .delivered_bytes = l->rate.delivered_bytes,
                                  .newly_acked_bytes = delivered_bytes,
                                  .in_flight_bytes = tcp_loss_flight(l, ack->una, ack->nxt),
-                                 .cwnd_limited = ack->cwnd_limited,
+                                 .cwnd_limited = ack->held_back,
                                  .recovering = tcp_loss_recovering(l)};
         cc->ops->model(cc, &model);
     }
+}
+
+/* cwnd grows when data is acknowledged and not when it is only sacked (RFC 5681 3.1, 3.2 step 1), and not by what a recovery
+ * has already counted: a hole that is filled acknowledges much that left the network long ago. */
+static uint64_t bytes_to_grow_by(struct loss *l, const struct loss_ack *ack, uint64_t delivered_bytes) {
+    l->ungrown_bytes += delivered_bytes;
+    uint64_t bytes = min_u64(ack->acked_bytes, l->ungrown_bytes);
+    l->ungrown_bytes -= bytes;
+    return bytes;
 }
 
 static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack, const struct loss_result *result,
@@ -374,15 +385,18 @@ static void set_window(struct loss *l, struct cc *cc, const struct loss_ack *ack
                               .mss_bytes = cc->mss_bytes,
                               .safe = ack->acked_bytes > 0 && !new_loss};
         cc->cwnd_bytes = tcp_prr_cwnd(&l->prr, &prr);
-    } else if (result->delivered_bytes > 0) {
-        /* What left the network by this ACK: a hole that is filled acknowledges much that left it long ago. */
+        return;
+    }
+    uint64_t grown_bytes = bytes_to_grow_by(l, ack, result->delivered_bytes);
+    if (grown_bytes > 0) {
         struct cc_ack grown = {.now_us = ack->now_us,
-                               .acked_bytes = (uint32_t)min_u64(result->delivered_bytes, UINT32_MAX),
+                               .acked_bytes = (uint32_t)min_u64(grown_bytes, UINT32_MAX),
                                .flight_bytes = (uint32_t)flight_before(ack),
                                .rtt_us = result->has_rtt ? result->rtt_us : 0,
                                .una = ack->una,
                                .nxt = ack->nxt,
-                               .cwnd_limited = ack->cwnd_limited};
+                               .cwnd_in_use = ack->cwnd_in_use,
+                               .limit_bytes = ack->limit_bytes};
         cc->ops->ack(cc, &grown);
     }
 }
@@ -448,7 +462,8 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct r
                                .flight_bytes = (uint32_t)flight_before(ack),
                                .una = ack->una,
                                .nxt = ack->nxt,
-                               .cwnd_limited = ack->cwnd_limited};
+                               .cwnd_in_use = ack->cwnd_in_use,
+                               .limit_bytes = ack->limit_bytes};
         result.event = events[tcp_recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
     } else if (mtu_probe_is_missing(l, ack)) {
         judge_mtu_probe(l, LOSS_MTU_LOST);
@@ -483,6 +498,7 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
     }
     tcp_scoreboard_lose_all(&l->board, renege);
     l->phase = LOSS_TIMEOUT;
+    l->ungrown_bytes = 0;
     l->recover = nxt;
     l->reorder_us = 0;
     l->probe.owed = l->probe.out = false;

@@ -68,8 +68,9 @@ struct loss {
     unsigned undos;
     struct loss_probe probe;
     struct loss_mtu_probe mtu_probe;
-    uint64_t rescue_end; /* where the rescue retransmission of this recovery ended; 0: none yet */
-    uint64_t reorder_us; /* when the reordering window of the next run ends; 0: nothing waits */
+    uint64_t ungrown_bytes; /* sacked outside of recoveries and not acknowledged yet: cwnd has not grown by them */
+    uint64_t rescue_end;    /* where the rescue retransmission of this recovery ended; 0: none yet */
+    uint64_t reorder_us;    /* when the reordering window of the next run ends; 0: nothing waits */
 };
 
 /* What an ACK carries. Offsets of blocks are within [una, nxt] (or below una: a D-SACK). */
@@ -79,9 +80,10 @@ struct loss_ack {
     uint64_t acked_bytes; /* by which una moved */
     bool repeats;         /* it carries nothing and says nothing but what the last one said */
     bool duplicate;       /* in RFC 5681's sense: the same while something is outstanding */
-    bool cwnd_limited;
-    bool held_back;   /* more would be out but for cwnd: what this ACK let go has not been followed up yet */
-    uint64_t echo_ms; /* our clock in milliseconds when the echoed segment was sent; 0: not known */
+    bool cwnd_in_use;
+    uint32_t limit_bytes; /* the most that slow start grows by this ACK; 0: none */
+    bool held_back;       /* more would be out but for cwnd: what this ACK let go has not been followed up yet */
+    uint64_t echo_ms;     /* our clock in milliseconds when the echoed segment was sent; 0: not known */
     struct sack_block blocks[SACK_BLOCKS];
     uint8_t block_count;
     struct sack_block dsack; /* empty: none */

@@ -23,17 +23,9 @@ static void time_segment(struct tcp_conn *c, const struct tcp_plan *plan, struct
     }
 }
 
-/* Bytes a second; 0: the connection is not paced. */
-static uint64_t pacing_rate(const struct tcp_conn *c) {
-    uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
-    uint64_t most = c->set.max_pacing_bytes_per_s == 0 ? UINT64_MAX : c->set.max_pacing_bytes_per_s;
-    uint64_t rate = min_u64(own, most);
-    return rate == UINT64_MAX ? 0 : rate;
-}
-
 /* When it is this connection's turn to send; 0: at any time. */
 static uint64_t turn_us(const struct tcp_conn *c) {
-    uint64_t rate = pacing_rate(c);
+    uint64_t rate = tcp_conn_pacing_rate(c);
     return rate == 0 ? 0 : tcp_pacing_due_us(&c->pacing, rate);
 }
 
@@ -50,12 +42,12 @@ static bool must_wait(struct tcp_conn *c, uint64_t now_us) {
 
 /* Of `room` bytes those that may leave at once. */
 static uint32_t burst(const struct tcp_conn *c, uint32_t room, uint32_t mss) {
-    uint64_t rate = pacing_rate(c);
+    uint64_t rate = tcp_conn_pacing_rate(c);
     return rate == 0 ? room : min_u32(room, tcp_pacing_quantum(rate, mss));
 }
 
 static void account_pacing(struct tcp_conn *c, uint32_t bytes, uint64_t now_us) {
-    uint64_t rate = pacing_rate(c);
+    uint64_t rate = tcp_conn_pacing_rate(c);
     if (rate != 0) {
         tcp_pacing_sent(&c->pacing, rate, bytes, now_us);
     }
@@ -219,11 +211,13 @@ static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uin
     }
 }
 
-/* What holds the connection back now, for those who ask where its time goes. */
+/* Nothing more may be sent now: what holds the connection back, for those who ask where its time goes and for cwnd. */
 static void note_limit(struct tcp_conn *c, uint64_t now_us) {
     uint64_t una = tcp_conn_una_offset(c);
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
+    bool full = c->snd.cwnd_limited || tcp_loss_flight(&c->loss, una, nxt) >= c->cc.cwnd_bytes;
+    tcp_usage_sent(&c->snd.usage, una, nxt, full);
     enum chrono_limit limit = una < nxt || nxt < tail ? CHRONO_BUSY : CHRONO_IDLE;
     if (nxt < tail && una + c->snd.wnd < nxt + c->snd.mss && !c->snd.cwnd_limited) {
         limit = CHRONO_RWND;
@@ -240,6 +234,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
     uint64_t tail = c->snd.queue.tail;
     if (nxt > tail || (nxt == tail && !c->fin_wanted)) {
         tcp_timers_blocked(c, false, now_us);
+        c->snd.cwnd_limited = false;
         note_app_limited(c, una, nxt, now_us);
         return -1;
     }
@@ -247,6 +242,7 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
     struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t mss;
     uint32_t room = tcp_layout_room(c, wire_tcp_options_len(&options), &mss);
+    c->snd.room_bytes = room;
     uint32_t usable = usable_window(c, una, nxt);
     bool blocked = una + c->snd.wnd <= nxt && una == nxt;
     tcp_timers_blocked(c, blocked, now_us);

@@ -59,7 +59,7 @@ struct loss_result take(const struct answer *answer) {
                            .acked_bytes = (answer->una - una) * MSS,
                            .repeats = answer->repeats,
                            .duplicate = answer->repeats && una < nxt,
-                           .cwnd_limited = true,
+                           .cwnd_in_use = true,
                            .echo_ms = answer->echo_us / MS,
                            .dsack = {answer->dsack.left * MSS, answer->dsack.right * MSS}};
     for (; ack.block_count < SACK_BLOCKS; ack.block_count++) {

@@ -38,7 +38,7 @@ static void ack_limited(uint32_t bytes, uint64_t rtt_us, bool limited) {
                                .rtt_us = rtt_us,
                                .acked_bytes = bytes,
                                .flight_bytes = cc.cwnd_bytes,
-                               .cwnd_limited = limited};
+                               .cwnd_in_use = limited};
     cc.ops->ack(&cc, &ack);
 }
 
@@ -70,6 +70,20 @@ Test(tcp_cc_cubic, a_loss_leaves_seven_tenths) { /* 4.6 */
     cc.cwnd_bytes = 2 * MSS;
     cc.ops->loss(&cc, MSS, now_us);
     cr_assert_eq(cc.ssthresh_bytes, 2 * MSS);
+}
+
+/* L of RFC 9406 4.2: in slow start alone, and before HyStart++ takes its share. */
+Test(tcp_cc_cubic, one_ack_of_many_opens_slow_start_by_eight) {
+    struct cc_ack a = {
+        .now_us = 1, .acked_bytes = 20 * MSS, .cwnd_in_use = true, .limit_bytes = CC_LIMIT_SEGMENTS * MSS};
+    cc.ops->ack(&cc, &a);
+    cr_assert_eq(cc.cwnd_bytes, 18 * MSS);
+    a.limit_bytes = 0; /* paced */
+    cc.ops->ack(&cc, &a);
+    cr_assert_eq(cc.cwnd_bytes, 38 * MSS);
+    cc.ssthresh_bytes = 40 * MSS;
+    cc.ops->ack(&cc, &a);
+    cr_assert_eq(cc.cwnd_bytes, 40 * MSS);
 }
 
 Test(tcp_cc_cubic, K_is_the_cube_root) { /* equation 2 */
@@ -217,7 +231,7 @@ Test(tcp_cc_cubic, slow_start_after_a_timeout_takes_no_notice_of_delay) { /* RFC
     for (uint64_t i = 1; cc.cwnd_bytes < 60 * MSS; i++) {
         uint32_t before = cc.cwnd_bytes;
         const struct cc_ack grown = {
-            .now_us = now_us, .una = i, .nxt = i + 9, .rtt_us = i * 10 * MS, .acked_bytes = MSS, .cwnd_limited = true};
+            .now_us = now_us, .una = i, .nxt = i + 9, .rtt_us = i * 10 * MS, .acked_bytes = MSS, .cwnd_in_use = true};
         cc.ops->ack(&cc, &grown);
         cr_assert_eq(cc.cwnd_bytes, before + MSS);
     }
@@ -235,7 +249,7 @@ Test(tcp_cc_cubic, the_first_slow_start_ends_by_delay) { /* RFC 9406 */
                                          .nxt = nxt,
                                          .rtt_us = round < 4 ? 50 * MS : 80 * MS,
                                          .acked_bytes = MSS,
-                                         .cwnd_limited = true};
+                                         .cwnd_in_use = true};
             cc.ops->ack(&cc, &grown);
         }
     }

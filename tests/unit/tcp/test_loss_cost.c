@@ -66,7 +66,7 @@ static void fill(uint64_t most) {
 }
 
 static struct loss_ack ack_of(uint64_t new_una) {
-    struct loss_ack ack = {.now_us = now_us, .una = new_una * MSS, .nxt = nxt * MSS, .cwnd_limited = true};
+    struct loss_ack ack = {.now_us = now_us, .una = new_una * MSS, .nxt = nxt * MSS, .cwnd_in_use = true};
     ack.acked_bytes = (new_una - una) * MSS;
     ack.repeats = ack.duplicate = new_una == una;
     return ack;

@@ -301,7 +301,7 @@ Test(tcp_output, MUST_19_an_idle_connection_starts_slowly_again) {
     struct tcp_bench_config config = {.active = true, .has_wscale = true, .wscale = 6};
     struct tcp_bench *b = tcp_bench_established(&config);
     send_seg(b, .len = 0);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         (void)tcp_bench_write(b, 200000);
         tcp_bench_skip(b);
         send_seg(b, .len = 0);

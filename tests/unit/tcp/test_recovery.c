@@ -15,7 +15,7 @@ static void start(void) {
 }
 
 static enum recovery_event ack(uint32_t acked, uint64_t una, uint64_t nxt) {
-    struct cc_ack a = {.acked_bytes = acked, .flight_bytes = (uint32_t)(nxt - una) + acked, .cwnd_limited = true};
+    struct cc_ack a = {.acked_bytes = acked, .flight_bytes = (uint32_t)(nxt - una) + acked, .cwnd_in_use = true};
     return tcp_recovery_ack(&r, &cc, &a, una, nxt);
 }
 
@@ -70,8 +70,15 @@ Test(tcp_cc_reno, S11_ack_division_gains_nothing) {
     cr_assert_eq(cc.cwnd_bytes - before, MSS);
 }
 
+Test(tcp_cc_reno, one_ack_of_many_opens_slow_start_by_eight) { /* L of RFC 9406 4.2 */
+    struct cc_ack a = {.acked_bytes = 20 * MSS, .cwnd_in_use = true, .limit_bytes = CC_LIMIT_SEGMENTS * MSS};
+    tcp_recovery_ack(&r, &cc, &a, 20 * MSS, 20 * MSS);
+    cr_assert_eq(cc.cwnd_bytes, 18 * MSS);
+    cr_assert_eq(cc.acked_bytes, 0); /* what is beyond L is not for congestion avoidance */
+}
+
 Test(tcp_cc_reno, a_window_that_is_not_used_does_not_grow) {
-    struct cc_ack a = {.acked_bytes = MSS, .flight_bytes = MSS, .cwnd_limited = false};
+    struct cc_ack a = {.acked_bytes = MSS, .flight_bytes = MSS, .cwnd_in_use = false};
     tcp_recovery_ack(&r, &cc, &a, MSS, MSS);
     cr_assert_eq(cc.cwnd_bytes, 10000);
 }

@@ -71,7 +71,7 @@ Test(tcp_tuning, not_when_memory_is_short) {
 Test(tcp_tuning, the_send_buffer_follows_the_window) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_BYTES);
-    for (unsigned round = 0; round < 8; round++) {
+    for (unsigned round = 0; round < 16; round++) {
         (void)tcp_bench_write(b, 4 << 20);
         tcp_bench_wait(b, 10 * MS);
         tcp_bench_skip(b);
