@@ -30,6 +30,7 @@ struct cc_cubic_state {
     uint64_t credit; /* growth not yet a whole byte, times cwnd */
     uint64_t est_credit;
     uint32_t undo_w_max_bytes;
+    bool bounded; /* a loss has shown how much is too much */
     struct hystart hystart;
 };
 

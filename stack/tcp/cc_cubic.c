@@ -5,7 +5,8 @@
 #define BETA_TENTHS 7               /* beta_cubic = 0.7 (4.6) */
 #define ALPHA_PERMILLE 529          /* 3 (1 - beta) / (1 + beta) (4.3) */
 #define C_INVERSE_MS3 2500000000ULL /* 1 / C with C = 0.4 segments a second^3, in ms^3 a segment */
-#define GROWTH_MAX_MS 100000ULL     /* beyond 100 s of one epoch the target is far above any window */
+#define UNBOUNDED_SHARE 20 /* of the window per round trip, while no loss has shown where it ends; Linux likewise */
+#define GROWTH_MAX_MS 100000ULL /* beyond 100 s of one epoch the target is far above any window */
 
 /* The integer cube root, bit by bit. */
 static uint64_t cube_root(uint64_t value) {
@@ -69,10 +70,13 @@ static void avoid(struct cc *cc, const struct cc_ack *ack, uint32_t acked_bytes)
     uint64_t t_ms = (ack->now_us - min_u64(q->epoch_us, ack->now_us)) / 1000;
     if (window_at(cc, t_ms) < q->w_est_bytes) { /* the Reno-friendly region, 4.3 */
         cc->cwnd_bytes = (uint32_t)min_u64(max_u64(cc->cwnd_bytes, q->w_est_bytes), CC_CWND_MAX_BYTES);
-        return;
+        if (q->bounded) {
+            return;
+        }
     }
     uint64_t target = window_at(cc, t_ms + ack->rtt_us / 1000);
-    target = min_u64(max_u64(target, cc->cwnd_bytes), cc->cwnd_bytes + cc->cwnd_bytes / 2ULL);
+    uint64_t least = cc->cwnd_bytes + (q->bounded ? 0 : cc->cwnd_bytes / UNBOUNDED_SHARE);
+    target = min_u64(max_u64(target, least), cc->cwnd_bytes + cc->cwnd_bytes / 2ULL);
     q->credit += (target - cc->cwnd_bytes) * acked_bytes;
     uint64_t whole = q->credit / cc->cwnd_bytes;
     q->credit %= cc->cwnd_bytes;
@@ -117,6 +121,7 @@ static void reduce(struct cc *cc, uint32_t flight_bytes) {
     q->cwnd_prior_bytes = cc->cwnd_bytes;
     cc->ssthresh_bytes = max_u32((uint32_t)((uint64_t)window * BETA_TENTHS / 10), 2 * cc->mss_bytes);
     q->epoch_us = 0;
+    q->bounded = true;
 }
 
 static void cubic_loss(struct cc *cc, uint32_t flight_bytes, uint64_t now_us) {

@@ -109,6 +109,8 @@ static void leave_tables(struct tcp_conn *c) {
     }
     c->owes = 0;
     tcp_timers_stop(c);
+    c->tcp->tuned_count -= c->tuned ? 1 : 0;
+    c->tuned = false;
 }
 
 void tcp_conn_free(struct tcp_conn *c) {
@@ -217,10 +219,15 @@ void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us) {
 
 /* What waits for a hole to be filled needs room beside a window in flight and one that is being written. */
 void tcp_conn_tune_sending(struct tcp_conn *c) {
-    if (!c->set.sndbuf_fixed) {
-        uint64_t window = max_u64(c->cc.cwnd_bytes, seq_diff(c->snd.nxt, c->snd.una));
-        c->set.sndbuf_bytes = grown(&c->tcp->core->mem, c->set.sndbuf_bytes, 2 * window, TCP_SNDBUF_TUNED_BYTES);
+    uint64_t window = max_u64(c->cc.cwnd_bytes, seq_diff(c->snd.nxt, c->snd.una));
+    if (c->set.sndbuf_fixed || (!c->tuned && 2 * window <= c->set.sndbuf_bytes)) {
+        return;
     }
+    c->tcp->tuned_count += c->tuned ? 0 : 1;
+    c->tuned = true;
+    uint32_t share = TCP_SNDBUF_TOTAL_BYTES / c->tcp->tuned_count;
+    uint32_t most = min_u32(max_u32(share, TCP_SNDBUF_SHARE_BYTES), TCP_SNDBUF_TUNED_BYTES);
+    c->set.sndbuf_bytes = min_u32(grown(&c->tcp->core->mem, c->set.sndbuf_bytes, 2 * window, most), most);
 }
 
 bool tcp_conn_no_more_comes(const struct tcp_conn *c) {

@@ -94,6 +94,7 @@ struct tcp_conn {
     int error;      /* pending errno for the application, positive */
     int soft_error; /* last advice, reported if the connection then times out (RFC 1122 4.2.3.9) */
 
+    bool tuned;       /* one of tcp->tuned_count */
     struct list owed; /* in tcp->owed of its interface */
     uint32_t owes;    /* enum tcp_owed */
 

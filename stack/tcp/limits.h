@@ -29,7 +29,9 @@
 #define TCP_RCVBUF_BYTES 131072            /* default receive buffer, a window of half: Linux tcp_rmem default */
 #define TCP_RCVBUF_TUNED_BYTES (15U << 20) /* what it grows to by itself: the most that wscale 7, a host's, can offer */
 #define TCP_SNDBUF_BYTES 131072            /* default send buffer: a reader who does not read costs no more (D5, D10) */
-#define TCP_SNDBUF_TUNED_BYTES (16U << 20) /* what it grows to by itself, as the congestion window does */
+#define TCP_SNDBUF_TUNED_BYTES (16U << 20) /* what it grows to by itself, as the congestion window does, */
+#define TCP_SNDBUF_TOTAL_BYTES (32U << 20) /* but to a share of this: without loss nothing else makes flows equal, */
+#define TCP_SNDBUF_SHARE_BYTES (4U << 20)  /* and the least share is Linux's maximum, tcp_wmem[2] */
 #define TCP_BUFFER_MIN_BYTES 4096          /* the least SO_RCVBUF and SO_SNDBUF give */
 #define TCP_MSS_DEFAULT 536                /* no MSS option (MUST-15) */
 #define TCP_MSS_MIN 88                     /* a smaller offer is taken as this (T4): room for all options */

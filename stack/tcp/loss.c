@@ -271,33 +271,13 @@ void tcp_loss_mtu_probed(struct loss *l, uint64_t start, uint64_t end) {
     l->mtu_probe = (struct loss_mtu_probe){.out = true, .start = start, .end = end};
 }
 
-static void judge_mtu_probe(struct loss *l, enum loss_mtu_verdict verdict) {
-    if (l->mtu_probe.out) {
-        l->mtu_probe.out = false;
-        l->mtu_probe.verdict = verdict;
-    }
-}
-
 enum loss_mtu_verdict tcp_loss_mtu_verdict(struct loss *l, uint64_t una) {
     if (una >= l->mtu_probe.end) {
-        judge_mtu_probe(l, LOSS_MTU_PASSED);
+        tcp_loss_mtu_judge(&l->mtu_probe, LOSS_MTU_PASSED);
     }
     enum loss_mtu_verdict verdict = l->mtu_probe.verdict;
     l->mtu_probe.verdict = LOSS_MTU_NONE;
     return verdict;
-}
-
-/* Of the bytes found lost, those that tell of congestion: not a path MTU probe that was lost alone. */
-static uint64_t without_mtu_probe(struct loss *l, uint64_t lost_bytes) {
-    struct loss_mtu_probe *p = &l->mtu_probe;
-    uint64_t probe_bytes = p->out ? tcp_scoreboard_lost_within(&l->board, p->start, p->end) : 0;
-    if (probe_bytes == 0) {
-        return lost_bytes;
-    }
-    bool alone = l->phase == LOSS_OPEN && lost_bytes == probe_bytes;
-    judge_mtu_probe(l, alone ? LOSS_MTU_LOST : LOSS_MTU_UNCLEAR);
-    l->undo.possible = l->undo.possible && !alone; /* if it was only late, its D-SACK speaks of no recovery */
-    return alone ? 0 : lost_bytes;
 }
 
 /* A run is taken for lost: for the rate and for congestion control. */
@@ -324,7 +304,9 @@ static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, const s
     uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, start->now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : start->now_us + wait_us;
-    *lost = without_mtu_probe(l, lost_bytes) > 0;
+    bool too_long = tcp_loss_mtu_lost_alone(&l->mtu_probe, &l->board, lost_bytes, l->phase == LOSS_OPEN);
+    l->undo.possible = l->undo.possible && !too_long; /* if it was only late, its D-SACK speaks of no recovery */
+    *lost = lost_bytes > 0 && !too_long;
     bool entered = *lost && l->phase == LOSS_OPEN;
     if (entered) {
         enter_recovery(l, cc, start);
@@ -466,7 +448,7 @@ static struct loss_result reno_ack(struct loss *l, struct cc *cc, const struct r
                                .limit_bytes = ack->limit_bytes};
         result.event = events[tcp_recovery_ack(&l->reno, cc, &grown, ack->una, ack->nxt)];
     } else if (mtu_probe_is_missing(l, ack)) {
-        judge_mtu_probe(l, LOSS_MTU_LOST);
+        tcp_loss_mtu_judge(&l->mtu_probe, LOSS_MTU_LOST);
         tcp_recovery_resend_all(&l->reno, ack->una, l->mtu_probe.end);
     } else if (ack->duplicate) {
         result.event = events[tcp_recovery_dupack(&l->reno, cc, ack->una, ack->nxt, ack->now_us)];
@@ -480,7 +462,7 @@ struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt 
 }
 
 void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us) {
-    judge_mtu_probe(l, LOSS_MTU_UNCLEAR);
+    tcp_loss_mtu_judge(&l->mtu_probe, LOSS_MTU_UNCLEAR);
     if (!l->sack) {
         tcp_recovery_timeout(&l->reno, cc, una, nxt, now_us);
         return;
@@ -528,7 +510,7 @@ void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack) 
 }
 
 void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
-    judge_mtu_probe(l, LOSS_MTU_UNCLEAR);
+    tcp_loss_mtu_judge(&l->mtu_probe, LOSS_MTU_UNCLEAR);
     if (!l->sack) {
         tcp_recovery_resend_all(&l->reno, una, nxt);
         return;

@@ -8,6 +8,7 @@
 #define TCP_LOSS_H
 
 #include "tcp/cc.h"
+#include "tcp/loss_mtu.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/recovery.h"
@@ -41,15 +42,6 @@ struct loss_probe {
 struct loss_timed {
     struct rate_stamp stamp;
     uint64_t end, sent_us;
-};
-
-/* A path MTU probe (RFC 4821 7.3). If it alone is lost, it was too long: that is no congestion (7.6.2). */
-enum loss_mtu_verdict { LOSS_MTU_NONE, LOSS_MTU_PASSED, LOSS_MTU_LOST, LOSS_MTU_UNCLEAR };
-
-struct loss_mtu_probe {
-    bool out;                      /* on its way, not judged */
-    enum loss_mtu_verdict verdict; /* not taken yet */
-    uint64_t start, end;
 };
 
 struct loss {

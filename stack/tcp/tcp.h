@@ -20,6 +20,7 @@ struct tcp {
     struct list waits_fifo; /* of struct tcp_wait, next to expire first */
     struct timer waits_timer;
     uint32_t orphan_count;
+    uint32_t tuned_count;               /* connections whose send buffer has grown by itself */
     struct list owed[TAPIR_NETIFS_MAX]; /* connections with something to send, by interface */
     struct siphash_key isn_key, cookie_key;
     struct siphash_key fastopen_key; /* the keys of Fast Open cookies follow from it */

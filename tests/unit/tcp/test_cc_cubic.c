@@ -86,6 +86,24 @@ Test(tcp_cc_cubic, one_ack_of_many_opens_slow_start_by_eight) {
     cr_assert_eq(cc.cwnd_bytes, 40 * MSS);
 }
 
+/* Slow start that ended early is made good: no loss has shown where the window ends. */
+Test(tcp_cc_cubic, without_a_loss_it_grows_by_a_twentieth) {
+    cc.cwnd_bytes = cc.ssthresh_bytes = 1000 * MSS;
+    for (unsigned i = 0; i < 20; i++) {
+        uint32_t before = cc.cwnd_bytes;
+        round_trip();
+        cr_assert(near(cc.cwnd_bytes, 1.05 * before, 0.005), "%u: %u, %u", i, before, cc.cwnd_bytes);
+    }
+    start();
+    cc.ssthresh_bytes = cc.cwnd_bytes; /* ten segments: Reno's is more */
+    round_trip();
+    cr_assert(near(cc.cwnd_bytes, 11 * MSS, 0.02), "%u", cc.cwnd_bytes);
+    lose(1000);
+    cc.cwnd_bytes = 1000 * MSS;
+    round_trip();
+    cr_assert(near(cc.cwnd_bytes, 1000 * MSS, 0.005), "%u", cc.cwnd_bytes);
+}
+
 Test(tcp_cc_cubic, K_is_the_cube_root) { /* equation 2 */
     static const uint32_t sizes[] = {10, 100, 1000, 10000, 100000, 700000};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {

@@ -85,6 +85,31 @@ Test(tcp_tuning, the_send_buffer_follows_the_window) {
     tcp_bench_free(b);
 }
 
+/* Flows that meet no loss are made equal by their buffers alone. */
+Test(tcp_tuning, the_send_buffer_is_a_share) {
+    struct tcp_bench *b = tcp_bench_established(&plain);
+    struct tcp_conn *c = tcp_bench_conn(b);
+    c->cc.cwnd_bytes = 64U << 20;
+    tcp_conn_tune_sending(c);
+    cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_TUNED_BYTES);
+    cr_assert_eq(c->tcp->tuned_count, 1);
+    static const uint32_t others[] = {1, 3, 7, 1000};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        c->tcp->tuned_count += others[i];
+        tcp_conn_tune_sending(c);
+        uint32_t share = TCP_SNDBUF_TOTAL_BYTES / (1 + others[i]);
+        cr_expect_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), max_u32(share, TCP_SNDBUF_SHARE_BYTES), "%u others",
+                     others[i]);
+        c->tcp->tuned_count -= others[i];
+    }
+    struct tcp *tcp = c->tcp;
+    send_seg(b, .flags = WIRE_TCP_RST);
+    tcp_bench_run(b);
+    cr_assert_eq(tcp->tuned_count, 0);
+    b->keeps_memory = true;
+    tcp_bench_free(b);
+}
+
 /* D5: a peer that does not read costs the buffer that everybody has. */
 Test(tcp_tuning, the_send_buffer_of_a_shut_window_stays_small) {
     struct tcp_bench *b = tcp_bench_established(&plain);
