@@ -57,8 +57,8 @@
 #define TAPIR_ICMP_HOST_RATE_PER_S 50      /* of them to one destination, so that no host drains the rest (C8) */
 #define TAPIR_ICMP_HOST_BURST 10           /* far below TAPIR_ICMP_BURST, for the same reason */
 #define TAPIR_ICMP_HOST_BUCKETS 256        /* destinations share these by keyed hash: fixed memory */
-#define TAPIR_ICMP_ECHO_RATE_PER_S 100000  /* echo replies a second, whole stack: above any flood ping's round trips */
-#define TAPIR_ICMP_ECHO_BURST 20000        /* and at once */
+#define TAPIR_ICMP_ECHO_RATE_PER_S 500000  /* echo replies a second, whole stack: a flood ping makes 80,000 of them */
+#define TAPIR_ICMP_ECHO_BURST 50000        /* and at once */
 #define TAPIR_ICMP_QUOTE_BYTES 548         /* RFC 1812 4.3.2.3: the error stays within 576 bytes */
 #define TAPIR_IP_ID_RECENT 4096            /* identifications not given again so soon (N3, RFC 6864 4.3) */
 #define TAPIR_IGMP_GROUPS_MAX 64           /* groups an interface; Linux's 20 a socket, several sockets */
