@@ -70,7 +70,12 @@ static void blocked_in_recv(void) {
     watched = ends[0];
     handle(SIGURG, on_urgent, NULL);
     SHOW(fcntl(ends[0], F_SETOWN, getpid()));
+    sigset_t urgent; /* for this thread: the other one's handler might come late */
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_BLOCK, &urgent, NULL);
     pthread_create(&thread, NULL, send_urgently, &ends[1]);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
     while ((got = recv(ends[0], text, sizeof text, 0)) > 0) {
         printf("%.*s\n", (int)got, text);
     }
