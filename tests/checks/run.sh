@@ -245,6 +245,30 @@ try_packages() (
     ! packages_apt apt_that_fails >/dev/null && [[ $(<"$work/apt") == tried ]]
 )
 
+# scripts/test on a fresh clone: a step that needs the build has it in front, and another does not.
+try_test() (
+    mkdir -p "$work/fresh"/{scripts,tests/{with,without}} && cd "$work/fresh" || return 1
+    cp -r "$root"/scripts/{test,lib} scripts
+    printf '#!/bin/bash\ntouch build/test/made\n' >scripts/build
+    printf '#!/bin/bash\n[[ -e $TAPIR_BUILD/made ]]\n' >tests/with/run.sh
+    printf '#!/bin/bash\n[[ ! -e build/test/made ]]\n' >tests/without/run.sh
+    chmod +x scripts/build tests/*/run.sh
+    bash scripts/test without >said 2>&1
+    bash scripts/test with without >>said 2>&1
+    [[ $(sed -nE 's/^([a-z]+) +(ok|FAILED).*/\1 \2/p; s/^([0-9]+ passed, .*)/\1/p' said | tr '\n' ' ') == \
+        "without ok 1 passed, 0 failed build ok with ok without FAILED 2 passed, 1 failed " ]]
+)
+
+# No device and no right to it are two things to say.
+try_namespace() (
+    # shellcheck source=scripts/lib/namespace
+    . "$root/scripts/lib/namespace"
+    [[ $(namespace_device "$work/none" 2>&1) == "no $work/none: load the driver"* ]] && namespace_device /dev/null &&
+        { ((EUID == 0)) || [[ $(namespace_device /dev/mem 2>&1) == "no permission on /dev/mem"* ]]; }
+)
+
+try_test || { echo "tests/checks: scripts/test does not build what a step needs: $(cat "$work/fresh/said")" >&2; failures=$((failures + 1)); }
+try_namespace || { echo "tests/checks: what is missing of /dev/net/tun is not said" >&2; failures=$((failures + 1)); }
 try_packages || { echo "tests/checks: apt is not waited for as it should" >&2; failures=$((failures + 1)); }
 break_conformance
 break_pages
