@@ -59,5 +59,25 @@ says "tap0 is busy"
 must "another port of the kernel" env TAPIR_TAP=tap1 TAPIR_ADDRESS=10.0.0.3/24 ./client 10.0.0.1 7777 "to the kernel"
 says "^to the kernel$"
 crash kernel
+# A client is connected when the server is killed: nothing tells it. The next server has the same address at once, although
+# the one before had closed connections, and answers what the client says with a reset.
+must "a pipe" mkfifo text
+exec 9<>text
+input=text start peer nc -n 10.0.0.2 7777
+wait_until 10 "a connection" connected 10.0.0.2 1
+kill -TERM "${pids[server]}"
+wait "${pids[server]}" 2>/dev/null
+unset "pids[server]"
+sleep 0.3
+connected 10.0.0.2 1 || fail "killed, the server has taken leave: $(ss -tn)"
+start server env "${words[@]}"
+must "the server again" ./kernel-client 10.0.0.2 7777 "as if nothing had been"
+says "^as if nothing had been$"
+connected 10.0.0.2 1 || fail "the client of the first server is gone: $(ss -tn)"
+echo "is anybody there?" >&9
+wait_until 10 "a reset" connected 10.0.0.2 0
+wait_until 10 "its end" is_gone "${pids[peer]}"
+wait "${pids[peer]}" 2>/dev/null
+unset "pids[peer]"
 crash server
 the_end
