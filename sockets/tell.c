@@ -80,8 +80,8 @@ void sockets_tell_notice(void *ctx, const struct tapir_notice *notice) {
         sockets_tell(
             0,
             "%s is the address of another station on %s too (%s): what is sent to it may reach only one of the two."
-            " Give one another address; if it is the host's own: ip address del %s dev %s",
-            address, device, mac, address, device);
+            " Give one of them another address; whether it is this machine's, and where, says: ip address show to %s",
+            address, device, mac, address);
         break;
     case TAPIR_NOTICE_ADDRESS_LOST:
         sockets_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address,
