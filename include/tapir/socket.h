@@ -29,15 +29,15 @@
  * (see tapir_socket), once all that the application has registered for that moment has run, and as tapir_down give their
  * last data and FINs time to leave. Other threads stay in the calls that they are in, and new calls do not return. All this
  * holds in a signal handler too, unless it has interrupted a call at work on the stack: then nothing more is sent.
- * tapir__exit, as which posix.h compiles _exit, does the same at once. After the C library's own _exit, abort, or a signal without a
- * handler, nothing is sent in any case: peers find out by their timeouts.
+ * tapir__exit, as which posix.h compiles _exit, does the same at once. After the C library's own _exit, abort, or a signal
+ * without a handler, nothing is sent in any case: peers find out by their timeouts.
  *
  * fork: the stack stays with the parent. In the child every call on a socket of the stack fails with EBADF, and the first
  * says so on stderr; but the numbers can be closed there, and their FD_CLOEXEC set, as one does before exec. Calls on kernel
  * descriptors work. The device is closed in the child. exec: the sockets end with the process.
  *
- * Not for the stack's descriptors: passing them to another process, splice, preadv2, pwritev2, and the kernel's own read, write, close,
- * poll or epoll, except on what tapir_pollfd returns.
+ * Not for the stack's descriptors: passing them to another process, splice, preadv2, pwritev2, and the kernel's own read,
+ * write, close, poll or epoll, except on what tapir_pollfd returns.
  */
 #ifndef TAPIR_SOCKET_H
 #define TAPIR_SOCKET_H
@@ -131,10 +131,11 @@ TAPIR_API void tapir_unlock(void);
 
 /* --- sockets: AF_INET; SOCK_STREAM, SOCK_DGRAM (UDP, or ping with IPPROTO_ICMP), SOCK_RAW --- */
 
-/* Any domain but AF_INET and AF_INET6 (EAFNOSUPPORT) is passed on to the kernel: AF_UNIX, AF_NETLINK, AF_PACKET... The first tapir_socket (or tapir_epoll_create1) of a process whose stack is not
- * up brings it up from the environment: TAPIR_TAP and TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU,
- * TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and TAPIR_TRACE (any value but "0": a line an event on stderr); it is taken
- * down at exit. ENETDOWN and a line on stderr if that cannot be done. */
+/* Any domain but AF_INET and AF_INET6 (EAFNOSUPPORT) is passed on to the kernel: AF_UNIX, AF_NETLINK, AF_PACKET... The first
+ * tapir_socket (or tapir_epoll_create1) of a process whose stack is not up brings it up from the environment: TAPIR_TAP and
+ * TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU, TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and TAPIR_TRACE (any
+ * value but "0": a line an event on stderr); it is taken down at exit. ENETDOWN and a line on stderr if that cannot be
+ * done. */
 TAPIR_API int tapir_socket(int domain, int type, int protocol);
 TAPIR_API int tapir_bind(int fd, const struct sockaddr *address, socklen_t size);
 TAPIR_API int tapir_listen(int fd, int backlog);
