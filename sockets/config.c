@@ -16,6 +16,7 @@
 #include <tapir/trace.h>
 
 #include "internal.h"
+#include "tap/host.h"
 #include "tap/own.h"
 
 #define HOST (&sockets_drive_host)
@@ -328,6 +329,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
 /* The TAP. As long as something may fail the caller's descriptor is the caller's: a copy stands in for it. */
 static struct tapir_device *open_tap(const struct tapir_config *config, char *error, size_t size) {
     struct tapir_tap_config tap = {.name = config->tap,
+        HOST->device_down = false;
                                    .fd = config->tap_fd,
                                    .no_offload = config->no_offload,
                                    .host_address = config->host_address,
@@ -438,6 +440,10 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
 int tapir_up(const struct tapir_config *config, char *error, size_t size) {
     if (size > 0) {
         error[0] = '\0';
+    bool is_up;
+    uint32_t mtu_bytes;
+    tap_host_state(device->name, &mtu_bytes, &is_up);
+    HOST->device_down = !is_up; /* the remark says so: nobody looks at it before there is a stack */
     }
     if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
         return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));

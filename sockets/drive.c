@@ -135,6 +135,18 @@ static void lose_device(void) {
     (void)tapir_netif_set_up(HOST->stack, HOST->netif, false, sockets_drive_now());
 }
 
+/* The kernel refuses a frame for a TAP whose host side is down (EIO), and takes the next one once it is up. */
+static void watch_device(int write_result) {
+    const char *name = HOST->device->name;
+    if (write_result == -EIO && !HOST->device_down) {
+        HOST->device_down = true;
+        sockets_tell(0, "%s is down: nothing passes until it is up (ip link set %s up)", name, name);
+    } else if (write_result == 0 && HOST->device_down) {
+        HOST->device_down = false;
+        sockets_tell(0, "%s is up", name);
+    }
+}
+
 /* The frame to read into, as good as new; NULL: memory is short. */
 static struct tapir_frame *empty_frame(void) {
     if (HOST->frame == NULL) {
@@ -180,8 +192,9 @@ static bool write_frames(uint64_t now_us) {
         }
         if (!HOST->device_lost) {
             sockets_drive_thread.place = THREAD_AT_DEVICE;
-            (void)HOST->device->ops->write(HOST->device, &HOST->out);
+            int result = HOST->device->ops->write(HOST->device, &HOST->out);
             sockets_drive_thread.place = THREAD_AT_WORK;
+            watch_device(result);
         }
     }
     return HOST->device != NULL;

@@ -272,6 +272,7 @@ struct host {
     struct tapir_device *device; /* NULL: loopback only */
     int claimed_fd;              /* the device's, if it was not the library's own before; -1: none */
     bool device_lost;            /* it failed for good: neither read nor polled again */
+    bool device_down;            /* the host's side is down, and that was told */
     int netif;                   /* the device's, 0: none */
     struct in_addr address;      /* its own */
     struct tapir_frame *frame;   /* what the next frame is read into; NULL: to be allocated */

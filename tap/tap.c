@@ -282,11 +282,11 @@ struct tapir_device *tapir_tap_open(const struct tapir_tap_config *config, char 
     bool up = false;
     tap_host_lengthen_queue(device->name, TAPIR_TAP_QUEUE_FRAMES);
     tap_host_state(device->name, &device->mtu_bytes, &up);
-    if (device->caps == 0 && !config->no_offload) {
-        snprintf(error, size, "%s: the kernel refuses offloads; going on with plain frames, more slowly", device->name);
-    } else if (!up) {
+    if (!up) {
         snprintf(error, size, "%s is down: nothing passes until it is up (ip link set %s up)", device->name,
                  device->name);
+    } else if (device->caps == 0 && !config->no_offload) {
+        snprintf(error, size, "%s: the kernel refuses offloads; going on with plain frames, more slowly", device->name);
     }
     return device;
 }

@@ -23,6 +23,10 @@ sleep 0.1
 must "an address" ip address add 10.0.0.1/24 dev tap0
 finish down
 finish up
+# A word each time that it begins or ends, though not for each frame.
+grep -q "tap0 is down: nothing passes until it is up" httpd.err || fail "nothing is said of it: $(cat httpd.err)"
+(($(grep -c "tap0 is down" httpd.err) <= 60 && $(grep -c "tap0 is up" httpd.err) == $(grep -c "tap0 is down" httpd.err))) ||
+    fail "too much, or too little, is said: $(cat httpd.err)"
 same got www/file
 same www/put www/file
 must "ping" ping -q -c 3 -i 0.1 10.0.0.2

@@ -122,3 +122,36 @@ Test(notice, an_mtu_of_the_environment_that_is_not_the_devices) {
         }
     }
 }
+
+/* V5: the host's side goes down and comes up. Who finds it down at the start is told by tapir_up, and of the rest here. */
+Test(notice, V5_the_device_goes_down_and_up) {
+    struct tapir_config config = TAPIR_CONFIG_DEFAULT;
+    char error[256];
+    char type[] = "ping";
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)};
+    make_tap();
+    config.tap = "tap0";
+    config.address = "10.0.0.2/24";
+    for (unsigned down_first = 0; down_first < 2; down_first++) {
+        cr_assert_eq(system(down_first ? "ip link set tap0 down" : "ip link set tap0 up"), 0);
+        take_stderr();
+        cr_assert_eq(tapir_up(&config, error, sizeof error), 0, "%s", error);
+        cr_assert_eq(strstr(error, "tap0 is down") != NULL, down_first == 1, "%s", error);
+        int fd = tapir_socket(AF_INET, SOCK_RAW, 253);
+        cr_assert(fd >= 0);
+        for (unsigned i = 0; i < 3; i++) {
+            static const char *const states[] = {"down", "up", "down"};
+            char command[64];
+            snprintf(command, sizeof command, "ip link set tap0 %s", states[i]);
+            cr_assert_eq(system(command), 0);
+            /* Each asks for the neighbour anew, or is sent at once. */
+            for (unsigned k = 0; k < 3; k++) {
+                peer.sin_addr.s_addr = htonl(0x0a000010 + 16 * i + k);
+                (void)tapir_sendto(fd, type, sizeof type, 0, (struct sockaddr *)&peer, sizeof peer);
+            }
+            cr_assert_eq(count_lines(), i + 1 - down_first, "%s", lines);
+        }
+        tapir_down();
+    }
+    cr_assert_not_null(strstr(lines, "tapir: tap0 is up\ntapir: tap0 is down: nothing passes"), "%s", lines);
+}
