@@ -261,6 +261,9 @@ void common_need_output(const struct tapir_config *config) {
 int common_start(const struct tapir_config *config) {
     char error[512] = "";
     if (tapir_up(config, error, sizeof error) != 0) {
+        if (errno == EINVAL) {
+            common_usage("%s", error);
+        }
         common_say("%s", error);
         return -1;
     }

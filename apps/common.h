@@ -35,7 +35,7 @@ int common_parse(const struct common_program *which, struct tapir_config *config
  * EINTR and set common_stopped. What only root may open is to be opened before. Where the capture goes to standard
  * output, what the program prints goes to standard error from here on.
  * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.
- * 0, or -1 after printing why. */
+ * 0, or -1 after printing why; a value that makes no sense ends the program as in common_parse. */
 int common_start(const struct tapir_config *config);
 
 /* For a program that writes data to standard output: ends with COMMON_USAGE if the capture wants to go there. */

@@ -81,7 +81,7 @@ static int leave_root(const char *user, char *error, size_t size) {
         return 0;
     }
     snprintf(error, size, "cannot become user %s: %s", user == NULL ? "nobody" : user, strerror(-result));
-    return result;
+    return -EPERM; /* EINVAL is about the name */
 }
 
 int rights_drop(const char *user, char *error, size_t size) {

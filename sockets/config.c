@@ -149,8 +149,7 @@ static void derive_mac(const char *device, const char *address, uint8_t mac[6]) 
 }
 
 /* Everything that can be wrong with the words of a configuration is found here, before anything is made. */
-static int make_plan(const struct tapir_device *device, const struct tapir_config *config, struct plan *plan,
-                     char *error, size_t size) {
+static int read_words(const struct tapir_config *config, struct plan *plan, char *error, size_t size) {
     struct in_addr gateway;
     *plan = (struct plan){.has_address = config->address != NULL, .has_gateway = config->gateway != NULL};
     if (plan->has_address && !read_address(config->address, &plan->address, &plan->prefix_len)) {
@@ -165,6 +164,20 @@ static int make_plan(const struct tapir_device *device, const struct tapir_confi
     if (plan->has_address && plan->has_gateway && memcmp(&plan->address, &plan->gateway, sizeof plan->gateway) == 0) {
         return explain(error, size, -EINVAL, "gateway %s is ourselves: name the host that leads on", config->gateway);
     }
+    if (config->mac != NULL && !read_mac(config->mac, plan->netif.mac)) {
+        return explain(error, size, -EINVAL, "%s is no MAC address for a host; write it as 02:00:00:00:00:02",
+                       config->mac);
+    }
+    return 0;
+}
+
+/* The plan for a device; NULL: none. */
+static int make_plan(const struct tapir_device *device, const struct tapir_config *config, struct plan *plan,
+                     char *error, size_t size) {
+    int result = read_words(config, plan, error, size);
+    if (result != 0) {
+        return result;
+    }
     if (device == NULL) {
         return plan->has_address || plan->has_gateway
                    ? explain(error, size, -EINVAL, "an address needs a device%s; the loopback has its own", "")
@@ -175,9 +188,6 @@ static int make_plan(const struct tapir_device *device, const struct tapir_confi
     }
     if (config->mac == NULL) {
         derive_mac(device->name, config->address, plan->netif.mac);
-    } else if (!read_mac(config->mac, plan->netif.mac)) {
-        return explain(error, size, -EINVAL, "%s is no MAC address for a host; write it as 02:00:00:00:00:02",
-                       config->mac);
     }
     memcpy(plan->netif.name, device->name, sizeof plan->netif.name);
     plan->netif.mtu_bytes = config->mtu_bytes != 0 ? config->mtu_bytes : device->mtu_bytes;
@@ -209,10 +219,11 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     if (result == 0) {
         return 0;
     }
-    return explain(error, size, result,
-                   result == -EINVAL ? "gateway %s is no host but a group or a broadcast address"
-                                     : "gateway %s is not in the network of our address: it must be a neighbour",
-                   config->gateway);
+    if (result == -ENETUNREACH) {
+        return explain(error, size, -EINVAL, "gateway %s is not in the network of our address: it must be a neighbour",
+                       config->gateway);
+    }
+    return explain(error, size, result, "gateway %s is no host but a group or a broadcast address", config->gateway);
 }
 
 void sockets_config_undo(void) {
@@ -318,6 +329,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
     }
     int result = check_down(error, size);
     if (result == 0) {
+        HOST->device_down = false;
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
     sockets_config_end(cancel_state);
@@ -329,7 +341,6 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
 /* The TAP. As long as something may fail the caller's descriptor is the caller's: a copy stands in for it. */
 static struct tapir_device *open_tap(const struct tapir_config *config, char *error, size_t size) {
     struct tapir_tap_config tap = {.name = config->tap,
-        HOST->device_down = false;
                                    .fd = config->tap_fd,
                                    .no_offload = config->no_offload,
                                    .host_address = config->host_address,
@@ -410,6 +421,11 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     if (result != 0) {
         return result;
     }
+    struct plan words;
+    result = read_words(config, &words, error, size);
+    if (result != 0) {
+        return result;
+    }
     const int host = judge_host(config);
     if (host == EINVAL) {
         return explain(error, size, -EINVAL, "%s is our own address: give the host's side another one",
@@ -424,6 +440,10 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     if (device == NULL) {
         return errno == 0 ? -ENODEV : -errno;
     }
+    bool is_up;
+    uint32_t mtu_bytes;
+    tap_host_state(device->name, &mtu_bytes, &is_up);
+    HOST->device_down = !is_up; /* the remark says so: nobody looks at it before there is a stack */
     result = config->opened == NULL ? 0 : config->opened(config->opened_ctx, error, size);
     result = result != 0 ? result : up(device, config, error, size);
     if (result == 0 && remark[0] == '\0') {
@@ -440,10 +460,6 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
 int tapir_up(const struct tapir_config *config, char *error, size_t size) {
     if (size > 0) {
         error[0] = '\0';
-    bool is_up;
-    uint32_t mtu_bytes;
-    tap_host_state(device->name, &mtu_bytes, &is_up);
-    HOST->device_down = !is_up; /* the remark says so: nobody looks at it before there is a stack */
     }
     if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
         return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));

@@ -57,6 +57,7 @@ struct tapir_device *wire_end_open(const struct wire_end *end, bool no_offload, 
     }
     struct tapir_device *device = open_here(end, no_offload, error, size);
     /* The descriptor stays with its namespace; the program does not. */
+    const int why = errno;
     const int result = setns(home, CLONE_NEWNET);
     close(home);
     if (result != 0 && device != NULL) {
@@ -64,5 +65,6 @@ struct tapir_device *wire_end_open(const struct wire_end *end, bool no_offload, 
         device->ops->close(device);
         return NULL;
     }
+    errno = why;
     return device;
 }

@@ -1,4 +1,5 @@
 /* tapir-wire: joins two TAP devices by a wire that loses, delays, damages and reorders what passes. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -71,7 +72,10 @@ static void report(const struct wire_way *ways) {
     fflush(stdout);
 }
 
-/* Compiles the filter of an expression, if there is one. 0, or -1 after printing why. */
+/* The exit code for a failure: a value of the command line that makes no sense, or something else. */
+static int code_of(int error) { return error == EINVAL ? COMMON_USAGE : COMMON_FAILURE; }
+
+/* Compiles the filter of an expression, if there is one. 0, or an exit code after printing why. */
 static int make_filter(const char *expression, struct bpf_program **filter, impair_choose_fn **choose, void **ctx) {
     char error[512];
     if (expression == NULL) {
@@ -80,7 +84,7 @@ static int make_filter(const char *expression, struct bpf_program **filter, impa
     *filter = wire_filter_new(expression, error, sizeof error);
     if (*filter == NULL) {
         say("%s", error);
-        return -1;
+        return COMMON_USAGE;
     }
     *choose = wire_filter_chooses;
     *ctx = *filter;
@@ -92,46 +96,50 @@ struct filters {
     struct bpf_program *drop, *match;
 };
 
-/* The wire of one direction, or NULL after printing why. The two draw from different seeds. */
-static struct impair *make_way(const struct wire_options *options, int way, struct filters *filters) {
+/* The wire of one direction. 0, or an exit code after printing why. The two draw from different seeds. */
+static int make_way(const struct wire_options *options, int way, struct filters *filters, struct impair **impair) {
     static const struct tapir_env env = {.alloc = take_memory, .free = give_memory};
     const struct wire_wish *wish = &options->wishes[way];
     struct impair_config config = wish->config;
     config.seed = way == WIRE_FORTH ? options->seed : ~options->seed;
-    if (make_filter(wish->drop, &filters->drop, &config.drop, &config.drop_ctx) != 0 ||
-        make_filter(wish->match, &filters->match, &config.match, &config.match_ctx) != 0) {
-        return NULL;
+    int code = make_filter(wish->drop, &filters->drop, &config.drop, &config.drop_ctx);
+    code = code != 0 ? code : make_filter(wish->match, &filters->match, &config.match, &config.match_ctx);
+    if (code != 0) {
+        return code;
     }
-    struct impair *impair = impair_create(&env, &config, wire_loop_now_us());
-    if (impair == NULL) {
+    *impair = impair_create(&env, &config, wire_loop_now_us());
+    if (*impair == NULL) {
         say("memory short");
+        return COMMON_FAILURE;
     }
-    return impair;
+    return 0;
 }
 
-/* Opens both ends. 0, or -1 after printing why. */
+/* Opens both ends. 0, or an exit code after printing why. */
 static int open_ends(const struct wire_options *options, struct tapir_device *devices[2]) {
     char error[512];
     for (int i = 0; i < 2; i++) {
         devices[i] = wire_end_open(&options->ends[i], options->no_offload, error, sizeof error);
+        const int why = errno;
         if (error[0] != '\0') {
             say("%s", error);
         }
         if (devices[i] == NULL) {
-            return -1;
+            return code_of(why);
         }
     }
     return 0;
 }
 
-/* 0, or -1 after printing why. */
+/* 0, or an exit code after printing why. */
 static int drop_rights(const char *user) {
     char error[256];
-    if (rights_drop(user, error, sizeof error) == 0) {
+    const int result = rights_drop(user, error, sizeof error);
+    if (result == 0) {
         return 0;
     }
     say("%s", error);
-    return -1;
+    return code_of(-result);
 }
 
 /* That the wire is up, between what, and how to have the same again. */
@@ -161,20 +169,18 @@ static int carry(const struct wire_options *options, struct wire_way *ways) {
     return result == 0 ? COMMON_OK : COMMON_FAILURE;
 }
 
+/* An exit code. */
 static int run(const struct wire_options *options) {
     struct filters filters[WIRE_WAYS] = {{0}};
     struct tapir_device *devices[2] = {0};
     struct wire_way ways[WIRE_WAYS] = {{0}};
-    int code = COMMON_FAILURE;
-    bool good = open_ends(options, devices) == 0 && drop_rights(options->user) == 0;
-    for (int i = 0; good && i < WIRE_WAYS; i++) {
-        ways[i] =
-            (struct wire_way){.from = devices[i], .to = devices[1 - i], .impair = make_way(options, i, &filters[i])};
-        good = ways[i].impair != NULL;
+    int code = open_ends(options, devices);
+    code = code != 0 ? code : drop_rights(options->user);
+    for (int i = 0; code == 0 && i < WIRE_WAYS; i++) {
+        ways[i] = (struct wire_way){.from = devices[i], .to = devices[1 - i]};
+        code = make_way(options, i, &filters[i], &ways[i].impair);
     }
-    if (good) {
-        code = carry(options, ways);
-    }
+    code = code != 0 ? code : carry(options, ways);
     /* The filters after the wires that ask them. */
     for (int i = 0; i < WIRE_WAYS; i++) {
         impair_destroy(ways[i].impair);
@@ -187,6 +193,8 @@ static int run(const struct wire_options *options) {
     return code;
 }
 
+static void point_to_help(void) { fputs("Try 'tapir-wire --help'.\n", stderr); }
+
 int main(int argc, char **argv) {
     struct wire_options options;
     char error[512];
@@ -198,7 +206,8 @@ int main(int argc, char **argv) {
         printf("tapir-wire %s\n", TAPIR_VERSION);
         return COMMON_OK;
     case WIRE_WRONG:
-        fprintf(stderr, "tapir-wire: %s\nTry 'tapir-wire --help'.\n", error);
+        say("%s", error);
+        point_to_help();
         return COMMON_USAGE;
     default:
         break;
@@ -207,5 +216,9 @@ int main(int argc, char **argv) {
         say("no random seed: give one with --seed");
         return COMMON_FAILURE;
     }
-    return run(&options);
+    const int code = run(&options);
+    if (code == COMMON_USAGE) {
+        point_to_help();
+    }
+    return code;
 }

@@ -369,11 +369,26 @@ static const char *complete(struct wire_wish *wish) {
     return impair_config_problem(&judged);
 }
 
+/* Are the two ends one device? A name with %d is a new one each time. */
+static bool is_loop(const struct wire_end ends[2]) {
+    const char *namespaces[2] = {ends[0].ns, ends[1].ns};
+    for (int i = 0; i < 2; i++) {
+        namespaces[i] = namespaces[i] == NULL ? "" : namespaces[i];
+    }
+    return strcmp(ends[0].tap, ends[1].tap) == 0 && strchr(ends[0].tap, '%') == NULL &&
+           strcmp(namespaces[0], namespaces[1]) == 0;
+}
+
 /* What the options mean together. false: nothing good, and error says why. */
 static bool judge(const struct cursor *cursor, char *error, size_t size) {
     struct wire_options *options = cursor->options;
     if (cursor->ends != 2) {
         snprintf(error, size, "a wire has two ends: give --tap twice");
+        return false;
+    }
+    if (is_loop(options->ends)) {
+        snprintf(error, size, "both ends are %s: name two devices, or give one of them its namespace (--ns)",
+                 options->ends[0].tap);
         return false;
     }
     for (int i = 0; i < 2; i++) {

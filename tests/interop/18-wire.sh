@@ -205,7 +205,7 @@ says "two ends"
 fails 2 "a time without a unit" "$apps/tapir-wire" "${ends[@]}" --delay 5
 fails 1 "a namespace that is not there" "$apps/tapir-wire" --tap wire0 --tap wire0 --ns nowhere
 says "namespace nowhere: No such file"
-fails 1 "a bad expression" "$apps/tapir-wire" "${ends[@]}" --drop nonsense
+fails 2 "a bad expression" "$apps/tapir-wire" "${ends[@]}" --drop nonsense
 says 'filter "nonsense"'
 must "help" "$apps/tapir-wire" --help
 start gone "$apps/tapir-wire" "${ends[@]}"

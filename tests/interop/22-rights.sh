@@ -81,9 +81,9 @@ is httpd Uid "0 0 0 0"
 no_rights httpd
 must "a file that only root may read" curl -sS --fail -o got http://10.0.0.2/secret
 stop httpd
-fails 1 "a user that is not there" "$apps/tapir-echo" "${here[@]}" --user nosuchuser
+fails 2 "a user that is not there" "$apps/tapir-echo" "${here[@]}" --user nosuchuser
 says "no user is called nosuchuser"
-fails 1 "the same" "$apps/tapir-wire" --tap wire0 --tap wire1 --user nosuchuser
+fails 2 "the same" "$apps/tapir-wire" --tap wire0 --tap wire1 --user nosuchuser
 says "no user is called nosuchuser"
 
 mkdir -m 700 private

@@ -8,6 +8,7 @@ while IFS='|' read -r line text; do
     read -ra words <<<"$line"
     fails 2 "$line" "$apps/tapir-${words[0]}" "${words[@]:1}"
     says "$text"
+    says "^Try 'tapir-.* --help'\.$"
 done <<'END'
 echo --mtu 9|--mtu 9: it takes a whole number from 68 to 65521
 echo --tap-fd x|--tap-fd x: it takes a whole number
@@ -46,5 +47,21 @@ ping -s 65508 a|-s 65508: it takes a whole number from 0 to 65507
 wire --tap a|a wire has two ends: give --tap twice
 wire --tap a --tap b --delay 20|--delay 20: it takes a time with its unit
 wire --tap a --tap b --queue 64k|--queue and --ecn need a --rate
+wire --tap w0 --tap w0|both ends are w0
+wire --tap w0 --ns a --tap w0 --ns a|both ends are w0
+echo --address 10.0.0.2|10.0.0.2 is no address with prefix
+echo --address 10.0.0.0/24|10.0.0.0/24 cannot be a host's address
+echo --mac zz|zz is no MAC address
+echo --gateway foo|foo is no address for a gateway
+echo --gateway 10.1.0.1|gateway 10.1.0.1 is not in the network
+echo --host 10.0.0.2/24|10.0.0.2/24 is our own address
+echo --host 10.0.0.1|host address 10.0.0.1: give an IPv4 address and a prefix
+echo --tap averyveryverylongname|averyveryverylongname is too long
+echo --tap a/b|a/b is no name for an interface
+echo --tap lo|lo is an interface already, and not a TAP
+echo --pcap /dev/null --filter nonsense|filter 'nonsense'
+ping --mac zz 10.0.0.1|zz is no MAC address
+wire --tap averyveryverylongname --tap b|averyveryverylongname is too long
+wire --tap a --host 10.0.0.1 --tap b|host address 10.0.0.1: give
 END
 the_end
