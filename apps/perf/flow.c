@@ -7,6 +7,10 @@
 #include "perf/pattern.h"
 #include "perf/perf.h"
 
+/* What all flows send but an echo: nothing that came from a peer, nor what the memory held before. And always the same: what
+ * a measurement of the stack should not measure is the making of data. */
+static const char zeros[PERF_BUFFER_BYTES];
+
 /* Relaxed: a reporter that sees a count a moment late is no worse for it. */
 static void count_up(struct perf_count *count, size_t bytes, unsigned transactions) {
     for (; count != NULL; count = count->also) {
@@ -52,9 +56,7 @@ uint64_t perf_flow_retransmits(int fd) {
     return tapir_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_total_retrans : 0;
 }
 
-/* Zeros, and always the same: what a measurement of the stack should not measure is the making of data. */
 int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pattern, struct perf_count *count) {
-    static const char zeros[PERF_BUFFER_BYTES];
     uint64_t offset = 0;
     while (!atomic_load_explicit(stop, memory_order_relaxed) &&
            (until_us == TAPIR_NEVER || common_now_us() < until_us)) {
@@ -126,10 +128,10 @@ static int receive_message(int fd, char *buffer, size_t bytes) {
     return 0;
 }
 
-static int send_message(int fd, const char *buffer, size_t bytes) {
+static int send_message(int fd, size_t bytes) {
     while (bytes > 0) {
-        const size_t part = bytes < PERF_BUFFER_BYTES ? bytes : PERF_BUFFER_BYTES;
-        if (perf_flow_send_all(fd, buffer, part) != 0) {
+        const size_t part = bytes < sizeof zeros ? bytes : sizeof zeros;
+        if (perf_flow_send_all(fd, zeros, part) != 0) {
             return -1;
         }
         bytes -= part;
@@ -143,8 +145,7 @@ int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, con
     uint64_t now_us = common_now_us();
     while (!atomic_load_explicit(stop, memory_order_relaxed) && now_us < until_us) {
         const uint64_t asked_us = now_us;
-        if (send_message(fd, buffer, order->request_bytes) != 0 ||
-            receive_message(fd, buffer, order->response_bytes) != 0) {
+        if (send_message(fd, order->request_bytes) != 0 || receive_message(fd, buffer, order->response_bytes) != 0) {
             return -1;
         }
         now_us = common_now_us();
@@ -162,7 +163,7 @@ int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *
         if (got != 0) {
             return got < 0 ? -1 : 0;
         }
-        if (send_message(fd, buffer, order->response_bytes) != 0) {
+        if (send_message(fd, order->response_bytes) != 0) {
             return -1;
         }
         count_up(count, (size_t)order->request_bytes + order->response_bytes, 1);

@@ -70,7 +70,7 @@ int perf_flow_sink(int fd, const atomic_bool *stop, bool pattern, char *buffer, 
 /* Sends back what comes, until the peer's end or *stop. */
 int perf_flow_echo(int fd, const atomic_bool *stop, char *buffer, struct perf_count *count);
 
-/* The two sides of request and response. The client's ends at the time. */
+/* The two sides of request and response, which are zeros. The client's ends at the time. */
 int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
                   struct perf_count *count, struct perf_latency *latency);
 int perf_flow_answer(int fd, const struct perf_order *order, const atomic_bool *stop, char *buffer,
