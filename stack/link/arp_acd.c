@@ -8,8 +8,8 @@
  *
  * A rival heard before `valid` makes it LINK_ADDRESS_CONFLICT until the interface comes up anew: whoever chose the
  * address must choose another (MAX_CONFLICTS and RATE_LIMIT_INTERVAL are theirs). Without `probe` it starts at `valid`,
- * for whom seven seconds are too long. One probe goes out first all the same: a station that has the address answers
- * it, while an announcement is heard without a word.
+ * for whom seven seconds are too long. A probe goes out before each announcement all the same: a station that has the
+ * address answers it, while an announcement is heard without a word. The first may be lost while the link comes up.
  */
 #include "link/arp.h"
 
@@ -48,6 +48,9 @@ static void probe(struct link_address *address, uint64_t now_us) {
 }
 
 static void announce(struct link_address *address, uint64_t now_us) {
+    if (!address->probe) {
+        send_request(address, IPV4_ANY, "probes an address of ours", now_us);
+    }
     send_request(address, addr_ipv4(&address->addr), "announces our address", now_us);
     address->sent++;
     if (address->sent < ANNOUNCE_NUM) {
@@ -83,7 +86,6 @@ void link_arp_acd_start(struct link_address *address, uint64_t now_us) {
     if (address->state == LINK_ADDRESS_PROBING) {
         arm(address, now_us + core_random_below(netif->link->core, PROBE_WAIT_US + 1));
     } else {
-        send_request(address, IPV4_ANY, "probes an address of ours", now_us);
         announce(address, now_us);
     }
 }

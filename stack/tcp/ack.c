@@ -5,9 +5,13 @@
 #include "tcp/timers.h"
 #include "tcp/trace.h"
 
+/* SEG.WND, in bytes. */
+static uint32_t window_of(const struct tcp_conn *c, const struct tcp_segment *seg) {
+    return seg->wnd << (seg->syn_window ? 0 : c->snd.wscale);
+}
+
 void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg) {
-    bool syn = tcp_segment_has(seg, WIRE_TCP_SYN);
-    c->snd.wnd = seg->wnd << (syn ? 0 : c->snd.wscale); /* RFC 7323 2.2: a SYN's window is never scaled */
+    c->snd.wnd = window_of(c, seg);
     c->snd.max_wnd = max_u32(c->snd.max_wnd, c->snd.wnd);
 }
 
@@ -35,10 +39,11 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
     tcp_trace_rtt(c, sample_us, reason, now_us);
 }
 
-/* RFC 5681 2: no payload, no SYN or FIN, the same ACK and the same window. */
+/* RFC 5681 2: no payload, no SYN or FIN, the same ACK and the same window. A keep-alive or window probe, which is beside the
+ * window, says nothing of segments that arrived. */
 static bool repeats(const struct tcp_conn *c, const struct tcp_segment *seg) {
-    bool bare = seg->len == 0 && !seg->trimmed && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN);
-    return bare && seq_eq(seg->ack, c->snd.una) && seg->wnd << c->snd.wscale == c->snd.wnd && c->snd.wnd != 0;
+    bool bare = seg->len == 0 && !seg->trimmed && !seg->beside && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN);
+    return bare && seq_eq(seg->ack, c->snd.una) && window_of(c, seg) == c->snd.wnd && c->snd.wnd != 0;
 }
 
 /* A probe's octet was accepted beyond snd.nxt. */
@@ -176,11 +181,12 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp
  * old one, late, does not count. But what is between rcv.nxt and the edge may be anybody's guess: one forged ACK with a later
  * SEQ would keep out the peer's own windows for good. So what is late is told by rcv.nxt, which only the stream moves. Even of
  * that a window counts with an ACK of something new, since the right edge moves with snd.una only where the peer says so; and
- * if it reaches further (SHLD-14: no peer takes that back). */
+ * if it reaches further (SHLD-14: no peer takes that back). Text that fills a hole was overtaken, too. */
 static void update_window(struct tcp_conn *c, const struct tcp_segment *seg, bool advances) {
-    bool late = seq_lt(seg->seq, c->rcv.nxt);
+    bool fills = seg->len > 0 && seq_eq(seg->seq, c->rcv.nxt) && c->rcv.queue.early_bytes > 0;
+    bool late = fills || seq_lt(seg->seq, c->rcv.nxt);
     uint32_t before_bytes = c->snd.wnd;
-    if (late && !advances && seg->wnd << c->snd.wscale <= before_bytes) {
+    if (late && !advances && window_of(c, seg) <= before_bytes) {
         return;
     }
     tcp_ack_window(c, seg);
@@ -205,12 +211,13 @@ struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segmen
         return (struct tcp_judgement){TCP_DROP_CHALLENGE, "ACK of what was never sent, or too far back"};
     }
     c->stat.last_ack_recv_us = now_us;
-    c->probes = 0; /* MUST-37: the peer answers, however shut its window is */
+    c->probes = c->orphan ? c->probes : 0; /* MUST-37: the peer answers, however shut its window is */
     take_ack(c, seg, place, now_us);
     if (place != TCP_PLACE_ACK_OLD) {
         update_window(c, seg, place == TCP_PLACE_ACK_NEW);
     }
-    if (c->snd.wnd == 0) { /* SHLD-17: it is there, and what is beyond its window does not time out */
+    /* SHLD-17: it is there, and what is beyond its window does not time out, as long as somebody minds (D5, D6). */
+    if (c->snd.wnd == 0 && !c->orphan) {
         c->retransmits = 0;
     }
     return tcp_go_on();

@@ -101,6 +101,12 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
     c->first_unacked_us = c->challenge_us = 0;
 }
 
+/* Its send buffer is no share of the total any more. */
+static void leave_share(struct tcp_conn *c) {
+    c->tcp->tuned_count -= c->tuned ? 1 : 0;
+    c->tuned = false;
+}
+
 static void leave_tables(struct tcp_conn *c) {
     tcp_table_remove_conn(c->tcp, c);
     tcp_early_settled(c);
@@ -109,8 +115,7 @@ static void leave_tables(struct tcp_conn *c) {
     }
     c->owes = 0;
     tcp_timers_stop(c);
-    c->tcp->tuned_count -= c->tuned ? 1 : 0;
-    c->tuned = false;
+    leave_share(c);
 }
 
 void tcp_conn_free(struct tcp_conn *c) {
@@ -220,7 +225,11 @@ void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us) {
 /* What waits for a hole to be filled needs room beside a window in flight and one that is being written. */
 void tcp_conn_tune_sending(struct tcp_conn *c) {
     uint64_t window = max_u64(c->cc.cwnd_bytes, seq_diff(c->snd.nxt, c->snd.una));
-    if (c->set.sndbuf_fixed || (!c->tuned && 2 * window <= c->set.sndbuf_bytes)) {
+    if (c->set.sndbuf_fixed) {
+        leave_share(c);
+        return;
+    }
+    if (!c->tuned && 2 * window <= c->set.sndbuf_bytes) {
         return;
     }
     c->tcp->tuned_count += c->tuned ? 0 : 1;

@@ -64,7 +64,7 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .advmss_bytes = c->rcv.mss,
         .pmtu_bytes = path_mtu(c, now_us),
         .unacked_segs = c->snd.mss == 0 ? 0 : segments(flight, c->snd.mss),
-        .sacked_segs = segments(c->loss.board.sacked_bytes, max_u32(c->snd.mss, 1)),
+        .sacked_segs = (uint32_t)c->loss.board.sacked_segments,
         .lost_segs = segments(lost_bytes(&c->loss), max_u32(c->snd.mss, 1)),
         .retrans_segs = segments(c->loss.board.resent_bytes, max_u32(c->snd.mss, 1)),
         .cwnd_bytes = c->cc.cwnd_bytes,

@@ -94,6 +94,7 @@ static void count_undo(struct loss *l) {
 static void remember(struct loss *l, const struct cc *cc, uint64_t una) {
     const struct loss_probe *p = &l->probe;
     l->undo = (struct loss_undo){.possible = may_undo(l),
+                                 .told = true,
                                  .cwnd_bytes = cc->cwnd_bytes,
                                  .ssthresh_bytes = cc->ssthresh_bytes,
                                  .una = una,
@@ -300,8 +301,7 @@ static void tell_loss(struct loss *l, struct cc *cc, const struct scoreboard_run
 static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, const struct loss_start *start, bool *lost) {
     uint64_t wait_us;
     const struct list *known = l->board.to_resend.prev;
-    uint64_t sacked_segs = l->board.sacked_bytes / cc->mss_bytes;
-    uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, sacked_segs);
+    uint64_t reo_wnd_us = tcp_rack_reo_wnd_us(&l->rack, rtt, l->phase != LOSS_OPEN, l->board.sacked_segments);
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, start->now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : start->now_us + wait_us;
     bool too_long = tcp_loss_mtu_lost_alone(&l->mtu_probe, &l->board, lost_bytes, l->phase == LOSS_OPEN);
@@ -470,7 +470,7 @@ void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt,
     const struct scoreboard_run *head = tcp_scoreboard_first(&l->board);
     bool renege = head != NULL && head->sacked; /* RFC 2018 8: what is acknowledged next was "received" already */
     /* RFC 5681 3.1: ssthresh is set once for a segment, however often it is sent again by the timer. */
-    bool first = l->phase != LOSS_TIMEOUT || !l->undo.possible || una > l->undo.una;
+    bool first = l->phase != LOSS_TIMEOUT || !l->undo.told || una > l->undo.una;
     if (first) {
         remember(l, cc, una);
     }
@@ -518,7 +518,7 @@ void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt) {
     tcp_scoreboard_lose_all(&l->board, false);
     l->recover = nxt;
     l->phase = LOSS_TIMEOUT; /* without its loss of window: nothing tells of congestion */
-    l->undo.possible = false;
+    l->undo.possible = l->undo.told = false;
     l->probe.owed = l->probe.out = false;
 }
 

@@ -22,6 +22,7 @@ enum loss_phase { LOSS_OPEN, LOSS_RECOVERY, LOSS_TIMEOUT };
 /* How to take a recovery back. */
 struct loss_undo {
     bool possible;
+    bool told;                           /* congestion control knows of the loss of this flight */
     uint32_t cwnd_bytes, ssthresh_bytes; /* as before */
     uint64_t una;                        /* when it began */
     uint64_t resent_bytes;               /* sent again and not reported as duplicates yet */

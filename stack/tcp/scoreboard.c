@@ -27,7 +27,15 @@ struct scoreboard_run *tcp_scoreboard_last_unsacked(const struct scoreboard *boa
 
 static uint64_t bytes_of(const struct scoreboard_run *run) { return run->end - run->node.key; }
 
-static bool resent_in_flight(const struct scoreboard_run *run) { return run->lost && !list_linked(&run->lost_node); }
+static uint32_t segments_of(const struct scoreboard_run *run) {
+    return (uint32_t)((bytes_of(run) + run->segment_bytes - 1) / run->segment_bytes);
+}
+
+/* Of a lost run: what was sent again. */
+static uint64_t resent_bytes_of(const struct scoreboard_run *run) {
+    uint64_t to = list_linked(&run->lost_node) ? max_u64(run->resent_to, run->node.key) : run->end;
+    return run->lost ? to - run->node.key : 0;
+}
 
 void tcp_scoreboard_init(struct scoreboard *board, struct promises *promises, uint64_t seed) {
     *board = (struct scoreboard){.mem = &promises->core->mem, .promises = promises, .segment_bytes = 1};
@@ -40,8 +48,9 @@ void tcp_scoreboard_init(struct scoreboard *board, struct promises *promises, ui
 static void unaccount(struct scoreboard *board, struct scoreboard_run *run) {
     uint64_t bytes = bytes_of(run);
     board->sacked_bytes -= run->sacked ? bytes : 0;
+    board->sacked_segments -= run->sacked ? run->sacked_segments : 0;
     board->lost_bytes -= run->lost ? bytes : 0;
-    board->resent_bytes -= resent_in_flight(run) ? bytes : 0;
+    board->resent_bytes -= resent_bytes_of(run);
     if (list_linked(&run->by_time)) {
         list_remove(&run->by_time);
     }
@@ -65,11 +74,12 @@ void tcp_scoreboard_clear(struct scoreboard *board) {
     board->una = board->nxt;
 }
 
-static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end) {
+/* For what is sent again there are as many as segments are. */
+static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end, bool again) {
     struct scoreboard_run *run = NULL;
-    uint64_t most = (board->nxt - board->una) / (SCOREBOARD_COST_SHARE * sizeof *run);
-    if (board->runs.count < max_u64(most, SCOREBOARD_RUNS_FREE)) {
-        run = mem_alloc_zero(board->mem, MEM_BULK, sizeof *run);
+    uint64_t most = max_u64((board->nxt - board->una) / sizeof *run, SCOREBOARD_RUNS_FREE);
+    if (again || board->runs.count < most) {
+        run = mem_alloc_zero(board->mem, again ? MEM_PROGRESS : MEM_BULK, sizeof *run);
     }
     if (run == NULL && board->runs.root == NULL) {
         board->spare = (struct scoreboard_run){0};
@@ -111,14 +121,14 @@ static void extend_last(struct scoreboard *board, uint64_t end, uint64_t now_us)
         list_push_back(&board->by_time, &last->by_time);
     }
     board->lost_bytes += last->lost ? bytes : 0;
-    board->resent_bytes += resent_in_flight(last) ? bytes : 0;
+    board->resent_bytes += last->lost && !list_linked(&last->lost_node) ? bytes : 0;
     note_segments(board, last, last->end);
     last->end = end;
     last->resent = true;
 }
 
 void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us) {
-    struct scoreboard_run *run = new_run(board, board->nxt, end);
+    struct scoreboard_run *run = new_run(board, board->nxt, end, false);
     board->nxt = end;
     if (run == NULL) {
         extend_last(board, end, now_us);
@@ -131,9 +141,9 @@ void tcp_scoreboard_sent(struct scoreboard *board, uint64_t end, uint64_t now_us
 }
 
 /* Cuts a run in two at `at`; the new one is the later part. False: no memory, or too many. */
-static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t at) {
+static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t at, bool again) {
     bool sound = PROMISE(board->promises, at > run->node.key && at < run->end && !run->sacked);
-    struct scoreboard_run *later = sound ? new_run(board, at, run->end) : NULL;
+    struct scoreboard_run *later = sound ? new_run(board, at, run->end, again) : NULL;
     if (later == NULL) {
         return false;
     }
@@ -143,6 +153,7 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
     later->stamp = run->stamp;
     later->lost = run->lost;
     later->resent = run->resent;
+    later->resent_to = run->resent_to;
     if (list_linked(&run->by_time)) {
         list_push_front(&run->by_time, &later->by_time);
     }
@@ -150,41 +161,55 @@ static bool split(struct scoreboard *board, struct scoreboard_run *run, uint64_t
         list_push_front(&run->lost_node, &later->lost_node);
     }
     run->end = at;
+    if (list_linked(&run->lost_node) && run->resent_to >= at) {
+        list_remove(&run->lost_node);
+        list_push_back(&board->by_time, &run->by_time);
+    }
     return true;
 }
 
 /* The first run from `offset` on: the one that holds it, cut there unless it is sacked or cannot be cut, or the next. */
-static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset) {
+static struct scoreboard_run *start_at(struct scoreboard *board, uint64_t offset, bool again) {
     struct scoreboard_run *run = run_of(tree_at_or_before(&board->runs, offset));
     if (run == NULL) {
         return tcp_scoreboard_first(board);
     }
     bool within = run->node.key < offset && offset < run->end;
-    if (run->end <= offset || (within && !run->sacked && split(board, run, offset))) {
+    if (run->end <= offset || (within && !run->sacked && split(board, run, offset, again))) {
         return run_of(tree_next(&run->node));
     }
     return run;
 }
 
+/* The run, up to `end`, was sent again. What could not be cut stays to be resent as far as it was not. */
+static void mark_resent(struct scoreboard *board, struct scoreboard_run *run, uint64_t end, uint64_t now_us) {
+    board->resent_bytes -= resent_bytes_of(run);
+    run->resent = true;
+    run->resent_to = end;
+    if (list_linked(&run->lost_node) && end >= run->end) {
+        list_remove(&run->lost_node);
+    }
+    board->resent_bytes += resent_bytes_of(run);
+    if (list_linked(&run->lost_node)) {
+        return;
+    }
+    if (list_linked(&run->by_time)) {
+        list_remove(&run->by_time);
+    }
+    note_segments(board, run, run->node.key);
+    run->sent_us = now_us;
+    run->stamp = board->stamp;
+    list_push_back(&board->by_time, &run->by_time);
+}
+
 void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t end, uint64_t now_us) {
-    struct scoreboard_run *run = start_at(board, start);
+    struct scoreboard_run *run = start_at(board, start, true);
     while (run != NULL && run->node.key < end) {
         if (!run->sacked) {
             if (run->end > end) {
-                (void)split(board, run, end);
+                (void)split(board, run, end, true);
             }
-            if (list_linked(&run->lost_node)) {
-                list_remove(&run->lost_node);
-                board->resent_bytes += bytes_of(run);
-            }
-            if (list_linked(&run->by_time)) {
-                list_remove(&run->by_time);
-            }
-            run->resent = true;
-            note_segments(board, run, run->node.key);
-            run->sent_us = now_us;
-            run->stamp = board->stamp;
-            list_push_back(&board->by_time, &run->by_time);
+            mark_resent(board, run, end, now_us);
         }
         run = run_of(tree_next(&run->node));
     }
@@ -194,10 +219,16 @@ void tcp_scoreboard_resent(struct scoreboard *board, uint64_t start, uint64_t en
 static void shorten(struct scoreboard *board, struct scoreboard_run *run, uint64_t una) {
     uint64_t gone = una - run->node.key;
     board->sacked_bytes -= run->sacked ? gone : 0;
+    if (run->sacked) { /* what is left of it, by the size of its first ones */
+        board->sacked_segments -= run->sacked_segments;
+        run->sacked_segments -= min_u32(run->sacked_segments - 1, (uint32_t)(gone / run->segment_bytes));
+        board->sacked_segments += run->sacked_segments;
+    }
     board->lost_bytes -= run->lost ? gone : 0;
-    board->resent_bytes -= resent_in_flight(run) ? gone : 0;
+    board->resent_bytes -= resent_bytes_of(run);
     tree_remove(&board->runs, &run->node);
     tree_insert(&board->runs, &run->node, una);
+    board->resent_bytes += resent_bytes_of(run);
 }
 
 uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard_delivered_fn *fn, void *ctx) {
@@ -227,6 +258,8 @@ static void join(struct scoreboard *board, struct scoreboard_run *first, struct 
         return;
     }
     board->sacked_bytes += bytes_of(second);
+    board->sacked_segments += second->sacked_segments;
+    first->sacked_segments += second->sacked_segments;
     first->end = second->end;
     free_run(board, second);
 }
@@ -260,10 +293,10 @@ uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t
     if (left >= right) {
         return 0;
     }
-    struct scoreboard_run *run = start_at(board, left);
+    struct scoreboard_run *run = start_at(board, left, false);
     while (run != NULL && run->node.key < right) {
         if (!run->sacked && run->node.key >= left) {
-            if (run->end > right && !split(board, run, right)) {
+            if (run->end > right && !split(board, run, right, false)) {
                 break;
             }
             fn(ctx, run);
@@ -272,6 +305,8 @@ uint64_t tcp_scoreboard_sacked(struct scoreboard *board, uint64_t left, uint64_t
             run->lost = false;
             delivered += bytes_of(run);
             board->sacked_bytes += bytes_of(run);
+            run->sacked_segments = segments_of(run);
+            board->sacked_segments += run->sacked_segments;
             board->delivered_to = max_u64(board->delivered_to, run->end);
             join_neighbours(board, &run);
         }
@@ -286,6 +321,7 @@ void tcp_scoreboard_lose(struct scoreboard *board, struct scoreboard_run *run) {
     }
     unaccount(board, run);
     run->lost = true;
+    run->resent_to = 0;
     board->lost_bytes += bytes_of(run);
     list_push_back(&board->to_resend, &run->lost_node);
 }
@@ -336,7 +372,7 @@ bool tcp_scoreboard_next_lost(const struct scoreboard *board, uint64_t *start, u
         return false;
     }
     const struct scoreboard_run *run = LIST_ENTRY(board->to_resend.next, struct scoreboard_run, lost_node);
-    *start = run->node.key;
+    *start = max_u64(run->node.key, run->resent_to);
     *end = run->end;
     return true;
 }

@@ -16,19 +16,20 @@
 #include "base/tree.h"
 #include "tcp/rate.h"
 
-/* Runs cost no more than half of the bytes they are about, but for a few: with tiny segments they get coarser (HAZARDS Z5). */
-#define SCOREBOARD_RUNS_FREE 64
-#define SCOREBOARD_COST_SHARE 2
+/* Runs cost no more than the bytes they are about, but for these: with tiny segments they get coarser (HAZARDS Z5). */
+#define SCOREBOARD_RUNS_FREE 256
 
 struct scoreboard_run {
     struct tree_node node; /* key: first offset */
     uint64_t end;
-    uint64_t grid;           /* a segment began here, */
-    uint32_t segment_bytes;  /* and others at multiples of this from it; the last may be shorter */
-    uint64_t sent_us;        /* its last transmission */
-    struct rate_stamp stamp; /* of the same */
-    struct list by_time;     /* in board->by_time while in flight: not sacked, and not lost since last sent */
-    struct list lost_node;   /* in board->to_resend while lost and not sent again */
+    uint64_t grid;            /* a segment began here, */
+    uint32_t segment_bytes;   /* and others at multiples of this from it; the last may be shorter */
+    uint32_t sacked_segments; /* while sacked: how many it was */
+    uint64_t sent_us;         /* its last transmission */
+    struct rate_stamp stamp;  /* of the same */
+    struct list by_time;      /* in board->by_time while in flight: not sacked, and not lost since last sent */
+    struct list lost_node;    /* in board->to_resend while lost and not sent again */
+    uint64_t resent_to;       /* while in board->to_resend: what is below was sent again, and could not be cut off */
     bool sacked, lost;
     bool resent; /* sent more than once, or it is not known when: tells nothing of the round trip (Karn) */
 };
@@ -40,7 +41,7 @@ struct scoreboard {
     struct list by_time; /* earliest transmission first */
     struct list to_resend;
     uint64_t una, nxt; /* the offsets covered */
-    uint64_t sacked_bytes;
+    uint64_t sacked_bytes, sacked_segments;
     uint64_t lost_bytes;         /* lost and not sacked, sent again or not */
     uint64_t resent_bytes;       /* of the lost ones: sent again, in flight */
     uint64_t delivered_to;       /* highest offset ever acknowledged or sacked: RACK.fack */

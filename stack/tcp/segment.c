@@ -35,6 +35,7 @@ bool tcp_segment_parse(struct core *core, const struct ip_rx *rx, struct tcp_seg
         .seq = seq_of(wire.seq),
         .ack = seq_of(wire.ack),
         .wnd = wire.window,
+        .syn_window = (wire.flags & WIRE_TCP_SYN) != 0,
         .up = wire.urgent,
         .flags = wire.flags,
         .tos = rx->tos,

@@ -8,11 +8,13 @@
 
 struct tcp_segment {
     struct seq seq, ack;
-    uint32_t wnd; /* as on the wire, not scaled */
+    uint32_t wnd;    /* as on the wire, not scaled */
+    bool syn_window; /* it came with a SYN, even if that is cut off: its window is never scaled (RFC 7323 2.2) */
     uint16_t up;
     uint8_t flags; /* WIRE_TCP_* */
     uint8_t tos, ttl;
     bool trimmed;        /* text or a FIN was cut off: as it came, it was more than an ACK */
+    bool beside;         /* it did not meet the window: a keep-alive, a window probe, an answer to one */
     uint8_t arrived_in;  /* enum tapir_tcp_state of its connection when it came; for the trace */
     uint16_t gso_bytes;  /* payload bytes a wire segment, when several came as one; else 0 */
     const uint8_t *data; /* payload, within frame */

@@ -87,6 +87,7 @@ static void report_duplicate(struct tcp_conn *c, const struct tcp_segment *seg) 
 /* Nothing of the segment is new, but its ACK may be. */
 static struct tcp_judgement hear(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     uint32_t len = tcp_segment_len(seg);
+    seg->beside = true;
     if (len == 0) {
         if (seq_eq(seq_add(seg->seq, 1), c->rcv.nxt)) { /* 3.8.4: a keep-alive is answered */
             tcp_challenge(c, now_us);
@@ -124,15 +125,15 @@ static void trim(struct tcp_conn *c, struct tcp_segment *seg) {
     if (cut.beyond == 0) {
         return;
     }
+    if (cut.beyond == 1 && tcp_segment_has(seg, WIRE_TCP_FIN)) { /* a FIN at the edge takes no buffer: it is let in */
+        c->rcv.edge = seq_add(c->rcv.edge, 1);
+        return;
+    }
     if (seg->len > 0) {
         COUNT(c->tcp->core, tcp_window_full);
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
-    if (cut.beyond == 1 && tcp_segment_has(seg, WIRE_TCP_FIN)) { /* a FIN at the edge takes no buffer: it is let in */
-        c->rcv.edge = seq_add(c->rcv.edge, 1);
-    } else {
-        tcp_segment_trim_end(seg, cut.beyond);
-    }
+    tcp_segment_trim_end(seg, cut.beyond);
 }
 
 struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {

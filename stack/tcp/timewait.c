@@ -138,7 +138,8 @@ enum tcp_wait_verdict tcp_timewait_arrives(struct tcp *tcp, struct tcp_wait *w, 
         return TCP_WAIT_DONE; /* a bare ACK in order needs no answer: two waits would never fall silent */
     }
     COUNT(tcp->core, tcp_duplicate);
-    if (empty && !may_answer(w, now_us)) {
+    bool quiet = seg->len == 0 && !tcp_segment_has(seg, WIRE_TCP_FIN);
+    if (quiet && !may_answer(w, now_us)) {
         COUNT(tcp->core, tcp_challenge_limited);
         return TCP_WAIT_DONE;
     }

@@ -56,7 +56,7 @@ struct rig *rig_start(void) {
     const struct tapir_addr addr = addr_of_ipv4(OUR_IP);
     cr_assert_eq(link_address_add(rig->netif, &addr, 16, false, rig->now_us), 0);
     rig_wait(rig, 10 * SECOND_US);
-    cr_assert_eq(rig_drain(rig), 3);
+    cr_assert_eq(rig_drain(rig), 4);
     return rig;
 }
 

@@ -40,10 +40,11 @@ Test(link_arp_acd, announces_twice_two_seconds_apart) {
     struct rig *rig = rig_start_bare();
     add(rig, false);
     cr_assert(valid(rig));
-    assert_next_request(rig, IPV4_ANY);
-    assert_request(rig, OUR_IP);
-    cr_assert_eq(to_next_timer(rig), 2 * SECOND_US);
-    assert_request(rig, OUR_IP);
+    for (unsigned i = 0; i < 2; i++) { /* with a probe each, since the first may be lost while the link comes up */
+        assert_next_request(rig, IPV4_ANY);
+        assert_request(rig, OUR_IP);
+        cr_assert(i == 1 || to_next_timer(rig) == 2 * SECOND_US);
+    }
     rig_wait(rig, 100 * SECOND_US);
     cr_assert(!rig_sent(rig).any);
     rig_stop(rig);

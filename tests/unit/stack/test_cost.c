@@ -1,7 +1,7 @@
 /* What one peer can make a host keep: no more than architecture.md says, whatever it sends (HAZARDS Z5, S2, D12). */
 #include "pair.h"
 
-enum { BUFFER_BYTES = 1000000, ATTACKS = 300, SACKS = 5, PERIOD_US = 100, SLACK_BYTES = 65536 };
+enum { BUFFER_BYTES = 1000000, ATTACKS = 300, SACKS = 5, PERIOD_US = 100, SLACK_BYTES = 131072 };
 
 /* b is the victim: it writes to a, and reads nothing. */
 struct hoard {
@@ -100,7 +100,7 @@ static size_t hoarded_bytes(struct hoard *hoard, uint32_t mtu_bytes, uint64_t se
 }
 
 /* docs/architecture.md, "Memory, limits, failures". */
-Test(stack_cost, Z5_one_peer_costs_its_buffers_and_half_as_much_again) {
+Test(stack_cost, Z5_one_peer_costs_its_buffers_and_its_flight) {
     static const uint32_t texts[][2] = {{1, 100}, {300, 1448}, {1000, 2047}, {2048, 20000}};
     static const uint32_t mtus_bytes[] = {1500, 296};
     for (size_t i = 0; i < ARRAY_LEN(texts) * ARRAY_LEN(mtus_bytes); i++) {
@@ -108,8 +108,8 @@ Test(stack_cost, Z5_one_peer_costs_its_buffers_and_half_as_much_again) {
             const uint32_t *text = texts[i / 2];
             struct hoard hoard = {.text_bytes = {text[0], text[1]}, .early_percent = early};
             size_t bytes = hoarded_bytes(&hoard, mtus_bytes[i % 2], i * 3 + early + 1);
-            cr_expect_leq(bytes, 2 * BUFFER_BYTES + BUFFER_BYTES / 2 + SLACK_BYTES,
-                          "text of %u to %u, %u %% early: %zu", text[0], text[1], early, bytes);
+            cr_expect_leq(bytes, 3 * BUFFER_BYTES + SLACK_BYTES, "text of %u to %u, %u %% early: %zu", text[0], text[1],
+                          early, bytes);
             cr_expect_gt(bytes, BUFFER_BYTES, "the attack did nothing");
         }
     }

@@ -82,7 +82,9 @@ Test(tcp_ack, Z3_which_segment_a_window_is_taken_from) {
     cr_assert_eq(*wnd, 5500);
     send_seg(b, .seq = 50, .len = 10, .wnd = 4000); /* early */
     cr_assert_eq(*wnd, 4000);
-    send_seg(b, .len = 10, .wnd = 3000); /* nobody knows that this is older: who sent the other? */
+    send_seg(b, .len = 10, .wnd = 3000); /* text before early text was overtaken by it */
+    cr_assert_eq(*wnd, 4000);
+    send_seg(b, .len = 0, .wnd = 3000); /* an ACK as of now: who sent the early one? */
     cr_assert_eq(*wnd, 3000);
     cr_assert_eq(tcp_bench_write(b, 300), 300);
     expect(b, SEG_LEN(300), SEG_ACK(110));

@@ -329,3 +329,23 @@ Test(tcp_loss, random_walk) {
     cr_assert(!tcp_loss_recovering(&l));
     cr_assert_eq(tcp_loss_flight(&l, una * MSS, nxt * MSS), 0);
 }
+
+/* D11: without memory for a run a timeout costs no timeout for each segment that is sent again. */
+static unsigned timeouts_until_all_is_there(uint64_t fail_percent) {
+    unsigned timeouts = 0;
+    env.fail_percent = fail_percent;
+    send_new(20);
+    while (una < nxt && timeouts < 20) {
+        timeout();
+        timeouts++;
+        for (size_t sent = strlen(send_lost()); sent > 0; sent = strlen(send_lost())) {
+            now_us += 100 * MS;
+            take_ack(.una = min_u64(una + sent, nxt));
+        }
+    }
+    return timeouts;
+}
+
+Test(tcp_loss, D11_a_timeout_with_memory) { cr_assert_eq(timeouts_until_all_is_there(0), 1); }
+Test(tcp_loss, D11_a_timeout_with_little_memory) { cr_assert_leq(timeouts_until_all_is_there(50), 2); }
+Test(tcp_loss, D11_a_timeout_without_memory) { cr_assert_leq(timeouts_until_all_is_there(100), 2); }

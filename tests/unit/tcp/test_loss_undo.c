@@ -185,3 +185,20 @@ Test(tcp_loss_undo, what_was_sent_again_is_in_doubt) {
     cr_assert_not(take_ack(.una = 2, .blocks = {{3, 9}}).undone);
     cr_assert_not(take_ack(.una = 10).undone);
 }
+
+/* RFC 5681 3.1: ssthresh is set once for a segment, also when what was lost may not be taken back any more. */
+Test(tcp_loss_undo, a_second_timeout_after_many_undos) {
+    for (unsigned undos = 0; undos <= LOSS_UNDOS_A_FLIGHT; undos += LOSS_UNDOS_A_FLIGHT) {
+        rig_start();
+        send_new(20);
+        l.undos_end = nxt * MSS;
+        l.undos = undos;
+        timeout();
+        uint32_t first_bytes = cc.ssthresh_bytes;
+        (void)send_lost();
+        timeout();
+        cr_expect_eq(cc.ssthresh_bytes, first_bytes, "after %u", undos);
+        rig_finish();
+    }
+    rig_start();
+}

@@ -70,6 +70,7 @@ Test(tcp_timewait, SHLD_4_S9_a_SYN_with_a_newer_timestamp_opens_anew) {
     uint32_t now = (uint32_t)(b->now_us / MS);
     send_seg(b, .flags = F(SYN), .seq = 5000, .tsval = now - 1, .stay = true); /* an old one, wherever it is */
     expect(b, SEG_FLAGS(F(ACK)));
+    tcp_bench_wait(b, SECOND); /* two in a second are answered */
     send_seg(b, .flags = F(SYN), .seq = -5000, .tsval = now, .stay = true);
     expect(b, SEG_FLAGS(F(ACK)));
     send_seg(b, .flags = F(SYN), .seq = -5000, .tsval = now + 1, .stay = true);
