@@ -73,6 +73,18 @@ void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
     frame_queue_push(pending, frame);
 }
 
+bool link_arp_cache_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame)) {
+    LIST_FOR_EACH(node, &link->waiting) {
+        const struct arp_entry *entry = LIST_ENTRY(node, struct arp_entry, waiting);
+        for (const struct tapir_frame *frame = entry->pending.first; frame != NULL; frame = frame->next) {
+            if (wanted(frame)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- states ---- */
 
 static void arm(struct arp_entry *entry, uint64_t deadline_us) {

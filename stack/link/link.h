@@ -74,6 +74,9 @@ struct link {
  * The struct must not move afterwards. 0, or -ENOBUFS: nothing is left to destroy. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
 
+/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? In arp_cache.c. */
+bool link_arp_cache_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame));
+
 /* Releases everything: queued and waiting frames, neighbours, timers. */
 void link_destroy(struct link *link);
 

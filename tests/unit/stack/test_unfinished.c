@@ -32,3 +32,18 @@ Test(stack_unfinished, a_connection_until_its_fin_is_acknowledged) {
     cr_assert_eq(tapir_stack_unfinished(b->stack), 0);
     tcp_bench_free(b);
 }
+
+/* RFC 9293 3.10.4: a connection in SYN-SENT is just deleted, and its SYN that waits for a neighbour is nobody's. */
+Test(stack_unfinished, nothing_of_a_connection_that_was_never_answered) {
+    struct tcp_bench *b = tcp_bench_new(&(const struct tcp_bench_config){0});
+    b->deaf_arp = true;
+    b->sock = tcp_bench_socket(b, BENCH_OUR_PORT);
+    cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), -EINPROGRESS);
+    tcp_bench_wait(b, 1 * SECOND);
+    cr_assert_gt(b->stack->link.pending_bytes, 0, "the SYN waits");
+    tcp_bench_close(b);
+    cr_assert_eq(tapir_stack_unfinished(b->stack), 0);
+    tcp_bench_wait(b, 10 * SECOND);
+    b->keeps_memory = true; /* the neighbour that failed is remembered for a while */
+    tcp_bench_free(b);
+}
