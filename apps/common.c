@@ -18,6 +18,7 @@
 #include "rights.h"
 
 #define OPTIONS_MAX 64
+#define TWICE_US 100000U /* two signals within this are one */
 
 enum {
     OPTION_TAP = COMMON_FIRST_VALUE,
@@ -72,8 +73,9 @@ static const char common_help[] =
 
 /* The program at hand: messages bear its name. Set once, before there are threads. */
 static const struct common_program *program;
-static volatile sig_atomic_t stopped;
-static atomic_bool broken; /* something that was asked for is not done any more */
+static volatile sig_atomic_t stopped; /* the number of the signal that asked for the end */
+static volatile uint64_t stopped_us;  /* when */
+static atomic_bool broken;            /* something that was asked for is not done any more */
 
 static void say(const char *format, va_list arguments) {
     char text[1024];
@@ -81,7 +83,18 @@ static void say(const char *format, va_list arguments) {
     fprintf(stderr, "%s: %s\n", program == NULL ? "tapir" : program->name, text);
 }
 
+/* Whatever fails after an interrupt has been interrupted. */
 void common_say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (!common_stopped()) {
+        say(format, arguments);
+    }
+    va_end(arguments);
+}
+
+/* The same of what nobody asked for, however late. */
+__attribute__((format(printf, 1, 2))) static void say_always(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     say(format, arguments);
@@ -114,7 +127,7 @@ __attribute__((noreturn)) static void print_help(void) {
 /* As print_event. */
 static void take_word(void *ctx, int error, const char *sentence) {
     (void)ctx;
-    common_say("%s", sentence);
+    say_always("%s", sentence);
     if (error != 0) {
         atomic_store(&broken, true);
     }
@@ -240,12 +253,21 @@ int common_parse(const struct common_program *which, struct tapir_config *config
     return optind;
 }
 
-/* A signal just before a call blocks would be missed by that call: ring again until the program has ended. */
+/* The second Ctrl-C ends the program at once. But timeout(1) and shells signal the program and then its group: what comes
+ * twice in a moment was meant once. A signal just before a call blocks would be missed by that call: ring again until the
+ * program has ended. */
 static void on_signal(int number) {
-    if (number != SIGALRM) {
-        stopped = 1;
+    const int before = errno;
+    const uint64_t now_us = common_now_us();
+    if (number != SIGALRM && stopped == 0) {
+        stopped_us = now_us;
+        stopped = number;
+    } else if (number != SIGALRM && now_us - stopped_us >= TWICE_US) {
+        signal(number, SIG_DFL);
+        raise(number); /* behind this handler */
     }
     alarm(1);
+    errno = before;
 }
 
 static bool captures_to_output(const struct tapir_config *config) {
@@ -278,8 +300,10 @@ int common_start(const struct tapir_config *config) {
     /* sigaction and not signal, which sets SA_RESTART: without it a blocked call ends with EINTR. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGALRM);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGALRM, &action, NULL);
-    action.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C ends the program at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return 0;
@@ -295,6 +319,8 @@ bool common_end(void) {
 }
 
 bool common_stopped(void) { return stopped != 0; }
+
+int common_code(int code) { return code == COMMON_FAILURE && stopped != 0 ? 128 + stopped : code; }
 
 /* Not strtoul: it takes signs, blanks and trailing text, and leaves overflow to errno. */
 bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
@@ -397,7 +423,7 @@ const char *common_address_text(const struct sockaddr_in *address, char *text) {
 
 int common_listen(int type, uint16_t port) {
     const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port)};
-    /* A server that was just stopped may leave connections in TIME-WAIT, which would hold the port for a minute. */
+    /* On a kernel a server that was just stopped leaves connections in TIME-WAIT, which hold the port for a minute. */
     const int one = 1;
     int fd = tapir_socket(AF_INET, type, 0);
     if (fd < 0) {

@@ -47,7 +47,11 @@ bool common_end(void);
 /* Was the program asked to end? */
 bool common_stopped(void);
 
-/* "tapir-echo: ..." on stderr, with a newline. */
+/* The exit code of a program that has work of its own, which came to `code`: a failure after it was asked to end is the
+ * interrupt, told by 128 and the signal's number, as a shell does. A server, which has no other end, ends with COMMON_OK. */
+int common_code(int code);
+
+/* "tapir-echo: ..." on stderr, with a newline. Nothing once the program was asked to end. */
 void common_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* common_say, then exit with COMMON_USAGE, pointing to --help. */

@@ -144,7 +144,7 @@ int main(int argc, char **argv) {
     if (open_files(&options) != 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
-    int result = run(&options, &url);
+    int result = common_code(run(&options, &url));
     if (!common_end() && result == COMMON_OK) {
         result = COMMON_FAILURE;
     }

@@ -43,10 +43,7 @@ static char buffer[BUFFER_BYTES];
 static int write_out(int fd, const char *data, size_t bytes) {
     while (bytes > 0) {
         const ssize_t n = write(fd, data, bytes);
-        if (n < 0 && common_stopped()) {
-            return -1;
-        }
-        if (n < 0 && errno != EINTR) {
+        if (n < 0 && (errno != EINTR || common_stopped())) {
             common_say("writing: %s", strerror(errno));
             return -1;
         }
@@ -242,7 +239,7 @@ static int take_body(struct exchange *exchange, char *data, size_t bytes, bool c
 static void say_errno(const char *what) {
     if (errno == EAGAIN) {
         common_say("%s: no progress for too long", what);
-    } else if (!common_stopped()) {
+    } else {
         common_say("%s: %s", what, common_error_text(errno));
     }
 }

@@ -73,7 +73,7 @@ int nc_accept(const struct nc_options *options, int listener) {
             fd = listener;
         }
     }
-    if (fd < 0 && !common_stopped()) {
+    if (fd < 0) {
         common_say("waiting on port %u: %s", (unsigned)options->port, strerror(errno));
     } else if (fd >= 0 && options->verbose) {
         common_say("connection from %s", common_address_text(&peer, text));

@@ -103,5 +103,9 @@ int main(int argc, char **argv) {
             tapir_close(fd);
         }
     }
-    return common_end() && (result == 0 || common_stopped()) ? COMMON_OK : COMMON_FAILURE;
+    if (!common_end()) {
+        return COMMON_FAILURE;
+    }
+    const bool done = result == 0 || (options.keep_listening && common_stopped());
+    return common_code(done ? COMMON_OK : COMMON_FAILURE);
 }

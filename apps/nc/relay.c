@@ -85,5 +85,5 @@ int nc_relay(const struct nc_options *options, int fd) {
         /* An empty datagram is no end. */
         in.ended = in.ended && !options->udp;
     }
-    return 0;
+    return common_stopped() ? -1 : 0;
 }

@@ -267,6 +267,7 @@ static int run_flows(struct client *client) {
         common_say("the server does not answer; is it a tapir-perf?");
         ended = -1;
     }
+    ended = common_stopped() ? -1 : ended;
     return summarize(client, elapsed_us, cpu) == 0 ? ended : -1;
 }
 

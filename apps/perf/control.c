@@ -31,9 +31,7 @@ static int complain(void) {
     default:
         break;
     }
-    if (!common_stopped()) {
-        common_say("the server: %s", why);
-    }
+    common_say("the server: %s", why);
     return -1;
 }
 

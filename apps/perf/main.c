@@ -184,5 +184,9 @@ int main(int argc, char **argv) {
         return COMMON_FAILURE;
     }
     const int result = serves ? run_server(&options) : run_client(&options, argv[first]);
-    return common_end() && (result == 0 || common_stopped()) ? COMMON_OK : COMMON_FAILURE;
+    if (!common_end()) {
+        return COMMON_FAILURE;
+    }
+    const bool done = result == 0 || (serves && common_stopped());
+    return common_code(done ? COMMON_OK : COMMON_FAILURE);
 }

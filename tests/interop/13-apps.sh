@@ -30,7 +30,7 @@ stop echo
 input=www/small start listener "$apps/tapir-nc" --tap tap1 --address 10.0.1.2/24 --gateway 10.0.1.1 -u -w 2 -l 4000
 answered() { "$apps/tapir-nc" "${here[@]}" -u -w 1 10.0.1.2 4000 <www/small >back && cmp -s back www/small; }
 wait_until 20 "tapir-nc to tapir-nc by UDP" answered
-stop listener
+interrupt listener
 
 serve_on tap1 10.0.1.2 perf perf --server
 for way in "" --reverse --rr; do

@@ -45,12 +45,12 @@ done
 input=/dev/zero start server "$apps/tapir-nc" "${here[@]}" -l 4000
 wait_until 10 "a stack" ping -q -c 1 -W 1 10.0.0.2
 input=/dev/zero start peer nc 10.0.0.2 4000
-ends server 0
+ends server 143
 quit peer
 input=/dev/zero start peer nc -l 4000
 wait_until 10 "nc" listens 4000
 input=/dev/zero start client "$apps/tapir-nc" "${here[@]}" 10.0.0.1 4000
-ends client 0
+ends client 143
 quit peer
 
 # A response without an end, and an upload that is endless for practical purposes.
@@ -58,14 +58,14 @@ printf 'HTTP/1.1 200 OK\r\n\r\n' >start.http
 input=<(cat start.http /dev/zero) start peer nc -l 8000
 wait_until 10 "nc" listens 8000
 start client "$apps/tapir-get" "${here[@]}" -q -o /dev/null http://10.0.0.1:8000/
-ends client 1
+ends client 143
 quit peer
 truncate -s 1T large
 printf 'HTTP/1.1 100 Continue\r\n\r\n' >start.http
 input=start.http start peer nc -l 8000
 wait_until 10 "nc" listens 8000
 start client "$apps/tapir-get" "${here[@]}" -q -T large http://10.0.0.1:8000/
-ends client 1
+ends client 143
 quit peer
 
 # A measurement, either way.
@@ -73,7 +73,7 @@ start peer iperf3 -s
 wait_until 10 "iperf3" listens 5201
 for way in "" --reverse; do
     start client "$apps/tapir-perf" "${here[@]}" $way 10.0.0.1
-    ends client 0
+    ends client 143
 done
 quit peer
 

@@ -89,13 +89,13 @@ ready() {
 said() { grep -qE -- "$2" "$work/$1.out" "$work/$1.err"; }
 said_or_gone() { said "$@" || is_gone "${pids[$1]}"; }
 
-# finish NAME [SECONDS]: waits for its own end, which must be a success.
+# finish NAME [SECONDS [STATUS]]: waits for its own end, which must be a success, or with just this status.
 finish() {
     local status=0
     wait_until "${2:-30}" "the end of $1" is_gone "${pids[$1]}"
     wait "${pids[$1]}" || status=$?
     unset "pids[$1]"
-    ((status == 0)) || fail "$1 ended with $status: $(tail -n 5 "$work/$1.err")"
+    ((status == ${3:-0})) || fail "$1 ended with $status: $(tail -n 5 "$work/$1.err")"
 }
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
@@ -104,6 +104,14 @@ is_gone() { ! kill -0 "$1" 2>/dev/null; }
 stop() {
     kill "-${2:-TERM}" "${pids[$1]}" || fail "$1 was gone already: $(tail -n 5 "$work/$1.err")"
     finish "$1" 10
+}
+
+# interrupt NAME [SIGNAL]: the same of a program that has not done its work: the status says so, and no word, and it has
+# waited for nobody (2 s).
+interrupt() {
+    kill "-${2:-TERM}" "${pids[$1]}" || fail "$1 was gone already: $(tail -n 5 "$work/$1.err")"
+    finish "$1" 2 $((128 + $(kill -l "${2:-TERM}")))
+    ! said "$1" "[Ii]nterrupted" || fail "$1 complains of the interrupt: $(tail -n 5 "$work/$1.err")"
 }
 
 # crash NAME: kill -9.
