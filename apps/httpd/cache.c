@@ -6,13 +6,14 @@
 
 #include "httpd/httpd.h"
 
-/* FNV-1a. Who makes targets collide slows down nobody beyond what it would be without a cache. */
+/* FNV-1a with a secret multiplier, of which the high bits are well mixed. */
 static struct httpd_cached *set_of(struct httpd_cache *cache, const char *target, size_t len) {
-    uint32_t hash = 2166136261U;
+    const uint64_t multiplier = cache->key | 1;
+    uint64_t hash = multiplier;
     for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)target[i]) * 16777619U;
+        hash = (hash ^ (unsigned char)target[i]) * multiplier;
     }
-    return cache->sets[(hash ^ hash >> 16) % HTTPD_CACHE_SETS];
+    return cache->sets[(hash >> 32) % HTTPD_CACHE_SETS];
 }
 
 static void empty(struct httpd_cache *cache, struct httpd_cached *entry) {

@@ -150,10 +150,13 @@ static ssize_t read_request(struct httpd_connection *connection) {
     return kept ? n : -1;
 }
 
+/* A listing that had to be made ends the turn: it costs as much as hundreds of other answers, whatever is sent of it. */
 bool httpd_connection_ready(struct httpd_connection *connection) {
+    const uint64_t *made = &connection->server->listings.made;
+    const uint64_t made_before = *made;
     bool drained = false;
     size_t read_bytes = 0;
-    for (int i = 0; i < REQUESTS_PER_TURN && read_bytes < HTTPD_TURN_BYTES; i++) {
+    for (int i = 0; i < REQUESTS_PER_TURN && read_bytes < HTTPD_TURN_BYTES && *made == made_before; i++) {
         if (connection->state == HTTPD_WRITING) {
             if (!write_response(connection)) {
                 return false;

@@ -25,7 +25,6 @@ struct httpd_file *httpd_file_new(int fd, const struct stat *info, const char *t
     }
     file->references = 1;
     file->fd = fd;
-    file->directory = -1;
     file->info = *info;
     file->size_bytes = (uint64_t)info->st_size;
     if (file->size_bytes > 0 && file->size_bytes <= HTTPD_SMALL_FILE_BYTES) {
@@ -53,9 +52,6 @@ void httpd_file_release(struct httpd_file *file) {
     if (file->fd >= 0) {
         close(file->fd);
     }
-    if (file->directory >= 0) {
-        close(file->directory);
-    }
     if (file->live != NULL) {
         --*file->live;
     }
@@ -68,10 +64,15 @@ static bool same_time(const struct timespec *a, const struct timespec *b) {
 }
 
 /* A write sets both times, and to replace or remove a file changes its count of links, which sets the second. */
+bool httpd_file_is_same(const struct httpd_file *file, const struct stat *info) {
+    const struct stat *was = &file->info;
+    return info->st_dev == was->st_dev && info->st_ino == was->st_ino && info->st_size == was->st_size &&
+           same_time(&info->st_mtim, &was->st_mtim) && same_time(&info->st_ctim, &was->st_ctim);
+}
+
 bool httpd_file_is_unchanged(const struct httpd_file *file) {
     struct stat info;
-    return fstat(file->directory >= 0 ? file->directory : file->fd, &info) == 0 && info.st_size == file->info.st_size &&
-           same_time(&info.st_mtim, &file->info.st_mtim) && same_time(&info.st_ctim, &file->info.st_ctim);
+    return fstat(file->fd, &info) == 0 && httpd_file_is_same(file, &info);
 }
 
 /* The clock of a file system ticks every few milliseconds: of two changes within a tick the second cannot be seen. */

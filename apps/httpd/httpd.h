@@ -6,7 +6,7 @@
  *   respond.c     decides the response: which file, which status
  *   condition.c   If-Modified-Since and its kin
  *   file.c cache.c   what is sent, shared and kept open for a moment
- *   listing.c     the page for a directory
+ *   listing.c listings.c   the page for a directory, kept for a moment
  *   response.c    the response's header lines and its way to the socket
  *   log.c         a line for it
  *   upload.c      PUT, into a nameless file that takes its place at the end
@@ -38,7 +38,7 @@
 #define HTTPD_SETTLED_US 100000        /* no file is kept that changed so little ago: ticks of a file system's clock */
 #define HTTPD_LISTING_ENTRIES 10000    /* of a directory, the rest is not shown */
 #define HTTPD_LISTING_BYTES (1L << 20) /* about; the same */
-#define HTTPD_LISTINGS_MAX 32          /* in memory at once; more: 503 */
+#define HTTPD_LISTINGS_MAX 32          /* in memory at once; more, while all are being sent: 503 */
 #define HTTPD_TURN_BYTES 1048576       /* for one connection, then the others have their turn */
 #define HTTPD_RATE_MIN_PER_S 1000      /* bytes of a body or a response, below which a client is too slow */
 #define HTTPD_PEER_BUCKETS 65536       /* for counts of connections: far more than there are peers */
@@ -162,8 +162,7 @@ bool httpd_condition_range(const struct httpd_request *request, time_t modified,
 /* Something to send. Whoever holds it has a reference. */
 struct httpd_file {
     unsigned references;
-    int fd;        /* owned; -1: all is in content */
-    int directory; /* a listing's, owned; -1: none */
+    int fd; /* owned; -1: all is in content */
     struct stat info;
     uint64_t size_bytes;
     bool has_date;
@@ -182,6 +181,9 @@ struct httpd_file *httpd_file_share(struct httpd_file *file);
 /* Takes a reference; frees the file with the last. NULL is nothing to do. */
 void httpd_file_release(struct httpd_file *file);
 
+/* Does `info`, of now, say what was so when the file was opened? */
+bool httpd_file_is_same(const struct httpd_file *file, const struct stat *info);
+
 /* Is it still what it was when it was opened? */
 bool httpd_file_is_unchanged(const struct httpd_file *file);
 
@@ -197,8 +199,9 @@ struct httpd_cached {
     char target[HTTPD_CACHE_TARGET_MAX];
 };
 
-/* All zero but kept_max: empty. */
+/* All zero but kept_max and the key: empty. A target here has no query, as that names the same file. */
 struct httpd_cache {
+    uint64_t key; /* secret, so that nobody can choose targets that push each other out */
     struct httpd_cached sets[HTTPD_CACHE_SETS][HTTPD_CACHE_WAYS];
     uint64_t sweep_us; /* when to look for what is over */
     unsigned kept, kept_max;
@@ -219,9 +222,35 @@ void httpd_cache_clear(struct httpd_cache *cache);
 
 /* --- listing.c --- */
 
-/* Gives the page for a directory, which it takes, named `path` below the root. *live counts the listings there are, as
- * long as they are: borrowed. NULL, directory closed: too many, or memory or descriptors are short. */
-struct httpd_file *httpd_listing_new(int directory, const struct stat *info, const char *path, unsigned *live);
+/* Gives the page for a directory (borrowed), named `name` below the root: "" or with a slash at its end. *live counts the
+ * listings there are, as long as they are: borrowed. NULL: memory or descriptors are short. */
+struct httpd_file *httpd_listing_new(int directory, const struct stat *info, const char *name, unsigned *live);
+
+/* --- listings.c --- */
+
+struct httpd_listing {
+    struct httpd_file *file; /* a reference; NULL: the place is empty */
+    char *name;              /* of the directory, owned */
+    uint64_t made_us;
+};
+
+/* All zero: empty. */
+struct httpd_listings {
+    struct httpd_listing kept[HTTPD_LISTINGS_MAX];
+    unsigned live; /* in memory, kept or being sent */
+    uint64_t made; /* since the start */
+};
+
+/* Gives a reference to the listing of a directory (borrowed) that `path` names below the root: one made a moment ago, or a
+ * new one. NULL: HTTPD_LISTINGS_MAX are being sent, or memory or descriptors are short. */
+struct httpd_file *httpd_listings_get(struct httpd_listings *listings, int directory, const struct stat *info,
+                                      const char *path, uint64_t now_us);
+
+/* As httpd_cache_sweep. */
+uint64_t httpd_listings_sweep(struct httpd_listings *listings, uint64_t now_us);
+
+/* Gives up those that are kept. */
+void httpd_listings_clear(struct httpd_listings *listings);
 
 /* --- response.c --- */
 
@@ -296,7 +325,7 @@ struct httpd_server {
     time_t now;         /* the same by the calendar, and as text */
     char date[HTTPD_DATE_BYTES];
     struct httpd_cache cache;
-    unsigned listings; /* in memory */
+    struct httpd_listings listings;
     struct httpd_queue waiting, closing;
     char scratch[HTTPD_SCRATCH_BYTES];
 };

@@ -121,16 +121,16 @@ static void put_entry(FILE *out, const struct entry *entry) {
     fputs(entry->type == DT_DIR ? "/</a></li>\n" : entry->type == DT_LNK ? "@</a></li>\n" : "</a></li>\n", out);
 }
 
-static void put_title(FILE *out, const char *path) {
+static void put_title(FILE *out, const char *name) {
     fputs("Directory listing for /", out);
-    put_html(out, strcmp(path, ".") == 0 ? "" : path);
+    put_html(out, name);
 }
 
-static void put_page(FILE *out, const char *path, const struct entry *entries, size_t count, bool whole) {
+static void put_page(FILE *out, const char *name, const struct entry *entries, size_t count, bool whole) {
     fputs("<!DOCTYPE HTML>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>", out);
-    put_title(out, path);
+    put_title(out, name);
     fputs("</title>\n</head>\n<body>\n<h1>", out);
-    put_title(out, path);
+    put_title(out, name);
     fputs("</h1>\n<hr>\n<ul>\n", out);
     size_t shown = 0;
     while (shown < count && ftell(out) < HTTPD_LISTING_BYTES) {
@@ -141,7 +141,7 @@ static void put_page(FILE *out, const char *path, const struct entry *entries, s
 }
 
 /* The page as a text of its own, to be freed; NULL: memory or descriptors are short. */
-static char *make_page(int directory, const char *path, size_t *bytes) {
+static char *make_page(int directory, const char *name, size_t *bytes) {
     char *page = NULL;
     bool whole = true;
     struct entry *entries = calloc(HTTPD_LISTING_ENTRIES, sizeof *entries);
@@ -152,7 +152,7 @@ static char *make_page(int directory, const char *path, size_t *bytes) {
     if (out != NULL) {
         count = read_entries(stream, entries, &whole);
         qsort(entries, count, sizeof *entries, compare);
-        put_page(out, path, entries, count, whole);
+        put_page(out, name, entries, count, whole);
         if (fclose(out) != 0) {
             free(page);
             page = NULL;
@@ -170,19 +170,17 @@ static char *make_page(int directory, const char *path, size_t *bytes) {
     return page;
 }
 
-struct httpd_file *httpd_listing_new(int directory, const struct stat *info, const char *path, unsigned *live) {
+struct httpd_file *httpd_listing_new(int directory, const struct stat *info, const char *name, unsigned *live) {
     static const char fields[] = "Content-Type: text/html; charset=utf-8\r\n";
     size_t bytes = 0;
-    char *page = *live < HTTPD_LISTINGS_MAX ? make_page(directory, path, &bytes) : NULL;
+    char *page = make_page(directory, name, &bytes);
     struct httpd_file *file = page == NULL ? NULL : calloc(1, sizeof *file);
     if (file == NULL) {
         free(page);
-        close(directory);
         return NULL;
     }
     file->references = 1;
     file->fd = -1;
-    file->directory = directory;
     file->info = *info;
     file->content = page;
     file->size_bytes = bytes;

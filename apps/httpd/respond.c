@@ -137,8 +137,10 @@ static struct httpd_file *open_directory(struct httpd_server *server, const char
     snprintf(index_path, sizeof index_path, "%s/index.html", path);
     const int index = httpd_path_open(server->root, index_path, O_RDONLY, 0);
     if (index == -ENOENT && server->list) {
+        struct httpd_file *listing = httpd_listings_get(&server->listings, directory, info, path, server->now_us);
+        close(directory);
         *status = 503;
-        return httpd_listing_new(directory, info, path, &server->listings);
+        return listing;
     }
     close(directory);
     if (index < 0) {
@@ -185,7 +187,8 @@ static struct httpd_file *open_target(struct httpd_server *server, const char *t
 static void answer_get(struct httpd_connection *connection) {
     struct httpd_server *server = connection->server;
     const struct httpd_request *request = &connection->request;
-    struct httpd_file *file = httpd_cache_find(&server->cache, request->target, request->target_len, server->now_us);
+    const size_t len = strcspn(request->target, "?");
+    struct httpd_file *file = httpd_cache_find(&server->cache, request->target, len, server->now_us);
     if (file == NULL) {
         int status = 0;
         file = open_target(server, request->target, &status);
@@ -197,7 +200,9 @@ static void answer_get(struct httpd_connection *connection) {
             answer(connection, status, "");
             return;
         }
-        httpd_cache_keep(&server->cache, request->target, request->target_len, file, server->now_us);
+        if (file->live == NULL) {
+            httpd_cache_keep(&server->cache, request->target, len, file, server->now_us);
+        }
     }
     answer_file(connection, file);
 }

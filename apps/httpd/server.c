@@ -169,8 +169,10 @@ static int wait_ms(struct httpd_server *server) {
     const uint64_t waiting_us = expire(&server->waiting, server->idle_us, server->now_us);
     const uint64_t closing_us = expire(&server->closing, server->close_us, server->now_us);
     const uint64_t cache_us = httpd_cache_sweep(&server->cache, server->now_us);
+    const uint64_t listings_us = httpd_listings_sweep(&server->listings, server->now_us);
     const uint64_t ending_us = waiting_us < closing_us ? waiting_us : closing_us;
-    const uint64_t first_us = ending_us < cache_us ? ending_us : cache_us;
+    const uint64_t kept_us = cache_us < listings_us ? cache_us : listings_us;
+    const uint64_t first_us = ending_us < kept_us ? ending_us : kept_us;
     return first_us == UINT64_MAX ? -1 : common_wait_ms(first_us);
 }
 
@@ -207,8 +209,10 @@ static void end_all(struct httpd_queue *queue) {
 int httpd_server_run(struct httpd_server *server, int listener) {
     int result = 0;
     server->listener = listener;
-    if (getrandom(&server->peer_seed, sizeof server->peer_seed, 0) < 0) {
+    if (getrandom(&server->peer_seed, sizeof server->peer_seed, 0) < 0 ||
+        getrandom(&server->cache.key, sizeof server->cache.key, 0) < 0) {
         server->peer_seed = (uint32_t)common_now_us();
+        server->cache.key = common_now_us() * 0x9e3779b97f4a7c15U;
     }
     server->set = tapir_epoll_create1(EPOLL_CLOEXEC);
     if (server->set < 0 || watch_listener(server, true) != 0) {
@@ -221,6 +225,7 @@ int httpd_server_run(struct httpd_server *server, int listener) {
     end_all(&server->waiting);
     end_all(&server->closing);
     httpd_cache_clear(&server->cache);
+    httpd_listings_clear(&server->listings);
     tapir_close(server->set);
     return result;
 }

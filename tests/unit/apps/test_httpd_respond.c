@@ -31,6 +31,7 @@ static void make_root(void) {
     server.list = server.upload = true;
     server.upload_bytes_max = 1000;
     server.cache.kept_max = HTTPD_CACHE_FILES;
+    server.cache.key = 0x243f6a8885a308d3U;
     server.now = 1000000000;
     httpd_date_format(server.now, server.date);
     write_file("page.html", "a page");
@@ -41,7 +42,8 @@ static void make_root(void) {
 static void remove_root(void) {
     char command[128];
     httpd_cache_clear(&server.cache);
-    cr_assert_eq(server.listings, 0, "all listings have been given up");
+    httpd_listings_clear(&server.listings);
+    cr_assert_eq(server.listings.live, 0, "all listings have been given up");
     snprintf(command, sizeof command, "rm -rf %s", directory);
     cr_assert_eq(system(command), 0);
     close(server.root);
@@ -251,7 +253,11 @@ Test(httpd_respond, a_change_shows_at_once) {
     keep("/page.html");
     cr_assert_eq(unlinkat(server.root, "page.html", 0), 0);
     cr_assert_eq(status_of(ask("GET", "/page.html", "")), 404);
-    keep("/");
+    usleep(HTTPD_SETTLED_US + 10000);
+    LACKS(ask("GET", "/", ""), "newcomer");
+    cr_assert_eq(server.listings.live, 1);
+    write_file("newcomer", "");
+    HAS(ask("GET", "/", ""), "newcomer");
     write_file("sub/index.html", "");
     HAS(ask("GET", "/", ""), "sub/");
     write_file("index.html", "the index");
@@ -306,6 +312,48 @@ Test(httpd_respond, fewer_are_kept_where_descriptors_are_few) {
         cr_assert_eq(status_of(ask("GET", "/page.html", "")), 200);
         cr_assert_eq(server.cache.kept, 1);
     }
+}
+
+/* The set in which the file of this target is kept. */
+static size_t set_of(const char *target) {
+    for (size_t i = 0; i < HTTPD_CACHE_FILES; i++) {
+        const struct httpd_cached *entry = &server.cache.sets[i / HTTPD_CACHE_WAYS][i % HTTPD_CACHE_WAYS];
+        if (entry->file != NULL && entry->target_len == strlen(target) &&
+            memcmp(entry->target, target, entry->target_len) == 0) {
+            return i / HTTPD_CACHE_WAYS;
+        }
+    }
+    cr_assert_fail("%s is not kept", target);
+    return 0;
+}
+
+Test(httpd_respond, who_shares_a_set_is_secret) {
+    char targets[HTTPD_CACHE_WAYS + 1][16];
+    char target[16];
+    unsigned found = 0;
+    struct stat info;
+    usleep(HTTPD_SETTLED_US + 10000);
+    const int fd = openat(server.root, "page.html", O_RDONLY);
+    fstat(fd, &info);
+    struct httpd_file *file = httpd_file_new(fd, &info, "text/plain");
+    for (int i = 0; i < 10000 && found < HTTPD_CACHE_WAYS + 1; i++) {
+        httpd_cache_clear(&server.cache);
+        snprintf(target, sizeof target, "/%d", i);
+        httpd_cache_keep(&server.cache, target, strlen(target), file, 0);
+        if (set_of(target) == 0) {
+            strcpy(targets[found++], target);
+        }
+    }
+    cr_assert_eq(found, HTTPD_CACHE_WAYS + 1, "as many as push each other out");
+    server.cache.key ^= 0x13198a2e03707344U;
+    bool apart = false;
+    for (unsigned i = 0; i < found; i++) {
+        httpd_cache_clear(&server.cache);
+        httpd_cache_keep(&server.cache, targets[i], strlen(targets[i]), file, 0);
+        apart = apart || set_of(targets[i]) != 0;
+    }
+    cr_assert(apart, "with another key they do not");
+    httpd_file_release(file);
 }
 
 /* A response goes on with the file that it began with. */
@@ -372,7 +420,6 @@ Test(httpd_respond, a_listing) {
     cr_assert_eq(status_of(ask("GET", "/sub/", "If-Modified-Since: " SAME)), 200);
     cr_assert_eq(status_of(ask("GET", "/sub/", "Range: bytes=0-1\r\n")), 200);
     cr_assert_str_eq(body_of(ask("HEAD", "/sub/", "")), "");
-    httpd_cache_clear(&server.cache);
     server.list = false;
     cr_assert_eq(status_of(ask("GET", "/sub/", "")), 403);
 }
@@ -404,7 +451,8 @@ Test(httpd_respond, listings_have_limits) {
     fstatat(server.root, "sub", &info, 0);
     for (int i = 0; i < HTTPD_LISTINGS_MAX; i++) {
         const int fd = openat(server.root, "sub", O_RDONLY | O_DIRECTORY);
-        held[i] = httpd_listing_new(fd, &info, "sub/", &server.listings);
+        held[i] = httpd_listing_new(fd, &info, "sub/", &server.listings.live);
+        close(fd);
         cr_assert_not_null(held[i]);
     }
     cr_assert_eq(status_of(ask("GET", "/sub/", "")), 503);
@@ -424,6 +472,47 @@ Test(httpd_respond, listings_have_limits) {
     const char *text = ask("GET", "/sub/", "");
     HAS(text, "<p>There are more, which are not shown.</p>");
     cr_assert_lt(strlen(text), HTTPD_LISTING_BYTES + 10000);
+}
+
+/* Nothing of a request but the directory that it names makes a listing of its own. */
+Test(httpd_respond, a_directory_has_one_listing_however_it_is_spelled) {
+    static const char *const targets[] = {"/sub/",         "/sub/?1",        "/sub//",         "//sub/",
+                                          "/./sub/",       "/sub/./?a=b",    "/%73ub/",        "/sub/../sub/",
+                                          "http://h/sub/", "/../sub/?/../x", "http://h/sub/?2"};
+    usleep(HTTPD_SETTLED_US + 10000);
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        const char *text = ask("GET", targets[i], "");
+        if (strncmp(targets[i], "/../", 4) == 0) {
+            cr_assert_eq(status_of(text), 403, "%s: above the root", targets[i]);
+            continue;
+        }
+        cr_assert_eq(status_of(text), 200, "%s", targets[i]);
+        HAS(text, "<h1>Directory listing for /sub/</h1>");
+        cr_assert_eq(server.listings.made, 1, "%s", targets[i]);
+    }
+    server.now_us += HTTPD_CACHE_US;
+    cr_assert_eq(httpd_listings_sweep(&server.listings, server.now_us), UINT64_MAX);
+    cr_assert_eq(server.listings.live, 0);
+}
+
+/* Only what somebody is being sent takes a place that another could have. */
+Test(httpd_respond, a_kept_listing_gives_way_to_a_new_one) {
+    char target[64];
+    for (int i = 0; i < 2 * HTTPD_LISTINGS_MAX; i++) {
+        snprintf(target, sizeof target, "sub/%d", i);
+        cr_assert_eq(mkdirat(server.root, target, 0755), 0);
+    }
+    usleep(HTTPD_SETTLED_US + 10000);
+    for (int i = 0; i < 2 * HTTPD_LISTINGS_MAX; i++) {
+        snprintf(target, sizeof target, "/sub/%d/", i);
+        cr_assert_eq(status_of(ask("GET", target, "")), 200, "%s", target);
+        cr_assert_leq(server.listings.live, HTTPD_LISTINGS_MAX);
+        server.now_us++;
+    }
+    cr_assert_eq(server.listings.live, HTTPD_LISTINGS_MAX);
+    const uint64_t made = server.listings.made;
+    cr_assert_eq(status_of(ask("GET", target, "")), 200);
+    cr_assert_eq(server.listings.made, made, "the last one is kept");
 }
 
 /* --- the log --- */
