@@ -63,7 +63,8 @@ int nc_accept(const struct nc_options *options, int listener) {
     socklen_t size = sizeof peer;
     char text[COMMON_ADDRESS_BYTES];
     int fd = -1;
-    if (wait_for(listener, POLLIN, options->idle_us) == 0) {
+    bool again = true;
+    while (again && wait_for(listener, POLLIN, options->idle_us) == 0) {
         /* A datagram socket becomes a connection of sorts by taking its first sender for its only peer. The
          * datagram stays where it is (MSG_PEEK), to be read like all that follow. */
         if (!options->udp) {
@@ -72,6 +73,7 @@ int nc_accept(const struct nc_options *options, int listener) {
                    tapir_connect(listener, (const struct sockaddr *)&peer, size) == 0) {
             fd = listener;
         }
+        again = fd < 0 && !common_stopped() && common_accept_may_go_on(errno);
     }
     if (fd < 0) {
         common_say("waiting on port %u: %s", (unsigned)options->port, strerror(errno));

@@ -50,25 +50,6 @@ static void take_operands(struct nc_options *options, int count, char **operands
     }
 }
 
-/* A datagram listener is its own connection, so there is no second one to wait for. */
-static int serve(const struct nc_options *options) {
-    const int listener = common_listen((options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, options->port);
-    int result = listener < 0 ? -1 : 0;
-    bool again = result == 0;
-    while (again && result == 0) {
-        const int fd = nc_accept(options, listener);
-        result = fd < 0 ? -1 : nc_relay(options, fd);
-        if (fd >= 0 && fd != listener) {
-            tapir_close(fd);
-        }
-        again = options->keep_listening && !options->udp && !common_stopped();
-    }
-    if (listener >= 0) {
-        tapir_close(listener);
-    }
-    return result;
-}
-
 int main(int argc, char **argv) {
     static const struct common_program program = {
         .name = "tapir-nc",
@@ -95,7 +76,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     int result = -1;
     if (options.listen) {
-        result = serve(&options);
+        result = nc_serve(&options);
     } else {
         const int fd = nc_connect(&options);
         if (fd >= 0) {

@@ -22,7 +22,17 @@ int nc_connect(const struct nc_options *options);
  * datagrams, whose first one is left to be read. -1: none came, said unless we were asked to stop. */
 int nc_accept(const struct nc_options *options, int listener);
 
-/* Copies both ways until the peer is done, or we were asked to stop. 0, or -1 after printing why. */
+/* What nc_relay returns when the connection has failed, which is no reason not to take the next. */
+#define NC_PEER_FAILED 1
+
+/* Copies both ways until the peer is done, or we were asked to stop. 0, or after printing why NC_PEER_FAILED, or -1: our
+ * input or output has failed. */
 int nc_relay(const struct nc_options *options, int fd);
+
+/* --- serve.c --- */
+
+/* Listens, and relays the first connection or, with keep_listening, one after the other. As nc_relay; -1 also when no
+ * connection can be had. */
+int nc_serve(const struct nc_options *options);
 
 #endif

@@ -77,10 +77,11 @@ int nc_relay(const struct nc_options *options, int fd) {
             common_say("poll: %s", strerror(errno));
             return -1;
         }
-        if (count > 0 &&
-            ((wanted[0].revents != 0 && flow_move(&out) != 0) || (wanted[1].revents != 0 && flow_move(&in) != 0))) {
-            common_say("%s", strerror(errno));
-            return -1;
+        for (int i = 0; i < 2; i++) {
+            if (count > 0 && wanted[i].revents != 0 && flow_move(i == 0 ? &out : &in) != 0) {
+                common_say("%s", strerror(errno));
+                return wanted[i].fd == fd ? NC_PEER_FAILED : -1;
+            }
         }
         /* An empty datagram is no end. */
         in.ended = in.ended && !options->udp;
