@@ -101,6 +101,13 @@ __attribute__((format(printf, 1, 2))) static void say_always(const char *format,
     va_end(arguments);
 }
 
+bool common_say_again(atomic_uint_least64_t *said_us) {
+    const uint64_t now_us = common_now_us();
+    uint64_t before_us = atomic_load(said_us);
+    return (before_us == 0 || now_us - before_us >= 1000000) &&
+           atomic_compare_exchange_strong(said_us, &before_us, now_us);
+}
+
 void common_usage(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

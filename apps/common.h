@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,10 @@ int common_code(int code);
 
 /* "tapir-echo: ..." on stderr, with a newline. Nothing once the program was asked to end. */
 void common_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* May something that a peer brings about be said now? Once a second, so that no peer fills a disk. *said_us, zero at first,
+ * is when it was; any thread may ask. */
+bool common_say_again(atomic_uint_least64_t *said_us);
 
 /* common_say, then exit with COMMON_USAGE, pointing to --help. */
 __attribute__((noreturn)) void common_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));

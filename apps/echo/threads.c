@@ -14,13 +14,16 @@ static void *serve_one(void *ctx) {
 
 /* The stack's memory for a connection is small beside a thread's, so threads are what runs out first here. */
 int echo_threads_serve(int listener) {
+    atomic_uint_least64_t said_us = 0;
     while (!common_stopped()) {
         const int fd = tapir_accept(listener, NULL, NULL);
         if (fd >= 0) {
             const int why = common_thread(serve_one, (void *)(intptr_t)fd);
             if (why != 0) {
-                common_say("no thread for a connection: %s", strerror(why));
                 tapir_close(fd);
+            }
+            if (why != 0 && common_say_again(&said_us)) {
+                common_say("no thread for a connection: %s", strerror(why));
             }
         } else if (!common_accept_may_go_on(errno)) {
             common_say("accept: %s", strerror(errno));

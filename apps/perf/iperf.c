@@ -175,7 +175,8 @@ bool perf_iperf_params_read(struct perf_iperf_params *params, const char *text, 
         params->reverse = asked(object, "reverse");
         params->window_bytes = (int)window;
         params->tos = (int)tos;
-        params->beyond_us = is_beyond_us(object, params->reverse);
+        /* Buffers so large would be ours to fill, for a client that reads nothing. */
+        params->beyond_us = is_beyond_us(object, params->reverse) || window * parallel > PERF_WINDOWS_MAX;
         memcpy(params->congestion, congestion == NULL ? "" : congestion,
                congestion == NULL ? 1 : strlen(congestion) + 1);
     }

@@ -87,6 +87,7 @@ static int run_server(const struct options *options) {
         .source = options->source,
         .echo = options->echo,
         .interval_us = options->interval_given ? options->interval_us : 0,
+        .idle_us = PERF_IDLE_US,
         .congestion = options->congestion,
         .pattern = options->pattern,
     };

@@ -11,6 +11,10 @@
 #define PERF_BUFFER_BYTES 262144 /* large calls: one lock and one wake-up for many segments */
 #define PERF_PARALLEL_MAX 128
 #define PERF_MESSAGE_MAX (16U << 20) /* of one request or response */
+#define PERF_WINDOWS_MAX (64U << 20) /* bytes that a client may ask for in buffers of all its streams */
+#define PERF_THREADS_MAX 1024U       /* of a server: connections at the same time */
+#define PERF_IDLE_US 60000000U       /* so long a server waits for a peer that moves nothing */
+#define PERF_FIRST_US 10000000U      /* and for a client to say what it wants */
 
 enum perf_test { PERF_UPLOAD, PERF_DOWNLOAD, PERF_TRANSACTIONS };
 
@@ -124,9 +128,13 @@ int perf_client_run(const struct perf_client_options *options);
 struct perf_server_options {
     uint16_t port, discard, source, echo;
     uint64_t interval_us;   /* 0: no interval lines */
+    uint64_t idle_us;       /* a connection on which nothing moves for so long ends */
     const char *congestion; /* NULL: the default */
     bool pattern;           /* the plain source sends it and the plain discard wants it */
 };
+
+/* May another connection come from a peer that has `count` of the `running` ones? As many as there are places free. */
+bool perf_server_admits(unsigned count, unsigned running);
 
 /* Serves until the program is asked to stop. 0, or -1 after printing why. */
 int perf_server_run(const struct perf_server_options *options);

@@ -14,14 +14,16 @@ enum service { SERVE_CLIENTS, SERVE_DISCARD, SERVE_SOURCE, SERVE_ECHO, SERVICES 
 
 struct server {
     struct pollfd listeners[SERVICES]; /* fd -1: not served */
-    uint64_t interval_us;
+    uint64_t interval_us, idle_us;
     bool pattern;
     struct perf_count total;
     struct perf_sessions sessions;
     atomic_bool stop;
     pthread_mutex_t lock;
     pthread_cond_t ended;
-    unsigned running; /* threads */
+    unsigned running;                            /* threads */
+    in_addr_t peers[PERF_THREADS_MAX];           /* of each of them; 0: the place is free */
+    atomic_uint_least64_t refused_us, failed_us; /* when a peer's misfortune was last told */
 };
 
 /* What a thread needs to begin; it frees it. */
@@ -29,13 +31,50 @@ struct job {
     struct server *server;
     enum service service;
     int fd;
+    unsigned place;
 };
+
+bool perf_server_admits(unsigned count, unsigned running) { return count < PERF_THREADS_MAX - running; }
+
+/* Gives a place to a peer, so that no peer, however idle, has them all. -1: there is none for it. */
+static int take_place(struct server *server, in_addr_t peer) {
+    unsigned count = 0;
+    int place = -1;
+    pthread_mutex_lock(&server->lock);
+    for (unsigned i = 0; i < PERF_THREADS_MAX; i++) {
+        count += server->peers[i] == peer ? 1 : 0;
+        place = server->peers[i] == 0 && place < 0 ? (int)i : place;
+    }
+    place = perf_server_admits(count, server->running) ? place : -1;
+    if (place >= 0) {
+        server->peers[place] = peer;
+        server->running++;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return place;
+}
+
+static void leave_place(struct server *server, unsigned place) {
+    pthread_mutex_lock(&server->lock);
+    server->peers[place] = 0;
+    server->running--;
+    pthread_cond_signal(&server->ended);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* How long a call waits for the peer. */
+static void set_patience(int fd, uint64_t us) {
+    const struct timeval patience = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    tapir_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    tapir_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
 
 /* A client of either protocol: the first byte tells. Takes the descriptor. 0 or -1 with errno. */
 static int serve_client(struct server *server, int fd, char *buffer) {
     char cookie[PERF_COOKIE_BYTES];
     uint8_t wire[PERF_ORDER_BYTES];
     struct perf_order order;
+    set_patience(fd, server->idle_us < PERF_FIRST_US ? server->idle_us : PERF_FIRST_US);
     int result = perf_flow_recv_all(fd, cookie, 1);
     if (result == 0 && cookie[0] != PERF_ORDER_FIRST) {
         if (perf_flow_recv_all(fd, cookie + 1, sizeof cookie - 1) == 0) {
@@ -49,6 +88,7 @@ static int serve_client(struct server *server, int fd, char *buffer) {
             errno = EPROTO;
             result = -1;
         }
+        set_patience(fd, server->idle_us);
         result = result == 0 ? perf_flow_answer(fd, &order, &server->stop, buffer, &server->total) : -1;
     }
     const int why = errno;
@@ -59,6 +99,7 @@ static int serve_client(struct server *server, int fd, char *buffer) {
 
 /* Serves a plain port to its end. 0 or -1 with errno. */
 static int serve_plain(struct server *server, enum service service, int fd, char *buffer) {
+    set_patience(fd, server->idle_us);
     switch (service) {
     case SERVE_DISCARD:
         return perf_flow_sink(fd, &server->stop, server->pattern, buffer, &server->total);
@@ -91,22 +132,41 @@ static void *run_job(void *ctx) {
     tapir_setsockopt(job.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     /* A source ends when its peer goes away, and clients may leave whenever they like. */
     if (serve(server, job.service, job.fd, buffer) != 0 && !atomic_load(&server->stop) && errno != ECONNRESET &&
-        errno != EPIPE && errno != ECANCELED) {
+        errno != EPIPE && errno != ECANCELED && common_say_again(&server->failed_us)) {
         common_say("a connection ended: %s", errno == EPROTO       ? "it speaks another protocol"
                                              : errno == EOPNOTSUPP ? "its client wants a test that we do not have"
+                                             : errno == EAGAIN     ? "nothing moved for too long"
                                                                    : strerror(errno));
     }
     free(buffer);
-    pthread_mutex_lock(&server->lock);
-    server->running--;
-    pthread_cond_signal(&server->ended);
-    pthread_mutex_unlock(&server->lock);
+    leave_place(server, job.place);
     return NULL;
+}
+
+/* Starts the thread of a connection, which it takes. 0 or an errno. */
+static int start_job(struct server *server, enum service service, int fd, in_addr_t peer) {
+    const int place = take_place(server, peer);
+    struct job *job = place < 0 ? NULL : malloc(sizeof *job);
+    int why = place < 0 ? EUSERS : ENOMEM;
+    if (job != NULL) {
+        *job = (struct job){.server = server, .service = service, .fd = fd, .place = (unsigned)place};
+        why = common_thread(run_job, job);
+    }
+    if (why != 0) {
+        tapir_close(fd);
+        free(job);
+    }
+    if (why != 0 && place >= 0) {
+        leave_place(server, (unsigned)place);
+    }
+    return why;
 }
 
 /* Takes a connection and gives it a thread. 0, or -1 when accepting cannot go on. */
 static int accept_one(struct server *server, enum service service) {
-    const int fd = tapir_accept(server->listeners[service].fd, NULL, NULL);
+    struct sockaddr_in peer = {0};
+    socklen_t size = sizeof peer;
+    const int fd = tapir_accept(server->listeners[service].fd, (struct sockaddr *)&peer, &size);
     if (fd < 0) {
         if (common_accept_may_go_on(errno)) {
             return 0;
@@ -114,23 +174,9 @@ static int accept_one(struct server *server, enum service service) {
         common_say("accept: %s", strerror(errno));
         return -1;
     }
-    struct job *job = malloc(sizeof *job);
-    if (job == NULL) {
-        tapir_close(fd);
-        return 0;
-    }
-    *job = (struct job){.server = server, .service = service, .fd = fd};
-    pthread_mutex_lock(&server->lock);
-    server->running++;
-    pthread_mutex_unlock(&server->lock);
-    const int why = common_thread(run_job, job);
-    if (why != 0) {
-        common_say("no thread for a connection: %s", strerror(why));
-        tapir_close(fd);
-        free(job);
-        pthread_mutex_lock(&server->lock);
-        server->running--;
-        pthread_mutex_unlock(&server->lock);
+    const int why = start_job(server, service, fd, peer.sin_addr.s_addr);
+    if (why != 0 && common_say_again(&server->refused_us)) {
+        common_say("no thread for a connection: %s", why == EUSERS ? "its peer has too many" : strerror(why));
     }
     return 0;
 }
@@ -187,6 +233,7 @@ int perf_server_run(const struct perf_server_options *options) {
     const uint16_t ports[SERVICES] = {options->port, options->discard, options->source, options->echo};
     int result = 0;
     server.interval_us = options->interval_us;
+    server.idle_us = options->idle_us;
     server.pattern = options->pattern;
     perf_pattern_init();
     perf_session_init(&server.sessions, &server.stop, &server.total);

@@ -90,6 +90,7 @@ static int prepare(int fd, const struct perf_iperf_params *params) {
     const struct timeval never = {0};
     const int bytes = params->window_bytes;
     if (tapir_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never) != 0 ||
+        tapir_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &never, sizeof never) != 0 ||
         (bytes != 0 && (tapir_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) != 0 ||
                         tapir_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) != 0)) ||
         (params->tos != 0 && tapir_setsockopt(fd, IPPROTO_IP, IP_TOS, &params->tos, sizeof params->tos) != 0)) {

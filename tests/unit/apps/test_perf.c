@@ -81,6 +81,10 @@ Test(perf_iperf, parameters_beyond_us) {
         {"{\"parallel\":1,\"bandwidth\":1000}", false},
         {"{\"parallel\":1,\"bandwidth\":1000,\"reverse\":true}", true},
         {"{\"parallel\":1,\"bandwidth\":0,\"reverse\":true}", false},
+        {"{\"parallel\":1,\"window\":67108864}", false},
+        {"{\"parallel\":1,\"window\":67108865}", true},
+        {"{\"parallel\":128,\"window\":524289}", true},
+        {"{\"parallel\":128,\"window\":524288}", false},
         {"{\"parallel\":1,\"title\":\"x\",\"extra_data\":\"y\"}", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
