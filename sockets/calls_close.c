@@ -36,10 +36,9 @@ static void linger(struct descriptor *descriptor) {
         return;
     }
     uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
-    descriptor->lingering = true;
     while (!sockets_drive_host.closing && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
         uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
-        if (sockets_wait_ready(descriptor, 0, look_us < deadline_us ? look_us : deadline_us, false) == -EINTR) {
+        if (sockets_wait_linger(descriptor, look_us < deadline_us ? look_us : deadline_us) == -EINTR) {
             return;
         }
     }
@@ -82,6 +81,14 @@ int tapir_close(int fd) {
     return 0;
 }
 
+int sockets_calls_close_uncancelled(int fd) {
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    int result = tapir_close(fd);
+    pthread_setcancelstate(cancel_state, NULL);
+    return result;
+}
+
 /* --- many at once --- */
 
 /* The lowest number of [from, last] that is not the kernel's alone: a socket's or a set's, or the library's own; -1: none. */
@@ -99,7 +106,7 @@ static int close_all_between(unsigned first, unsigned last) {
     for (int special; result == 0 && (special = next_special(from, last)) >= 0; from = (unsigned)special + 1) {
         result = (unsigned)special > from ? close_range(from, (unsigned)special - 1, 0) : 0;
         if (!tap_own_is(special)) {
-            (void)tapir_close(special);
+            (void)sockets_calls_close_uncancelled(special);
         }
     }
     return result != 0 || from > last ? result : close_range(from, last, 0);

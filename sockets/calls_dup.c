@@ -77,6 +77,15 @@ static int replace_here(int fd, int number, int flags) {
     return sockets_text_standard((int)sockets_result(result));
 }
 
+/* What stood at the number may linger, but dup2 is no cancellation point (POSIX). */
+static int replace_uncancelled(int fd, int number, int flags) {
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    int result = replace_here(fd, number, flags);
+    pthread_setcancelstate(cancel_state, NULL);
+    return result;
+}
+
 /* In a child only numbers of the kernel's can be copied; what they replace is the child's own affair. */
 static int replace_elsewhere(int fd, int number, int flags) {
     if (sockets_descriptors_ours(fd)) {
@@ -97,7 +106,7 @@ int tapir_dup3(int fd, int number, int flags) {
     if (fd == number || (!sockets_descriptors_ours(fd) && !sockets_descriptors_ours(number))) {
         return dup3(fd, number, flags);
     }
-    return sockets_fork_elsewhere() ? replace_elsewhere(fd, number, flags) : replace_here(fd, number, flags);
+    return sockets_fork_elsewhere() ? replace_elsewhere(fd, number, flags) : replace_uncancelled(fd, number, flags);
 }
 
 int tapir_dup2(int fd, int number) {

@@ -72,9 +72,10 @@ static int64_t begin_reading(int file, const off_t *offset) {
     return offset == NULL ? at : *offset < 0 ? -EINVAL : *offset;
 }
 
+/* The handler of a signal that waited runs in here, and its calls are cancellation points too. */
 static void end_sending(void *piece) {
-    sockets_wait_hold_signals(false);
     free(piece);
+    sockets_wait_hold_signals(false);
 }
 
 static int64_t send_file(int fd, struct reading *reading, size_t count, bool *stream) {

@@ -53,7 +53,6 @@ struct descriptor {
     unsigned numbers;    /* how many it has (dup) */
     unsigned users;      /* its numbers together, and each call inside */
     bool closed;         /* has no number any more; calls inside end with EBADF */
-    bool lingering;      /* a call of close is inside, and waits for the peer (SO_LINGER) */
     bool nonblocking;    /* O_NONBLOCK */
     int kept_flags;      /* of F_SETFL, without meaning to a socket: O_APPEND, O_NOATIME */
     struct list watches; /* of struct watch */
@@ -168,6 +167,7 @@ struct waiter {
     bool woken;            /* what it waits for may have come */
     bool prompt;           /* it waits for one socket: leave at the first small frame that makes it ready */
     bool restartable;      /* a handler with SA_RESTART does not end the call (signal(7)) */
+    bool closes;           /* it ends the socket it waits for (SO_LINGER), also when its thread is cancelled */
     bool evicted;          /* it was the leader, and another thread leads now */
     unsigned ready_count;  /* sleeps that something ready has ended */
     bool borrows_event;    /* wake_fd is to be given back (sockets_drive_event_put) */
@@ -188,6 +188,8 @@ struct waiter {
  * -EAGAIN, -EINTR, or -EBADF if it was closed meanwhile. Called with the lock, which is released while asleep, and
  * after an attempt that would have blocked: what is ready already is no news. */
 int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
+/* For any news, and the call that closes the socket's last number: it is ended if the thread is cancelled. */
+int sockets_wait_linger(struct descriptor *descriptor, uint64_t deadline_us);
 
 /* A watch that wakes a waiter. Ends with list_remove of watch.node. */
 struct call_watch {
@@ -433,6 +435,8 @@ int sockets_calls_setup_await(struct descriptor *descriptor, int begun);
 
 /* The last number of a descriptor is gone: lingers, and ends it. The caller is a user. */
 void sockets_calls_close_last(struct descriptor *descriptor);
+/* tapir_close within a call that is no cancellation point. */
+int sockets_calls_close_uncancelled(int fd);
 
 /* --- calls_dup.c --- */
 

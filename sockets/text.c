@@ -81,7 +81,7 @@ static int close_stream(void *cookie) {
     }
     free(stream->early);
     free(stream);
-    return tapir_close(fd);
+    return sockets_calls_close_uncancelled(fd);
 }
 
 /* fopencookie takes no other letters; to fdopen, "b" and "e" mean nothing. NULL: it is no mode. */
@@ -224,10 +224,10 @@ int tapir_vdprintf(int fd, const char *format, va_list arguments) {
     if (size < 0) {
         return size;
     }
-    ssize_t written = write_all(fd, text, (size_t)size);
-    int error = errno;
-    free(text);
-    errno = error;
+    ssize_t written;
+    pthread_cleanup_push(free, text); /* keeps errno */
+    written = write_all(fd, text, (size_t)size);
+    pthread_cleanup_pop(1);
     return written == size ? size : -1;
 }
 

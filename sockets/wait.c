@@ -340,26 +340,36 @@ struct ready_call {
     struct call_watch watch;
 };
 
-/* A close that lingers takes the socket with it, as the kernel's does. */
+/* A close takes the socket with it, as the kernel's does; others may be in calls on the same socket. */
 static void abandon_ready(struct waiter *waiter) {
     struct call_watch *watch = &((struct ready_call *)(void *)waiter)->watch;
     struct descriptor *descriptor = watch->watch.descriptor;
     list_unlink(&watch->watch.node);
-    if (descriptor->lingering && !descriptor->closed) {
-        sockets_descriptors_close(descriptor);
+    if (waiter->closes) {
+        sockets_descriptors_end(descriptor);
     }
     sockets_descriptors_leave(descriptor);
 }
 
-int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
+static int wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable,
+                      bool closes) {
     struct pollfd fds[WAIT_RESERVED_FDS];
     struct ready_call call;
     sockets_wait_init(&call.waiter, fds, WAIT_RESERVED_FDS, abandon_ready);
     call.waiter.prompt = true;
+    call.waiter.closes = closes;
     call.waiter.restartable = restartable && deadline_us == TAPIR_NEVER;
     sockets_wait_watch(&call.watch, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP,
                        &call.waiter);
     int result = sockets_wait_run(&call.waiter, deadline_us);
     list_unlink(&call.watch.watch.node);
     return descriptor->closed ? -EBADF : result;
+}
+
+int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
+    return wait_ready(descriptor, events, deadline_us, restartable, false);
+}
+
+int sockets_wait_linger(struct descriptor *descriptor, uint64_t deadline_us) {
+    return wait_ready(descriptor, 0, deadline_us, false, true);
 }

@@ -2,93 +2,18 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
-#include <sanitizer/asan_interface.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tapir/sock.h>
 
+#include "victim.h"
 #include "wired.h"
 
 TestSuite(cancel, .init = loop_up, .fini = loop_down, .timeout = 20);
-
-static void sleep_ms(long ms) {
-    struct timespec wait = {.tv_nsec = ms * 1000000};
-    nanosleep(&wait, NULL);
-}
-
-/* --- a thread to be cancelled --- */
-
-struct victim {
-    pthread_t thread;
-    void (*body)(int fd);
-    int fd;
-    bool undone, masked; /* its cleanup handler ran; SIGUSR1 was blocked then */
-};
-
-/* The address sanitizer does not see that cancellation skips frames, and would take their red zones for those of others. */
-static void forget_frames(void) {
-    pthread_attr_t attr;
-    void *stack;
-    size_t bytes;
-    pthread_getattr_np(pthread_self(), &attr);
-    pthread_attr_getstack(&attr, &stack, &bytes);
-    ASAN_UNPOISON_MEMORY_REGION(stack, bytes);
-    pthread_attr_destroy(&attr);
-}
-
-static void note_end(void *arg) {
-    struct victim *victim = arg;
-    sigset_t mask;
-    forget_frames();
-    pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    victim->masked = sigismember(&mask, SIGUSR1) != 0;
-    victim->undone = true;
-}
-
-static void *victim_main(void *arg) {
-    struct victim *victim = arg;
-    pthread_cleanup_push(note_end, victim);
-    victim->body(victim->fd);
-    pthread_cleanup_pop(0);
-    return NULL;
-}
-
-static void start(struct victim *victim, void (*body)(int fd), int fd) {
-    *victim = (struct victim){.body = body, .fd = fd};
-    GIVES(pthread_create(&victim->thread, NULL, victim_main, victim), 0);
-}
-
-static void expect_cancelled(struct victim *victim) {
-    void *result = NULL;
-    struct timespec limit;
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += 3;
-    GIVES(pthread_timedjoin_np(victim->thread, &result, &limit), 0);
-    cr_assert(result == PTHREAD_CANCELED && victim->undone && !victim->masked);
-}
-
-static void cancel(struct victim *victim) {
-    GIVES(pthread_cancel(victim->thread), 0);
-    expect_cancelled(victim);
-}
-
-/* Calls still work, those that block too. */
-static void expect_working(void) {
-    struct later later;
-    int fds[2];
-    char byte;
-    loop_stream(fds);
-    loop_later(&later, 5, loop_write, fds[0]);
-    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
-    loop_join(&later);
-    tapir_close(fds[0]);
-    tapir_close(fds[1]);
-}
 
 /* --- each call that may block --- */
 
@@ -203,10 +128,10 @@ static void cancel_each(void) {
         struct victim victim;
         int fds[2];
         loop_stream(fds);
-        start(&victim, stream_calls[i], fds[1]);
-        sleep_ms(10);
-        cancel(&victim);
-        expect_working();
+        victim_start(&victim, stream_calls[i], fds[1]);
+        victim_sleep_ms(10);
+        victim_cancel(&victim);
+        victim_expect_working();
         GIVES(tapir_close(fds[0]), 0);
         GIVES(tapir_close(fds[1]), 0);
     }
@@ -226,9 +151,9 @@ Test(cancel, Z10_in_accept) {
     struct victim victim;
     struct sockaddr_in address = loop_address(7200);
     int listener = loop_listen(7200), fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
-    start(&victim, in_accept, listener);
-    sleep_ms(10);
-    cancel(&victim);
+    victim_start(&victim, in_accept, listener);
+    victim_sleep_ms(10);
+    victim_cancel(&victim);
     GIVES(tapir_connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     cr_assert(tapir_accept(listener, NULL, NULL) >= 0);
 }
@@ -260,10 +185,10 @@ Test(cancel, in_epoll_wait_with_kernel_descriptors_or_without) {
     GIVES(pipe(pipes), 0);
     int set = set_of(fds[1]);
     for (int i = 0; i < 4; i++) {
-        start(&victim, i % 2 == 0 ? in_epoll_wait : in_epoll_pwait, set);
-        sleep_ms(10);
-        cancel(&victim);
-        expect_working();
+        victim_start(&victim, i % 2 == 0 ? in_epoll_wait : in_epoll_pwait, set);
+        victim_sleep_ms(10);
+        victim_cancel(&victim);
+        victim_expect_working();
         if (i == 1) {
             GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, pipes[0], &event), 0);
         }
@@ -272,28 +197,6 @@ Test(cancel, in_epoll_wait_with_kernel_descriptors_or_without) {
     GIVES(tapir_epoll_wait(set, &event, 1, 1000), 1);
     close(pipes[0]);
     close(pipes[1]);
-}
-
-/* The peer's buffer is full, so the last bytes are not acknowledged and close() waits. */
-static void in_close(int fd) { (void)tapir_close(fd); }
-Test(cancel, of_a_close_that_lingers_has_closed) {
-    static char bulk[1 << 20];
-    struct linger linger = {.l_onoff = 1, .l_linger = 10};
-    struct victim victim;
-    int fds[2];
-    loop_stream(fds);
-    while (tapir_send(fds[0], bulk, sizeof bulk, MSG_DONTWAIT) > 0) {
-    }
-    GIVES(tapir_setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
-    start(&victim, in_close, fds[0]);
-    while (tapir_fcntl(fds[0], F_GETFD) >=
-           0) { /* then close() has begun: before, it would be cancelled with nothing done */
-        sleep_ms(1);
-    }
-    sleep_ms(20);
-    cancel(&victim);
-    REFUSED(tapir_send(fds[0], "x", 1, 0), EBADF);
-    expect_working();
 }
 
 /* --- when it comes at another time --- */
@@ -305,7 +208,7 @@ static void be_cancelled(void) {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     ready = 1;
     while (ready == 1) {
-        sleep_ms(1);
+        victim_sleep_ms(1);
     }
 }
 
@@ -320,11 +223,11 @@ static void read_what_is_there(int fd) {
 
 static void cancel_when_ready(struct victim *victim) {
     while (ready == 0) {
-        sleep_ms(1);
+        victim_sleep_ms(1);
     }
     GIVES(pthread_cancel(victim->thread), 0);
     ready = 2;
-    expect_cancelled(victim);
+    victim_expect_cancelled(victim);
 }
 
 Test(cancel, acts_before_a_call_takes_what_is_there) {
@@ -333,7 +236,7 @@ Test(cancel, acts_before_a_call_takes_what_is_there) {
     char bytes[2];
     loop_stream(fds);
     GIVES(tapir_send(fds[0], "ab", 2, 0), 2);
-    start(&victim, read_what_is_there, fds[1]);
+    victim_start(&victim, read_what_is_there, fds[1]);
     cancel_when_ready(&victim);
     cr_assert(passed == 0);
     GIVES(tapir_recv(fds[1], bytes, 2, 0), 1);
@@ -357,7 +260,7 @@ static void call_what_is_no_point(int fd) {
     GIVES(tapir_shutdown(fd, SHUT_WR), 0);
     cr_assert(tapir_socket(AF_INET, SOCK_DGRAM, 0) >= 0);
     cr_assert(tapir_lock() != NULL);
-    sleep_ms(1);
+    victim_sleep_ms(1);
     tapir_unlock();
     passed++;
     pthread_testcancel();
@@ -367,10 +270,10 @@ Test(cancel, passes_by_calls_that_are_no_points) {
     struct victim victim;
     int fds[2];
     loop_stream(fds);
-    start(&victim, call_what_is_no_point, fds[1]);
+    victim_start(&victim, call_what_is_no_point, fds[1]);
     cancel_when_ready(&victim);
     cr_assert(passed == 1);
-    expect_working();
+    victim_expect_working();
 }
 
 /* A thread that is never without input would else go on for ever. */
@@ -385,10 +288,10 @@ Test(cancel, of_a_thread_that_never_blocks) {
     loop_datagram(fds);
     struct sockaddr_in self = loop_address(21000);
     GIVES(tapir_connect(fds[0], (struct sockaddr *)&self, sizeof self), 0);
-    start(&victim, read_and_write_for_ever, fds[0]);
-    sleep_ms(10);
-    cancel(&victim);
-    expect_working();
+    victim_start(&victim, read_and_write_for_ever, fds[0]);
+    victim_sleep_ms(10);
+    victim_cancel(&victim);
+    victim_expect_working();
 }
 
 /* --- hand-overs in a forced order --- */
@@ -412,13 +315,13 @@ static void start_reader(struct reader *reader, int count) {
     loop_stream(reader->fds);
     reader->count = count;
     pthread_create(&reader->thread, NULL, reader_main, reader);
-    sleep_ms(10);
+    victim_sleep_ms(10);
 }
 
 static void feed(struct reader *reader, int bytes) {
     for (int i = 0; i < bytes; i++) {
         GIVES(tapir_send(reader->fds[0], "x", 1, 0), 1);
-        sleep_ms(2);
+        victim_sleep_ms(2);
     }
 }
 
@@ -427,10 +330,10 @@ Test(cancel, of_the_leader_beside_followers) {
     struct reader reader;
     int fds[2];
     loop_stream(fds);
-    start(&victim, in_read, fds[1]);
-    sleep_ms(10);
+    victim_start(&victim, in_read, fds[1]);
+    victim_sleep_ms(10);
     start_reader(&reader, 1);
-    cancel(&victim);
+    victim_cancel(&victim);
     feed(&reader, 1);
     pthread_join(reader.thread, NULL);
 }
@@ -443,15 +346,15 @@ Test(cancel, of_a_leader_that_was_evicted) {
         struct reader reader;
         int fds[2];
         loop_stream(fds);
-        start(&victim, in_read, fds[1]);
-        sleep_ms(10);
+        victim_start(&victim, in_read, fds[1]);
+        victim_sleep_ms(10);
         start_reader(&reader, UNTIL_EVICTED + 1);
         feed(&reader, UNTIL_EVICTED);
-        cancel(&victim);
+        victim_cancel(&victim);
         feed(&reader, 1);
         pthread_join(reader.thread, NULL);
     }
-    expect_working();
+    victim_expect_working();
 }
 
 /* The reader is at the lock, about to take the lead, when the leader is cancelled; whichever has the lock first. */
@@ -461,21 +364,21 @@ Test(cancel, of_a_leader_about_to_be_evicted) {
         struct reader reader;
         int fds[2];
         loop_stream(fds);
-        start(&victim, in_read, fds[1]);
-        sleep_ms(10);
+        victim_start(&victim, in_read, fds[1]);
+        victim_sleep_ms(10);
         start_reader(&reader, UNTIL_EVICTED);
         feed(&reader, 3);
         GIVES(tapir_send(reader.fds[0], "x", 1, 0), 1);
         cr_assert(tapir_lock() != NULL);
-        sleep_ms(2);
+        victim_sleep_ms(2);
         GIVES(pthread_cancel(victim.thread), 0);
-        sleep_ms(2);
+        victim_sleep_ms(2);
         tapir_unlock();
-        expect_cancelled(&victim);
+        victim_expect_cancelled(&victim);
         feed(&reader, UNTIL_EVICTED - 4);
         pthread_join(reader.thread, NULL);
     }
-    expect_working();
+    victim_expect_working();
 }
 
 /* One event wakes one of two threads, which is cancelled before it can take it: the other has it. */
@@ -503,16 +406,16 @@ Test(cancel, of_a_thread_that_was_given_an_event) {
     int fd = tapir_socket(AF_INET, SOCK_DGRAM, 0);
     GIVES(tapir_bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     int set = set_of(fd);
-    start(&victim, in_epoll_wait, set);
-    sleep_ms(10);
+    victim_start(&victim, in_epoll_wait, set);
+    victim_sleep_ms(10);
     pthread_create(&heir, NULL, take_one_event, &set);
-    sleep_ms(10);
+    victim_sleep_ms(10);
     struct tapir_stack *stack = tapir_lock();
     GIVES(pthread_cancel(victim.thread), 0);
-    sleep_ms(5);
+    victim_sleep_ms(5);
     send_datagram_with_the_lock(stack, 7300);
     tapir_unlock();
-    expect_cancelled(&victim);
+    victim_expect_cancelled(&victim);
     pthread_join(heir, NULL);
 }
 
@@ -528,9 +431,9 @@ static void in_connect(int fd) {
 Test(cancel_device, in_connect) {
     struct victim victim;
     int fd = tapir_socket(AF_INET, SOCK_STREAM, 0);
-    start(&victim, in_connect, fd);
-    sleep_ms(10);
-    cancel(&victim);
+    victim_start(&victim, in_connect, fd);
+    victim_sleep_ms(10);
+    victim_cancel(&victim);
     wired_expect_answers();
     GIVES(tapir_close(fd), 0);
 }
@@ -548,7 +451,7 @@ static void join_group(int fd) {
 
 Test(cancel_device, passes_by_what_the_device_does) {
     struct victim victim;
-    start(&victim, join_group, tapir_socket(AF_INET, SOCK_DGRAM, 0));
+    victim_start(&victim, join_group, tapir_socket(AF_INET, SOCK_DGRAM, 0));
     cancel_when_ready(&victim);
     cr_assert(passed == 1);
     wired_expect_answers();
