@@ -127,3 +127,24 @@ Test(pollfd, other_numbers) {
     close(ends[0]);
     close(ends[1]);
 }
+
+/* By the kernel's close and fcntl, past this layer: no signal ends the program, and no call waits with the stack's lock. */
+Test(pollfd, the_number_closed_behind_our_back) {
+    int fds[2];
+    loop_stream(fds);
+    GIVES(tapir_pollfd(fds[0]), fds[0]);
+    GIVES(close(fds[0]), 0);
+    GIVES(tapir_send(fds[1], "x", 1, 0), 1);
+    GIVES(tapir_recv(fds[0], &(char){0}, 1, 0), 1);
+}
+
+Test(pollfd, the_number_made_to_block_behind_our_back) {
+    int fds[2];
+    loop_stream(fds);
+    GIVES(tapir_pollfd(fds[0]), fds[0]);
+    GIVES(fcntl(fds[0], F_SETFL, 0), 0);
+    fill(fds[0]);
+    expect(fds[0], 0);
+    empty(fds[1]);
+    expect(fds[0], POLLOUT);
+}
