@@ -7,6 +7,7 @@
 
 #include "common.h"
 #include "get/get.h"
+#include "http/http.h"
 
 /* Beside the common exit codes: the server answered, but with an error. */
 enum { GET_HTTP_ERROR = 22 };
@@ -46,10 +47,10 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
+/* Is it an answer that points elsewhere, and not one to a condition or about a choice? */
 static bool is_redirect(const struct get_transfer *transfer) {
     const int status = transfer->status;
-    return transfer->location[0] != '\0' &&
-           (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* Runs the transfer and follows redirects. The exit code. */
@@ -79,16 +80,24 @@ static int run(const struct options *options, const struct get_url *url) {
             common_say("more than %u redirects", (unsigned)options->redirects_max);
             return COMMON_FAILURE;
         }
+        if (transfer.location[0] == '\0') {
+            common_say("the server answered %d, but not where to go", transfer.status);
+            return COMMON_FAILURE;
+        }
         const char *wrong = get_url_follow(transfer.url, transfer.location, &urls[(hop + 1) % 2]);
         if (wrong != NULL) {
-            common_say("redirected to %s, which is %s", transfer.location, wrong);
+            static char shown[4 * GET_URL_MAX];
+            http_value_escape(transfer.location, shown, sizeof shown);
+            common_say("redirected to %s, which is %s", shown, wrong);
             return COMMON_FAILURE;
         }
     }
-    if (transfer.status >= 400 && !options->quiet) {
+    /* Nothing but a 2xx says that an upload has been taken. */
+    const bool refused = transfer.status >= 400 || (options->upload != NULL && transfer.status / 100 != 2);
+    if (refused && !options->quiet) {
         common_say("the server answered %d", transfer.status);
     }
-    return transfer.status >= 400 && (options->fail || options->upload != NULL) ? GET_HTTP_ERROR : COMMON_OK;
+    return refused && (options->fail || options->upload != NULL) ? GET_HTTP_ERROR : COMMON_OK;
 }
 
 static int open_or_say(const char *name, int flags) {

@@ -28,8 +28,8 @@ struct exchange {
     bool head_started; /* the status line has been printed */
     bool head_done;    /* of the real response */
     bool complete;
-    const char *wrong; /* why its head cannot be accepted; NULL: it can */
-    unsigned interims;
+    const char *wrong;          /* why its head cannot be accepted; NULL: it can */
+    unsigned interims, codings; /* Transfer-Encoding fields seen */
     enum body body;
     uint64_t left_bytes; /* of a body with a length */
     struct http_chunked chunks;
@@ -57,8 +57,19 @@ static bool prints_head(const struct exchange *exchange) {
     return exchange->transfer->head_only || exchange->transfer->show_head;
 }
 
+/* On a terminal a byte that could act on it becomes a question mark. */
 static int print_head(struct exchange *exchange, const char *text, size_t bytes) {
-    return prints_head(exchange) ? write_out(exchange->transfer->output, text, bytes) : 0;
+    const int output = exchange->transfer->output;
+    if (!prints_head(exchange) || !isatty(output)) {
+        return prints_head(exchange) ? write_out(output, text, bytes) : 0;
+    }
+    int result = 0;
+    for (size_t i = 0; i < bytes && result == 0; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        const bool plain = (c >= ' ' && c < 0x7f) || c == '\r' || c == '\n' || c == '\t';
+        result = write_out(output, plain ? &text[i] : "?", 1);
+    }
+    return result;
 }
 
 static int on_begin(http_parser *parser) {
@@ -66,6 +77,7 @@ static int on_begin(http_parser *parser) {
     exchange->in_value = exchange->wants_location = exchange->head_started = false;
     exchange->reason[0] = exchange->coding[0] = '\0';
     exchange->name_len = 0;
+    exchange->codings = 0;
     return 0;
 }
 
@@ -125,6 +137,10 @@ static int on_value(http_parser *parser, const char *at, size_t bytes) {
         exchange->wants_location = strcasecmp(exchange->name, "Location") == 0;
         exchange->wants_coding = strcasecmp(exchange->name, "Transfer-Encoding") == 0;
         exchange->location_len = exchange->wants_location ? 0 : exchange->location_len;
+        /* RFC 9110 5.3: a second line of the field continues its list. */
+        if (exchange->wants_coding && exchange->codings++ > 0) {
+            http_value_add(exchange->coding, sizeof exchange->coding, ", ", 2);
+        }
         if (print_head(exchange, ": ", 2) != 0) {
             return -1;
         }
@@ -133,8 +149,7 @@ static int on_value(http_parser *parser, const char *at, size_t bytes) {
         return -1;
     }
     if (exchange->wants_coding) {
-        const size_t used = strlen(exchange->coding);
-        snprintf(exchange->coding + used, sizeof exchange->coding - used, "%.*s", bytes > 20 ? 20 : (int)bytes, at);
+        http_value_add(exchange->coding, sizeof exchange->coding, at, bytes);
     }
     return print_head(exchange, at, bytes);
 }
@@ -142,11 +157,17 @@ static int on_value(http_parser *parser, const char *at, size_t bytes) {
 /* RFC 9112 6.3, in its order. NULL, or what is wrong with the head. */
 static const char *choose_body(struct exchange *exchange, const http_parser *parser) {
     const unsigned status = parser->status_code;
-    if (exchange->transfer->head_only || status == 204 || status == 304) {
+    /* RFC 9110 15: five classes, of which no other program reads a sixth as the same. */
+    if (status < 200 || status > 599) {
+        return "a status that does not exist";
+    }
+    /* A redirect's body, which nobody wants, need not be waited for: the connection is closed, and it may have no end. */
+    const bool dropped = exchange->transfer->drop_redirects && status / 100 == 3;
+    if (exchange->transfer->head_only || status == 204 || status == 304 || dropped) {
         exchange->body = BODY_NONE;
-    } else if (exchange->coding[0] != '\0') {
+    } else if (exchange->codings > 0) {
         exchange->body = BODY_CHUNKED;
-        exchange->coding[strcspn(exchange->coding, " \t")] = '\0'; /* http_parser leaves blanks at a value's end */
+        http_value_trim(exchange->coding);
         return strcasecmp(exchange->coding, "chunked") == 0 ? NULL : "a coding that was not asked for";
     } else if ((parser->flags & F_CONTENTLENGTH) != 0) {
         exchange->body = BODY_LENGTH;

@@ -36,6 +36,10 @@ const char *get_url_parse(const char *text, struct get_url *url) {
     }
     snprintf(url->host, sizeof url->host, "%.*s", (int)parts.field_data[UF_HOST].len,
              full + parts.field_data[UF_HOST].off);
+    /* An empty port is the default one (RFC 3986 3.2.3), but there is no port 0. */
+    if ((parts.field_set & 1U << UF_PORT) != 0 && parts.port == 0) {
+        return "refused: there is no port 0";
+    }
     url->port = parts.port == 0 ? 80 : parts.port;
     /* Path and query stand together; the fragment stays at home. */
     const char *path = "";

@@ -39,6 +39,18 @@ struct http_head {
  * 0, or the HTTP status to answer: 400, 431. */
 int http_head_scan(struct http_head *head, const char *data, size_t bytes, size_t *used);
 
+/* --- value.c --- */
+
+/* Adds to the value of a field that is kept in value[size], which ends with a zero. Too long for it: none of the values that
+ * we understand. "?" makes it malformed for certain. */
+void http_value_add(char *value, size_t size, const char *at, size_t bytes);
+
+/* Removes blanks at its end, which http_parser leaves there (RFC 9110 5.5). */
+void http_value_trim(char *value);
+
+/* Writes text to escaped[size], every byte but the plain ones as \xHH, cut where it does not fit. Returns the length. */
+size_t http_value_escape(const char *text, char *escaped, size_t size);
+
 /* --- chunk.c --- */
 
 enum http_chunk_state {

@@ -285,9 +285,6 @@ void httpd_response_end(struct httpd_response *response);
 
 /* --- log.c --- */
 
-/* Writes text to escaped[size], every byte but the plain ones as \xHH, cut where it does not fit. Returns the length. */
-size_t httpd_log_escape(const char *text, char *escaped, size_t size);
-
 /* A line for a request whose response has left, if a log is wanted. */
 void httpd_log_request(const struct httpd_connection *connection);
 

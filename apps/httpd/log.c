@@ -4,25 +4,6 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-/* Terminals act upon control characters, also those above 0x7f; a blank or a quote would look like the line's own. */
-size_t httpd_log_escape(const char *text, char *escaped, size_t size) {
-    static const char digits[] = "0123456789abcdef";
-    size_t len = 0;
-    for (; *text != '\0' && len + 5 <= size; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c > ' ' && c < 0x7f && c != '\\' && c != '"') {
-            escaped[len++] = (char)c;
-        } else {
-            escaped[len++] = '\\';
-            escaped[len++] = 'x';
-            escaped[len++] = digits[c >> 4];
-            escaped[len++] = digits[c & 15];
-        }
-    }
-    escaped[len] = '\0';
-    return len;
-}
-
 void httpd_log_request(const struct httpd_connection *connection) {
     char peer[COMMON_ADDRESS_BYTES];
     char target[4 * HTTPD_TARGET_MAX + 1];
@@ -31,7 +12,7 @@ void httpd_log_request(const struct httpd_connection *connection) {
         return;
     }
     /* A method is known once the head is whole; of what is no request there may be no target. */
-    const size_t len = httpd_log_escape(request->target, target, sizeof target);
+    const size_t len = http_value_escape(request->target, target, sizeof target);
     printf("%s %s %s %d %llu\n", common_address_text(&connection->peer, peer),
            request->headers_done ? http_method_str((enum http_method)request->method) : "-", len > 0 ? target : "-",
            connection->response.status, (unsigned long long)connection->response.body_bytes);

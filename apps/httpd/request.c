@@ -69,16 +69,8 @@ static int on_field(http_parser *parser, const char *at, size_t bytes) {
     return 0;
 }
 
-/* Adds to the value that is kept. Too long for its field: none of the values that we understand. '?' makes it
- * malformed for certain. */
 static void capture(struct httpd_request *request, const char *at, size_t bytes) {
-    const size_t used = strlen(request->capture);
-    if (bytes >= request->capture_size - used) {
-        memcpy(request->capture, "?", 2);
-        return;
-    }
-    memcpy(request->capture + used, at, bytes);
-    request->capture[used + bytes] = '\0';
+    http_value_add(request->capture, request->capture_size, at, bytes);
 }
 
 /* The name is whole. A second line of a field continues its list (RFC 9110 5.3). */
@@ -124,14 +116,9 @@ static int status_of(enum http_errno error) {
     }
 }
 
-/* http_parser leaves blanks at a value's end. */
 static void trim_values(struct httpd_request *request) {
     for (size_t i = 0; i < FIELDS; i++) {
-        char *value = (char *)request + fields[i].offset;
-        size_t len = strlen(value);
-        while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t')) {
-            value[--len] = '\0';
-        }
+        http_value_trim((char *)request + fields[i].offset);
     }
 }
 

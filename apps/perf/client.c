@@ -237,7 +237,18 @@ static int end_test(struct client *client, uint64_t elapsed_us, struct perf_cpu 
     }
     stop_flows(client);
     await_flows(client);
-    return result != 0 || common_stopped() ? result : perf_control_results(client->control, ours, &client->theirs);
+    if (result != 0 || common_stopped()) {
+        return result;
+    }
+    result = perf_control_results(client->control, ours, &client->theirs);
+    /* The call that a flow was in when it was stopped may have sent some that it did not count. */
+    const uint64_t sent_bytes = total(client, false) + (uint64_t)ours->streams * PERF_BUFFER_BYTES;
+    if (result == 0 && !perf_control_believes(ours, &client->theirs, sent_bytes)) {
+        common_say("the server has counted what cannot be");
+        client->theirs = (struct perf_iperf_results){0};
+        result = -1;
+    }
+    return result;
 }
 
 /* Starts every flow's thread, runs them to their end and reports. */

@@ -78,4 +78,17 @@ int perf_control_results(int fd, const struct perf_iperf_results *ours, struct p
     return 0;
 }
 
+bool perf_control_believes(const struct perf_iperf_results *ours, const struct perf_iperf_results *theirs,
+                           uint64_t sent_bytes) {
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < theirs->streams; i++) {
+        /* So none of the sums overflows. */
+        if (ours->sender && theirs->stream[i].bytes > sent_bytes) {
+            return false;
+        }
+        bytes += theirs->stream[i].bytes;
+    }
+    return theirs->streams == ours->streams && (!ours->sender || bytes <= sent_bytes);
+}
+
 void perf_control_abort(int fd) { (void)perf_iperf_say(fd, PERF_IPERF_CLIENT_TERMINATE); }

@@ -21,6 +21,10 @@ int perf_control_over(int fd);
 /* Then: gives what we counted for what the server did. 0 or -1. */
 int perf_control_results(int fd, const struct perf_iperf_results *ours, struct perf_iperf_results *theirs);
 
+/* Can what the server counted be true, when `sent_bytes` is all that we have sent it? */
+bool perf_control_believes(const struct perf_iperf_results *ours, const struct perf_iperf_results *theirs,
+                           uint64_t sent_bytes);
+
 /* The test ends before its time. */
 void perf_control_abort(int fd);
 

@@ -95,6 +95,12 @@ Test(get_transfer, where_a_response_ends) {
         {OK "Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
         {OK "Transfer-Encoding: gzip\r\n" CHUNKED "\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
         {OK "Transfer-Encoding: gzip\r\n\r\nhello", NULL},
+        {OK "Transfer-Encoding: chunked \r\nTransfer-Encoding: gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
+        {OK "Transfer-Encoding: chunked gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
+        {OK "Transfer-Encoding: chunked             , gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
+        {OK "Transfer-Encoding:\r\n\r\n5\r\nhello\r\n0\r\n\r\n", NULL},
+        {"HTTP/1.1 000 None\r\nContent-Length: 0\r\n\r\n", NULL},
+        {"HTTP/1.1 999 None\r\nContent-Length: 0\r\n\r\n", NULL},
         {"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", ""},
         {"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""},
         {GO_ON GO_ON OK "Content-Length: 5\r\n\r\nhello", "hello"},
@@ -115,6 +121,15 @@ Test(get_transfer, where_a_response_ends) {
             cr_assert(body == NULL || transfer.body_bytes == strlen(body), "%s", cases[i].text);
         }
     }
+}
+
+/* It might have no end. */
+Test(get_transfer, the_body_of_a_redirect_is_not_waited_for) {
+    static const char text[] = "HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 1000\r\n\r\nhello";
+    struct get_transfer transfer = {.drop_redirects = true};
+    const char *body = got(&transfer, text, sizeof text - 1, 4);
+    cr_assert_str_eq(body, "");
+    cr_assert_str_eq(transfer.location, "/y");
 }
 
 Test(get_transfer, a_head_has_no_body) {

@@ -519,9 +519,9 @@ Test(httpd_respond, a_kept_listing_gives_way_to_a_new_one) {
 
 Test(httpd_respond, the_log_holds_no_control_characters) {
     char escaped[64];
-    cr_assert_eq(httpd_log_escape("/a\x1b[2J \"\\\x7f\xc2\x9b\r\n", escaped, sizeof escaped), 41);
+    cr_assert_eq(http_value_escape("/a\x1b[2J \"\\\x7f\xc2\x9b\r\n", escaped, sizeof escaped), 41);
     cr_assert_str_eq(escaped, "/a\\x1b[2J\\x20\\x22\\x5c\\x7f\\xc2\\x9b\\x0d\\x0a");
-    cr_assert_eq(httpd_log_escape("aaaa\x01zzz", escaped, 9), 8);
+    cr_assert_eq(http_value_escape("aaaa\x01zzz", escaped, 9), 8);
     cr_assert_str_eq(escaped, "aaaa\\x01");
-    cr_assert_eq(httpd_log_escape("aaaaa\x01zzz", escaped, 9), 5, "cut, not split");
+    cr_assert_eq(http_value_escape("aaaaa\x01zzz", escaped, 9), 5, "cut, not split");
 }

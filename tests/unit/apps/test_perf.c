@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "perf/iperf.h"
+#include "perf/control.h"
 
 Test(perf_protocol, orders_survive_the_wire) {
     const struct perf_order order = {.request_bytes = 1, .response_bytes = PERF_MESSAGE_MAX};
@@ -152,6 +152,17 @@ Test(perf_iperf, results) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_assert_not(perf_iperf_results_read(&back, bad[i], strlen(bad[i])), "%s", bad[i]);
     }
+}
+
+Test(perf_control, results_that_cannot_be) {
+    const struct perf_iperf_results ours = {.streams = 2, .sender = true};
+    struct perf_iperf_results theirs = {.streams = 2, .stream = {{.bytes = 60}, {.bytes = 40}}};
+    cr_assert(perf_control_believes(&ours, &theirs, 100));
+    cr_assert_not(perf_control_believes(&ours, &theirs, 99));
+    theirs.stream[0].bytes = UINT64_MAX - 20;
+    cr_assert_not(perf_control_believes(&ours, &theirs, 100), "the sum overflows");
+    theirs = (struct perf_iperf_results){.streams = 1, .stream = {{.bytes = 60}}};
+    cr_assert_not(perf_control_believes(&ours, &theirs, 100), "another number of streams");
 }
 
 Test(perf_latency, percentiles_to_a_sixteenth) {
