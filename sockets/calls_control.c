@@ -58,7 +58,7 @@ int tapir_fcntl(int fd, int command, ...) {
     }
     /* The flags of a number, which a forked child may set too, are the placeholder's. */
     if (!sockets_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
-        return fcntl(fd, command, argument);
+        return fcntl(sockets_descriptors_given(fd), command, argument);
     }
     int error, value;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
@@ -120,10 +120,10 @@ int tapir_ioctl(int fd, unsigned long request, ...) {
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     if (!sockets_descriptors_ours(fd)) {
-        return ioctl(fd, request, argument);
+        return ioctl(sockets_descriptors_given(fd), request, argument);
     }
     if (request == FIOCLEX || request == FIONCLEX) { /* the placeholder knows fcntl alone */
-        return fcntl(fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
+        return fcntl(sockets_descriptors_given(fd), F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
     }
     int result;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);

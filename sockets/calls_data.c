@@ -358,22 +358,26 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
 }
 
 ssize_t tapir_send(int fd, const void *data, size_t size, int flags) {
-    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0) : send(fd, data, size, flags);
+    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0)
+                                        : send(sockets_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_recv(int fd, void *data, size_t size, int flags) {
-    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL) : recv(fd, data, size, flags);
+    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL)
+                                        : recv(sockets_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                      socklen_t address_size) {
-    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, address, address_size)
-                                        : sendto(fd, data, size, flags, address, address_size);
+    return sockets_descriptors_ours(fd)
+               ? send_one(fd, data, size, flags, address, address_size)
+               : sendto(sockets_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
-    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, address, address_size)
-                                        : recvfrom(fd, data, size, flags, address, address_size);
+    return sockets_descriptors_ours(fd)
+               ? recv_one(fd, data, size, flags, address, address_size)
+               : recvfrom(sockets_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 /* read and write of an epoll set, which is no socket: as of any file that has neither. */
@@ -389,7 +393,7 @@ static bool beyond_memory(size_t size) { return size > SSIZE_MAX; }
 
 ssize_t tapir_write(int fd, const void *data, size_t size) {
     if (!sockets_descriptors_ours(fd)) {
-        return write(fd, data, size);
+        return write(sockets_descriptors_given(fd), data, size);
     }
     return beyond_memory(size) ? sockets_result(-EFAULT) : as_file(send_one(fd, data, size, 0, NULL, 0));
 }
@@ -409,7 +413,7 @@ static ssize_t move_nothing(int fd) {
 
 ssize_t tapir_read(int fd, void *data, size_t size) {
     if (!sockets_descriptors_ours(fd)) {
-        return read(fd, data, size);
+        return read(sockets_descriptors_given(fd), data, size);
     }
     if (beyond_memory(size)) {
         return sockets_result(-EFAULT);
@@ -432,7 +436,7 @@ static struct msghdr message_of(const struct iovec *pieces, int count) {
 
 ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
     if (!sockets_descriptors_ours(fd)) {
-        return readv(fd, pieces, count);
+        return readv(sockets_descriptors_given(fd), pieces, count);
     }
     if (count < 0 || count > IOV_MAX) {
         return sockets_result(-EINVAL);
@@ -443,7 +447,7 @@ ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
 
 ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
     if (!sockets_descriptors_ours(fd)) {
-        return writev(fd, pieces, count);
+        return writev(sockets_descriptors_given(fd), pieces, count);
     }
     if (count < 0 || count > IOV_MAX) {
         return sockets_result(-EINVAL);

@@ -94,8 +94,9 @@ static int64_t send_file(int fd, struct reading *reading, size_t count, bool *st
 ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
     struct stat status = {.st_size = 0};
     bool stream = false;
+    file = sockets_descriptors_given(file);
     if (!sockets_descriptors_ours(fd) && !sockets_descriptors_ours(file)) {
-        return sendfile(fd, file, offset, count);
+        return sendfile(sockets_descriptors_given(fd), file, offset, count);
     }
     int64_t from = begin_reading(file, offset);
     if (from < 0 || !sockets_descriptors_ours(fd)) {
@@ -117,7 +118,8 @@ ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
 /* --- what a socket is not --- */
 
 off_t tapir_lseek(int fd, off_t offset, int whence) {
-    return sockets_descriptors_ours(fd) ? sockets_result(-ESPIPE) : lseek(fd, offset, whence);
+    return sockets_descriptors_ours(fd) ? sockets_result(-ESPIPE)
+                                        : lseek(sockets_descriptors_given(fd), offset, whence);
 }
 
 int tapir_isatty(int fd) {
@@ -125,11 +127,12 @@ int tapir_isatty(int fd) {
         errno = ENOTTY;
         return 0;
     }
-    return isatty(fd);
+    return isatty(sockets_descriptors_given(fd));
 }
 
 /* Only a stream has a mark. */
 int tapir_sockatmark(int fd) {
     int at_mark = 0;
-    return sockets_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark : sockatmark(fd);
+    return sockets_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark
+                                        : sockatmark(sockets_descriptors_given(fd));
 }

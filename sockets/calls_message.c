@@ -119,7 +119,7 @@ static ssize_t send_one(int fd, const struct msghdr *message, int flags, bool la
 
 ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
     if (!sockets_descriptors_ours(fd)) {
-        return sendmsg(fd, message, flags);
+        return sendmsg(sockets_descriptors_given(fd), message, flags);
     }
     return message == NULL ? sockets_result(-EFAULT) : send_one(fd, message, flags, false);
 }
@@ -252,7 +252,7 @@ static ssize_t receive_one(int fd, struct msghdr *message, int flags, bool later
 
 ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
     if (!sockets_descriptors_ours(fd)) {
-        return recvmsg(fd, message, flags);
+        return recvmsg(sockets_descriptors_given(fd), message, flags);
     }
     return message == NULL ? sockets_result(-EFAULT) : receive_one(fd, message, flags, false);
 }
@@ -272,7 +272,7 @@ static size_t bytes_in(const struct msghdr *message) {
 /* The error that stops it after the first message is left for the next call (Linux loses it). */
 int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     if (!sockets_descriptors_ours(fd)) {
-        return sendmmsg(fd, messages, count, flags);
+        return sendmmsg(sockets_descriptors_given(fd), messages, count, flags);
     }
     int caller_errno = errno;
     unsigned sent = 0;
@@ -318,7 +318,7 @@ static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int f
 
 int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
     if (!sockets_descriptors_ours(fd)) {
-        return recvmmsg(fd, messages, count, flags, timeout);
+        return recvmmsg(sockets_descriptors_given(fd), messages, count, flags, timeout);
     }
     if (!sockets_poll_valid(timeout)) {
         return (int)sockets_result(-EINVAL);

@@ -88,7 +88,7 @@ int tapir_socket(int domain, int type, int protocol) {
 int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
     struct tapir_endpoint local;
     if (!sockets_descriptors_ours(fd)) {
-        return bind(fd, address, size);
+        return bind(sockets_descriptors_given(fd), address, size);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
@@ -109,7 +109,7 @@ int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
 
 int tapir_listen(int fd, int backlog) {
     if (!sockets_descriptors_ours(fd)) {
-        return listen(fd, backlog);
+        return listen(sockets_descriptors_given(fd), backlog);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
@@ -187,7 +187,7 @@ static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *p
 int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     struct tapir_endpoint peer;
     if (!sockets_descriptors_ours(fd)) {
-        return accept4(fd, address, size, flags);
+        return accept4(sockets_descriptors_given(fd), address, size, flags);
     }
     if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) {
         return (int)sockets_result(-EINVAL);
@@ -273,7 +273,7 @@ static int connect_now(struct descriptor *descriptor, const struct tapir_endpoin
 int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     struct tapir_endpoint peer;
     if (!sockets_descriptors_ours(fd)) {
-        return connect(fd, address, size);
+        return connect(sockets_descriptors_given(fd), address, size);
     }
     int error;
     pthread_testcancel();
@@ -302,7 +302,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
 /* Blocked calls of other threads are told at once; the stack's own news may wait for the peer. */
 int tapir_shutdown(int fd, int how) {
     if (!sockets_descriptors_ours(fd)) {
-        return shutdown(fd, how);
+        return shutdown(sockets_descriptors_given(fd), how);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
@@ -339,9 +339,11 @@ static int name_of(int fd, struct sockaddr *address, socklen_t *size,
 }
 
 int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size) {
-    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local) : getsockname(fd, address, size);
+    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local)
+                                        : getsockname(sockets_descriptors_given(fd), address, size);
 }
 
 int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size) {
-    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer) : getpeername(fd, address, size);
+    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer)
+                                        : getpeername(sockets_descriptors_given(fd), address, size);
 }

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -49,6 +50,9 @@ struct descriptor *sockets_descriptors_find(int fd) {
 }
 
 bool sockets_descriptors_ours(int fd) { return sockets_descriptors_find(fd) != NULL; }
+
+/* A device that the program made itself is read and written by calls of the program's. */
+int sockets_descriptors_given(int fd) { return tap_own_is(fd) && fd != sockets_drive_host.claimed_fd ? INT_MAX : fd; }
 
 struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
     *error = -EBADF;

@@ -307,14 +307,16 @@ static int control(struct epoll *epoll, int operation, int fd, struct epoll_even
     }
     if (descriptor == NULL || descriptor->kind == DESCRIPTOR_EPOLL) {
         int error = descriptor == NULL ? 0 : sockets_epoll_expose(descriptor->epoll);
-        return error != 0 ? error : control_kernel(epoll, operation, fd, event);
+        return error != 0 ? error : control_kernel(epoll, operation, sockets_descriptors_given(fd), event);
     }
     return control_socket(epoll, operation, descriptor, fd, event);
 }
 
 int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event) {
     if (!sockets_descriptors_ours(epoll_fd)) { /* a set of the kernel's cannot hold a socket of the stack */
-        return sockets_descriptors_ours(fd) ? (int)sockets_result(-EPERM) : epoll_ctl(epoll_fd, operation, fd, event);
+        return sockets_descriptors_ours(fd)
+                   ? (int)sockets_result(-EPERM)
+                   : epoll_ctl(sockets_descriptors_given(epoll_fd), operation, sockets_descriptors_given(fd), event);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &error);
@@ -433,19 +435,19 @@ static int wait_until(int epoll_fd, struct epoll_event *events, int count, uint6
 int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
     return sockets_descriptors_ours(epoll_fd)
                ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), NULL)
-               : epoll_wait(epoll_fd, events, count, timeout_ms);
+               : epoll_wait(sockets_descriptors_given(epoll_fd), events, count, timeout_ms);
 }
 
 int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask) {
     return sockets_descriptors_ours(epoll_fd)
                ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), mask)
-               : epoll_pwait(epoll_fd, events, count, timeout_ms, mask);
+               : epoll_pwait(sockets_descriptors_given(epoll_fd), events, count, timeout_ms, mask);
 }
 
 int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout,
                        const sigset_t *mask) {
     if (!sockets_descriptors_ours(epoll_fd)) {
-        return epoll_pwait2(epoll_fd, events, count, timeout, mask);
+        return epoll_pwait2(sockets_descriptors_given(epoll_fd), events, count, timeout, mask);
     }
     return sockets_poll_valid(timeout) ? wait_until(epoll_fd, events, count, sockets_poll_deadline_of(timeout), mask)
                                        : (int)sockets_result(-EINVAL);

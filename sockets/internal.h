@@ -87,6 +87,8 @@ struct watch {
 
 /* Whether fd is a descriptor of ours; takes no lock, so that calls for the kernel pass by quickly. */
 bool sockets_descriptors_ours(int fd);
+/* What the kernel is given for a number of the program's: one that is never open (EBADF), if it is the library's own. */
+int sockets_descriptors_given(int fd);
 
 /* Locks, and gives the descriptor with one more user; or NULL, not locked, with *error -EBADF. A kind other than
  * the wanted one is -ENOTSOCK (SOCKET wanted) or -EINVAL (EPOLL wanted). */
@@ -331,8 +333,7 @@ void sockets_drive_leave(void);
 /* When no call will have ended for a nap, if none comes till then: time for the background. Without the lock, too. */
 uint64_t sockets_drive_quiet_us(void);
 
-/* The lock alone. Fair in one respect: a driver at work gives way to a caller who waits. Whoever holds it cannot be
- * cancelled. */
+/* The lock alone. A driver at work gives way to a caller who waits. Whoever holds it cannot be cancelled. */
 void sockets_drive_lock(void);
 void sockets_drive_unlock(void);
 
@@ -494,8 +495,7 @@ bool sockets_poll_valid(const struct timespec *timeout);
 
 /* --- epoll.c --- */
 
-/* Forgets the items of a set that is closed, and ends the calls that wait on it. The set is freed with its
- * descriptor. */
+/* Forgets the items of a closed set, and ends the calls that wait on it. It is freed with its descriptor. */
 void sockets_epoll_close(struct epoll *epoll);
 
 /* Forgets whatever sets hold of a socket that is closed. */

@@ -458,7 +458,7 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
 
 int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t size) {
     if (!sockets_descriptors_ours(fd)) {
-        return setsockopt(fd, level, option, value, size);
+        return setsockopt(sockets_descriptors_given(fd), level, option, value, size);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
@@ -499,7 +499,7 @@ static int get_option(struct descriptor *descriptor, int level, int option, void
 
 int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size) {
     if (!sockets_descriptors_ours(fd)) {
-        return getsockopt(fd, level, option, value, size);
+        return getsockopt(sockets_descriptors_given(fd), level, option, value, size);
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);

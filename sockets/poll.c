@@ -65,7 +65,8 @@ static void watch_all(struct view *view) {
         struct descriptor *descriptor = sockets_descriptors_find(view->fds[i].fd);
         bool ours = descriptor != NULL && descriptor->kind == DESCRIPTOR_SOCKET;
         view->watches[i].watch.descriptor = NULL;
-        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : view->fds[i].fd, .events = view->fds[i].events};
+        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : sockets_descriptors_given(view->fds[i].fd),
+                                          .events = view->fds[i].events};
         if (ours) {
             descriptor->users++;
             sockets_wait_watch(&view->watches[i], descriptor, sockets_poll_wanted((uint16_t)view->fds[i].events),
@@ -171,7 +172,7 @@ int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
 static int enter(const struct pollfd *fds, nfds_t count) {
     bool ours = false;
     for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
-        ours = sockets_descriptors_ours(fds[i].fd);
+        ours = sockets_descriptors_ours(fds[i].fd) || sockets_descriptors_given(fds[i].fd) != fds[i].fd;
     }
     pthread_testcancel();
     if (ours && sockets_drive_at_work()) {

@@ -91,7 +91,7 @@ static int make_pair(struct descriptor *descriptor) {
 
 int tapir_pollfd(int fd) {
     if (!sockets_descriptors_ours(fd)) {
-        return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
+        return fcntl(sockets_descriptors_given(fd), F_GETFD) < 0 ? -1 : fd;
     }
     int error;
     struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);

@@ -29,7 +29,7 @@ static nfds_t list_fds(const struct sets *sets, int count, struct pollfd *fds, b
         short events = wanted(sets, fd);
         if (events != 0) {
             fds[listed++] = (struct pollfd){.fd = fd, .events = events};
-            *ours = *ours || sockets_descriptors_ours(fd);
+            *ours = *ours || sockets_descriptors_ours(fd) || sockets_descriptors_given(fd) != fd;
         }
     }
     return listed;

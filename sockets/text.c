@@ -118,7 +118,7 @@ static struct stream *open_stream(int fd, const char *mode) {
 
 FILE *tapir_fdopen(int fd, const char *mode) {
     if (!sockets_descriptors_ours(fd)) {
-        return fdopen(fd, mode);
+        return fdopen(sockets_descriptors_given(fd), mode);
     }
     const char *plain = plain_mode(mode);
     struct stream *stream = plain == NULL ? NULL : open_stream(fd, plain);
@@ -218,7 +218,7 @@ void sockets_text_flush(void) {
 int tapir_vdprintf(int fd, const char *format, va_list arguments) {
     char *text;
     if (!sockets_descriptors_ours(fd)) {
-        return vdprintf(fd, format, arguments);
+        return vdprintf(sockets_descriptors_given(fd), format, arguments);
     }
     int size = vasprintf(&text, format, arguments);
     if (size < 0) {

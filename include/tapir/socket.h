@@ -3,7 +3,8 @@
  * Every call below with a POSIX name has that call's signature, result and errno, with Linux's meaning where
  * POSIX leaves a choice. A descriptor is a real number of the process's descriptor table, so it never
  * collides with a file's and obeys RLIMIT_NOFILE. Calls given a descriptor that is not a socket of the stack pass
- * it on to the kernel, so one loop can use both. What is not supported answers ENOPROTOOPT, EOPNOTSUPP or
+ * it on to the kernel, so one loop can use both; what the library has opened for itself is not open to them (EBADF).
+ * What is not supported answers ENOPROTOOPT, EOPNOTSUPP or
  * EINVAL; nothing is accepted and ignored.
  *
  * A device that is taken down and up again costs what was underway. One that is deleted is gone for this stack: new

@@ -13,6 +13,7 @@
 #define sockets_descriptors_enter copy_enter
 #define sockets_descriptors_find copy_find
 #define sockets_descriptors_forget copy_forget
+#define sockets_descriptors_given copy_given
 #define sockets_descriptors_init copy_init
 #define sockets_descriptors_leave copy_leave
 #define sockets_descriptors_next copy_next
