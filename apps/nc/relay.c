@@ -49,6 +49,17 @@ static struct pollfd flow_wanted(const struct flow *flow) {
 
 static int flow_move(struct flow *flow) { return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow); }
 
+/* 0, or whose failure it was, once that has been said. */
+static int move_ready(struct flow *const *flows, const struct pollfd *wanted, int fd) {
+    for (int i = 0; i < 2; i++) {
+        if (wanted[i].revents != 0 && flow_move(flows[i]) != 0) {
+            common_say("%s", strerror(errno));
+            return wanted[i].fd == fd ? NC_PEER_FAILED : -1;
+        }
+    }
+    return 0;
+}
+
 /* The peer's end is the end, unless our input is to be brought over to its own end. */
 static bool goes_on(const struct nc_options *options, const struct flow *in, const struct flow *out) {
     return flow_open(in) || (options->half_close && !options->udp && flow_open(out));
@@ -77,11 +88,9 @@ int nc_relay(const struct nc_options *options, int fd) {
             common_say("poll: %s", strerror(errno));
             return -1;
         }
-        for (int i = 0; i < 2; i++) {
-            if (count > 0 && wanted[i].revents != 0 && flow_move(i == 0 ? &out : &in) != 0) {
-                common_say("%s", strerror(errno));
-                return wanted[i].fd == fd ? NC_PEER_FAILED : -1;
-            }
+        const int failed = move_ready((struct flow *const[]){&out, &in}, wanted, fd);
+        if (failed != 0) {
+            return failed;
         }
         /* An empty datagram is no end. */
         in.ended = in.ended && !options->udp;

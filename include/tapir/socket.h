@@ -21,8 +21,9 @@
  * mostly asleep), calls on the stack's sockets fail with EDEADLK; and as they allocate memory, they are not for a handler that
  * has interrupted malloc. It must not longjmp out of a call.
  *
- * Cancellation (pthread_cancel): the calls that POSIX names as cancellation points are, and epoll_wait as on Linux: accept,
- * accept4, close, connect, poll, read, readv, recv, recvfrom, recvmsg, select, send, sendto, sendmsg, write, writev.
+ * Cancellation (pthread_cancel): the calls that POSIX names as cancellation points are, and as on Linux those that do the same:
+ * accept, accept4, close, connect, epoll_wait and its kin, poll, ppoll, pselect, read, readv, recv, recvfrom, recvmmsg, recvmsg,
+ * select, send, sendfile, sendmmsg, sendmsg, sendto, write, writev.
  * A thread that ends in one has left the stack as if a signal had ended the call; a close that lingers has closed. No
  * other call is one, nor what a device or a trace function does inside.
  *
