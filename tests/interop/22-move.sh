@@ -9,6 +9,7 @@ www_make
 data www/file 5000000
 tap tap0 10.0.0.1/24
 serve httpd httpd --upload www
+must "ping, since the link may take a second to come up" ping -q -c 1 -w 5 10.0.0.2
 
 # move MAC ARP_NOTIFY: with one gratuitous ARP, or with none.
 move() {

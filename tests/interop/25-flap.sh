@@ -8,6 +8,7 @@ www_make
 data www/file 12000000
 must "a TAP" namespace_tap tap0 10.0.0.1/24 # no trace: tcpdump ends when its device is down
 serve httpd httpd --upload www
+must "ping, since the link may take a second to come up" ping -q -c 1 -w 5 10.0.0.2
 
 start down "${get[@]}" -o got http://10.0.0.2/file
 start up "${get[@]}" -T www/file http://10.0.0.2/put
