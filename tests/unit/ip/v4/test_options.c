@@ -1,5 +1,5 @@
 /* IP options: which condemn a datagram, and that none is obeyed or echoed. */
-#include "rig.h"
+#include "ip/rig.h"
 
 /* A datagram from the peer with these options, padded with EOL. */
 static void with_options(struct rig *rig, uint8_t protocol, const uint8_t *options, size_t len, const void *data,

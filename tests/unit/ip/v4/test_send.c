@@ -1,5 +1,5 @@
 /* Datagrams out: header, checksum, fragments, and the ways to lo and back from a group. */
-#include "rig.h"
+#include "ip/rig.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* ICMP in: echo, replies, and what is ignored on purpose. */
-#include "rig.h"
+#include "ip/rig.h"
 
 static void send_icmp(struct rig *rig, uint8_t type, uint8_t code, uint32_t rest, const void *data, uint32_t len) {
     static uint8_t message[65536];

@@ -1,5 +1,5 @@
 /* IGMP: what is reported, when, to whom, and in which version. */
-#include "rig.h"
+#include "ip/rig.h"
 
 #include <errno.h>
 

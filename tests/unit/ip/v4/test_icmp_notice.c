@@ -1,5 +1,5 @@
 /* ICMP errors about our datagrams: parsed, judged, and believed only when a transport vouches for them. */
-#include "rig.h"
+#include "ip/rig.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* Datagrams in: every field of the header wrong in turn, and who gets what is right. */
-#include "rig.h"
+#include "ip/rig.h"
 
 static const uint8_t payload[8] = {0, 1, 0, 2, 0, 8, 0, 0};
 

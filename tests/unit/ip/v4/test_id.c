@@ -1,5 +1,5 @@
 /* Identifications tell an observer nothing (N3), and do not come again soon. */
-#include "rig.h"
+#include "ip/rig.h"
 
 Test(ip_id, N3_atomic_datagrams_have_none) {
     struct rig *rig = rig_start();

@@ -1,5 +1,5 @@
 /* ICMP errors that we send: never about what must not be answered, never too many, never too much. */
-#include "rig.h"
+#include "ip/rig.h"
 
 static uint8_t payload[1480];
 
