@@ -166,7 +166,7 @@ static bool has_neighbour(const struct ip_path *path) {
 
 void ip_path_confirm(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
     if (has_neighbour(path)) {
-        link_arp_cache_confirm(path->netif, &path->next_hop, now_us);
+        link_neighbour_confirm(path->netif, &path->next_hop, now_us);
         ip_route_gateway_alive(ip, path);
     }
 }
@@ -176,7 +176,7 @@ void ip_path_suspect(struct ip *ip, const struct ip_path *path, uint64_t now_us)
         return;
     }
     /* RFC 4861 7.3: whether the neighbour is there the link finds out; only gateways have deputies. */
-    link_arp_cache_suspect(path->netif, &path->next_hop, now_us);
+    link_neighbour_suspect(path->netif, &path->next_hop, now_us);
     if (!addr_equal(&path->next_hop, &path->dst)) {
         ip_route_gateway_dead(ip, path);
     }

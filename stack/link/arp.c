@@ -98,7 +98,7 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
     bool to_us = link_address_find(netif, &target) != NULL;
     const char *outcome = "probes an address";
     if (arp.sender_ip != IPV4_ANY) {
-        outcome = link_arp_cache_hear(netif, &arp, to_us, now_us);
+        outcome = link_neighbour_hear(netif, &arp, to_us, now_us);
     }
     trace(netif, TAPIR_EVENT_PACKET_IN, &arp, outcome, false, now_us);
     if (to_us && arp.op == WIRE_ARP_REQUEST) {

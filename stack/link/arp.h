@@ -1,4 +1,4 @@
-/* ARP inside the room: the packets (arp.c), the neighbour table (arp_cache.c), address conflicts (arp_acd.c).
+/* ARP inside the room: the packets (arp.c), the neighbour table (neighbour.c), address conflicts (arp_acd.c).
  *
  * A neighbour goes through the states of RFC 4861 7.3.2, with ARP requests for solicitations:
  *
@@ -28,7 +28,7 @@ enum arp_doubt {
     ARP_DOUBT_RIVAL,   /* another station claims its address: what a transport hears may come from that one */
 };
 
-/* One neighbour of one interface. Owned by the interface's table; arp_cache.c alone writes it. */
+/* One neighbour of one interface. Owned by the interface's table; neighbour.c alone writes it. */
 struct arp_entry {
     struct table_node node; /* in netif->neighbours */
     struct list idle;       /* in netif->neighbours_unproven or _stale: it may be evicted */
@@ -56,24 +56,24 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
 void link_arp_send(struct link_netif *netif, const uint8_t mac[MAC_LEN], const struct wire_arp *arp, const char *reason,
                    uint64_t now_us);
 
-/* ---- arp_cache.c ---- */
+/* ---- neighbour.c ---- */
 
 /* The entry of a neighbour, or NULL; borrowed until the next call into the table. */
-struct arp_entry *link_arp_cache_find(const struct link_netif *netif, uint32_t ipv4);
+struct arp_entry *link_neighbour_find(const struct link_netif *netif, uint32_t ipv4);
 
 /* Uses the neighbour for a datagram: 1, its mac is known; 0, it has been asked for and frames may wait at *entry;
  * -EHOSTUNREACH (did not answer a moment ago) or -ENOBUFS (no room for it): *entry is NULL. Not counted as a drop. */
-int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us);
+int link_neighbour_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us);
 
 /* Keeps a datagram until the neighbour of `entry` answers. Takes frame. Over a cap the oldest are dropped. */
-void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame);
+void link_neighbour_wait(struct arp_entry *entry, struct tapir_frame *frame);
 
 /* Considers the claim "sender_ip is at sender_mac" of a well-formed packet that claims no address of ours.
  * `to_us`: target_ip is ours. Borrows arp. Returns what became of it, a constant for the trace. */
-const char *link_arp_cache_hear(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us);
+const char *link_neighbour_hear(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us);
 
 /* Forgets every neighbour of netif; what waits is dropped and counted as link_down. */
-void link_arp_cache_flush(struct link_netif *netif);
+void link_neighbour_flush(struct link_netif *netif);
 
 /* ---- arp_acd.c ---- */
 

@@ -74,8 +74,8 @@ struct link {
  * The struct must not move afterwards. 0, or -ENOBUFS: nothing is left to destroy. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
 
-/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? In arp_cache.c. */
-bool link_arp_cache_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame));
+/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? In neighbour.c. */
+bool link_neighbour_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame));
 
 /* Releases everything: queued and waiting frames, neighbours, timers. */
 void link_destroy(struct link *link);
@@ -131,13 +131,13 @@ struct tapir_frame *link_netif_dequeue(struct link_netif *netif);
 
 /* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). Not believed while
  * another station claims to be that neighbour. */
-void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
+void link_neighbour_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
 
 /* The transport has had no answer for long (RFC 1122 4.2.3.5: R1): the neighbour is asked whether it is still there. */
-void link_arp_cache_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
+void link_neighbour_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
 
 /* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). This counts as a use of the entry.
  * Not for lo. For tests and traces. */
-int link_arp_cache_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
+int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
 
 #endif

@@ -43,7 +43,7 @@ int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_c
 static void quiesce(struct link_netif *netif) {
     netif->link->core->counters.link_down += netif->queue.count;
     frame_queue_clear(&netif->queue);
-    link_arp_cache_flush(netif);
+    link_neighbour_flush(netif);
     for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
         link_arp_acd_stop(&netif->addresses[i]);
     }

@@ -42,7 +42,7 @@ static int resolve(struct link_netif *netif, const struct tapir_addr *next_hop, 
         mac_set_multicast(mac, ipv4);
         return 1;
     }
-    int result = link_arp_cache_use(netif, ipv4, entry, now_us);
+    int result = link_neighbour_use(netif, ipv4, entry, now_us);
     if (result == 1) {
         memcpy(mac, (*entry)->mac, MAC_LEN);
     } else if (result == -EHOSTUNREACH) {
@@ -75,7 +75,7 @@ int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop,
         return link_send_to_mac(netif, mac, frame);
     }
     if (result == 0) {
-        link_arp_cache_wait(entry, frame);
+        link_neighbour_wait(entry, frame);
     } else {
         frame_release(frame);
     }
@@ -102,7 +102,7 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
         if (frame == NULL) {
             COUNT(netif->link->core, link_no_memory);
         } else {
-            link_arp_cache_wait(entry, frame);
+            link_neighbour_wait(entry, frame);
         }
     }
     return 0;

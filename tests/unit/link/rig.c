@@ -170,7 +170,7 @@ int rig_send(struct rig *rig, uint32_t ipv4, uint8_t tag) {
 }
 
 int rig_state(const struct rig *rig, uint32_t ipv4) {
-    const struct arp_entry *entry = link_arp_cache_find(rig->netif, ipv4);
+    const struct arp_entry *entry = link_neighbour_find(rig->netif, ipv4);
     return entry == NULL ? -1 : (int)entry->state;
 }
 
@@ -204,12 +204,12 @@ void rig_assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
 
 void rig_confirm(struct rig *rig, uint32_t ipv4) {
     const struct tapir_addr addr = addr_of_ipv4(ipv4);
-    link_arp_cache_confirm(rig->netif, &addr, rig->now_us);
+    link_neighbour_confirm(rig->netif, &addr, rig->now_us);
 }
 
 void rig_suspect(struct rig *rig, uint32_t ipv4) {
     const struct tapir_addr addr = addr_of_ipv4(ipv4);
-    link_arp_cache_suspect(rig->netif, &addr, rig->now_us);
+    link_neighbour_suspect(rig->netif, &addr, rig->now_us);
 }
 
 void rig_make_stale(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {

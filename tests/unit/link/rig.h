@@ -99,7 +99,7 @@ void rig_assert_question(struct rig *rig, uint32_t ipv4, const uint8_t dst[6]);
 void rig_assert_datagram(struct rig *rig, uint8_t tag, const uint8_t dst[6]);
 void rig_assert_goes_to(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]);
 
-/* link_arp_cache_confirm, link_arp_cache_suspect. */
+/* link_neighbour_confirm, link_neighbour_suspect. */
 void rig_confirm(struct rig *rig, uint32_t ipv4);
 void rig_suspect(struct rig *rig, uint32_t ipv4);
 

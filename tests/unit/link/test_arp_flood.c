@@ -1,4 +1,4 @@
-/* Tests of stack/link/arp.c and arp_cache.c: what others can make us say, at most (C7). */
+/* Tests of stack/link/arp.c and neighbour.c: what others can make us say, at most (C7). */
 #include "link/rig.h"
 
 /* C7: what a flood of requests makes us send; and then others are answered as before. */

@@ -1,4 +1,4 @@
-/* Tests of stack/link/arp_cache.c: neighbours that move (Z11), and stations that only say they are one (L5). */
+/* Tests of stack/link/neighbour.c: neighbours that move (Z11), and stations that only say they are one (L5). */
 #include "link/rig.h"
 
 /* How long after its word, or after a reason to ask it, a neighbour that moved is found, at most. */
@@ -51,7 +51,7 @@ static struct rig *start_talking(void) {
 
 /* ---- who only says so ---- */
 
-Test(link_arp_move, L5_a_claim_within_the_lock_is_a_question_to_the_neighbour_we_know) {
+Test(link_neighbour_move, L5_a_claim_within_the_lock_is_a_question_to_the_neighbour_we_know) {
     for (unsigned way = 0; way < 3; way++) {
         struct rig *rig = start_talking();
         rig_wait(rig, TAPIR_ARP_LOCK_US - 1);
@@ -68,7 +68,7 @@ Test(link_arp_move, L5_a_claim_within_the_lock_is_a_question_to_the_neighbour_we
     }
 }
 
-Test(link_arp_move, L5_a_neighbour_in_conversation_cannot_be_moved) {
+Test(link_neighbour_move, L5_a_neighbour_in_conversation_cannot_be_moved) {
     struct rig *rig = start_talking();
     struct stations s = {.old_there = true};
     for (unsigned i = 0; i < 6000; i++) { /* a minute of it */
@@ -87,7 +87,7 @@ Test(link_arp_move, L5_a_neighbour_in_conversation_cannot_be_moved) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, L5_two_lost_answers_do_not_move_it) {
+Test(link_neighbour_move, L5_two_lost_answers_do_not_move_it) {
     struct rig *rig = start_talking();
     claim(rig, 0);
     rig_wait(rig, 2 * TAPIR_ARP_DOUBT_RETRY_US);
@@ -120,7 +120,7 @@ static void assert_arrive(struct rig *rig, const uint8_t mac[6], uint8_t first, 
 }
 
 /* Once it has left a question without an answer, datagrams wait, and lose nothing but time. */
-Test(link_arp_move, L5_a_neighbour_that_answers_late_has_all_that_was_sent) {
+Test(link_neighbour_move, L5_a_neighbour_that_answers_late_has_all_that_was_sent) {
     struct rig *rig = start_talking();
     claim(rig, 0);
     rig_assert_question(rig, GATEWAY_IP, peer_mac);
@@ -138,7 +138,7 @@ Test(link_arp_move, L5_a_neighbour_that_answers_late_has_all_that_was_sent) {
 }
 
 /* The answer to a question that was put to one station can only be that station's. */
-Test(link_arp_move, L5_nobody_answers_for_another) {
+Test(link_neighbour_move, L5_nobody_answers_for_another) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, GATEWAY_IP, peer_mac);
     rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
@@ -149,7 +149,7 @@ Test(link_arp_move, L5_nobody_answers_for_another) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, L5_after_the_lock_a_claim_is_taken_and_verified) {
+Test(link_neighbour_move, L5_after_the_lock_a_claim_is_taken_and_verified) {
     struct rig *rig = rig_start();
     rig_resolve(rig, GATEWAY_IP, peer_mac);
     rig_wait(rig, TAPIR_ARP_LOCK_US);
@@ -162,7 +162,7 @@ Test(link_arp_move, L5_after_the_lock_a_claim_is_taken_and_verified) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, L5_two_claimants_that_nobody_answers_for_alternate_once_a_second_at_most) {
+Test(link_neighbour_move, L5_two_claimants_that_nobody_answers_for_alternate_once_a_second_at_most) {
     struct rig *rig = start_talking();
     unsigned moves = 0;
     uint8_t mac[6];
@@ -172,7 +172,7 @@ Test(link_arp_move, L5_two_claimants_that_nobody_answers_for_alternate_once_a_se
         rig_arp(rig, WIRE_ARP_REPLY, i % 2 == 0 ? rogue_mac : peer_mac, GATEWAY_IP, GATEWAY_IP);
         (void)rig_send(rig, GATEWAY_IP, 1);
         (void)rig_drain(rig);
-        const struct arp_entry *entry = link_arp_cache_find(rig->netif, GATEWAY_IP);
+        const struct arp_entry *entry = link_neighbour_find(rig->netif, GATEWAY_IP);
         if (entry->state != ARP_INCOMPLETE && memcmp(entry->mac, mac, 6) != 0) {
             moves++;
             memcpy(mac, entry->mac, 6);
@@ -182,7 +182,7 @@ Test(link_arp_move, L5_two_claimants_that_nobody_answers_for_alternate_once_a_se
     rig_stop(rig);
 }
 
-Test(link_arp_move, L5_only_an_answer_confirms) {
+Test(link_neighbour_move, L5_only_an_answer_confirms) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     /* Unasked, gratuitous, or for another: none of them proves that it hears us. */
@@ -222,7 +222,7 @@ static uint64_t time_to_find(struct rig *rig, unsigned claims, bool acks_on_the_
 }
 
 /* The lock is for those who only say so: who moved says so once (RFC 5227 2.3, VRRP, live migration). */
-Test(link_arp_move, Z11_one_word_of_a_neighbour_in_conversation) {
+Test(link_neighbour_move, Z11_one_word_of_a_neighbour_in_conversation) {
     for (unsigned way = 0; way < 6; way++) {
         struct rig *rig = start_talking();
         rig_wait(rig, 20000);
@@ -233,7 +233,7 @@ Test(link_arp_move, Z11_one_word_of_a_neighbour_in_conversation) {
 }
 
 /* It answered a moment ago: the second between questions does not swallow its word. */
-Test(link_arp_move, Z11_right_after_an_answer) {
+Test(link_neighbour_move, Z11_right_after_an_answer) {
     struct rig *rig = start_talking();
     struct stations s = {.old_there = true};
     claim(rig, 0);
@@ -245,7 +245,7 @@ Test(link_arp_move, Z11_right_after_an_answer) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, Z11_one_word_of_an_idle_neighbour) {
+Test(link_neighbour_move, Z11_one_word_of_an_idle_neighbour) {
     struct rig *rig = start_talking();
     rig_wait(rig, TAPIR_ARP_LOCK_US);
     cr_assert_leq(time_to_find(rig, 1, false), SECOND_US / 5);
@@ -253,7 +253,7 @@ Test(link_arp_move, Z11_one_word_of_an_idle_neighbour) {
 }
 
 /* Nobody says a word: what the transport does not hear is reason enough to ask. */
-Test(link_arp_move, Z11_a_transport_that_hears_nothing) {
+Test(link_neighbour_move, Z11_a_transport_that_hears_nothing) {
     struct rig *rig = start_talking();
     rig_wait(rig, SECOND_US); /* R1 */
     rig_suspect(rig, GATEWAY_IP);
@@ -263,7 +263,7 @@ Test(link_arp_move, Z11_a_transport_that_hears_nothing) {
 }
 
 /* What waits for the old one's answer asks everybody when there is none, and goes to who is there. */
-Test(link_arp_move, Z11_what_waits_reaches_the_new_one) {
+Test(link_neighbour_move, Z11_what_waits_reaches_the_new_one) {
     struct rig *rig = start_talking();
     claim(rig, 0);
     rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US);
@@ -278,7 +278,7 @@ Test(link_arp_move, Z11_what_waits_reaches_the_new_one) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, Z11_what_waits_is_told_when_nobody_is_there) {
+Test(link_neighbour_move, Z11_what_waits_is_told_when_nobody_is_there) {
     struct rig *rig = start_talking();
     claim(rig, 0);
     rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US);
@@ -290,7 +290,7 @@ Test(link_arp_move, Z11_what_waits_is_told_when_nobody_is_there) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, a_suspected_neighbour_that_is_there_is_asked_once_a_second) {
+Test(link_neighbour_move, a_suspected_neighbour_that_is_there_is_asked_once_a_second) {
     struct rig *rig = start_talking();
     struct stations s = {.old_there = true};
     for (unsigned i = 0; i < 1000; i++) {
@@ -305,7 +305,7 @@ Test(link_arp_move, a_suspected_neighbour_that_is_there_is_asked_once_a_second) 
 }
 
 /* RFC 4861 7.3.1: an answer from beyond it is as good as one of its own, unless it may be another's. */
-Test(link_arp_move, what_a_transport_hears_ends_its_own_doubt_alone) {
+Test(link_neighbour_move, what_a_transport_hears_ends_its_own_doubt_alone) {
     struct rig *rig = start_talking();
     rig_suspect(rig, GATEWAY_IP);
     rig_confirm(rig, GATEWAY_IP);
@@ -323,7 +323,7 @@ Test(link_arp_move, what_a_transport_hears_ends_its_own_doubt_alone) {
     rig_stop(rig);
 }
 
-Test(link_arp_move, suspecting_who_is_not_known_does_nothing) {
+Test(link_neighbour_move, suspecting_who_is_not_known_does_nothing) {
     struct rig *rig = rig_start();
     rig_suspect(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);

@@ -4,7 +4,7 @@
 #define PEER_IP IPV4(10, 0, 0, 2)
 
 /* L7, D10: in a small stack an eighth of its memory is all that may wait, and entries leave room for frames. */
-Test(link_arp_cache, L7_a_small_stack_has_small_queues) {
+Test(link_neighbour, L7_a_small_stack_has_small_queues) {
     struct rig *rig = rig_start();
     mem_set_cap(&rig->core.mem, rig->core.mem.used_bytes + 400000);
     for (uint32_t i = 0; i < 2000; i++) {
@@ -23,7 +23,7 @@ Test(link_arp_cache, L7_a_small_stack_has_small_queues) {
 }
 
 /* Z6: a frame pushes out what it takes the place of: as many of the smallest as it is large, and in the long run one. */
-Test(link_arp_cache, Z6_what_a_frame_pushes_out) {
+Test(link_neighbour, Z6_what_a_frame_pushes_out) {
     struct rig *rig = rig_start();
     const uint32_t small = (uint32_t)sizeof(struct tapir_frame) + TAPIR_FRAME_HEADROOM_BYTES + 1;
     const uint32_t most = (TAPIR_FRAME_MAX_BYTES + TAPIR_FRAME_HEADROOM_BYTES) / small + 1;

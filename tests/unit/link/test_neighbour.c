@@ -1,9 +1,9 @@
-/* Tests of stack/link/arp_cache.c: the states of a neighbour, its eviction, and what waits for it. */
+/* Tests of stack/link/neighbour.c: the states of a neighbour, its eviction, and what waits for it. */
 #include <errno.h>
 
 #include "link/rig.h"
 
-Test(link_arp_cache, datagrams_wait_and_leave_in_order) {
+Test(link_neighbour, datagrams_wait_and_leave_in_order) {
     struct rig *rig = rig_start();
     for (uint8_t tag = 1; tag <= 5; tag++) {
         cr_assert_eq(rig_send(rig, PEER_IP, tag), 0);
@@ -20,7 +20,7 @@ Test(link_arp_cache, datagrams_wait_and_leave_in_order) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, one_question_a_second_then_unreachable) {
+Test(link_neighbour, one_question_a_second_then_unreachable) {
     struct rig *rig = rig_start();
     /* A datagram every 10 ms does not make it ask more often (RFC 1122 2.3.2.1). */
     for (unsigned tick = 0; tick < 300; tick++) {
@@ -41,7 +41,7 @@ Test(link_arp_cache, one_question_a_second_then_unreachable) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, a_failed_neighbour_is_refused_for_a_while) {
+Test(link_neighbour, a_failed_neighbour_is_refused_for_a_while) {
     struct rig *rig = rig_start();
     cr_assert_eq(rig_send(rig, PEER_IP, 1), 0);
     rig_wait(rig, 3 * SECOND_US);
@@ -57,7 +57,7 @@ Test(link_arp_cache, a_failed_neighbour_is_refused_for_a_while) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, a_failed_neighbour_may_come_back_by_itself) {
+Test(link_neighbour, a_failed_neighbour_may_come_back_by_itself) {
     struct rig *rig = rig_start();
     (void)rig_send(rig, PEER_IP, 1);
     rig_wait(rig, 3 * SECOND_US);
@@ -68,7 +68,7 @@ Test(link_arp_cache, a_failed_neighbour_may_come_back_by_itself) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, a_late_answer_to_a_retry_counts) {
+Test(link_neighbour, a_late_answer_to_a_retry_counts) {
     struct rig *rig = rig_start();
     (void)rig_send(rig, PEER_IP, 1);
     rig_wait(rig, 3 * SECOND_US - 1);
@@ -80,7 +80,7 @@ Test(link_arp_cache, a_late_answer_to_a_retry_counts) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, without_an_address_it_cannot_ask_and_fails) {
+Test(link_neighbour, without_an_address_it_cannot_ask_and_fails) {
     struct rig *rig = rig_start_bare();
     cr_assert_eq(rig_send(rig, PEER_IP, 1), 0);
     rig_wait(rig, 3 * SECOND_US);
@@ -89,7 +89,7 @@ Test(link_arp_cache, without_an_address_it_cannot_ask_and_fails) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, a_request_from_the_awaited_neighbour_serves_as_answer) {
+Test(link_neighbour, a_request_from_the_awaited_neighbour_serves_as_answer) {
     struct rig *rig = rig_start();
     (void)rig_send(rig, PEER_IP, 1);
     rig_assert_question(rig, PEER_IP, all_mac);
@@ -100,7 +100,7 @@ Test(link_arp_cache, a_request_from_the_awaited_neighbour_serves_as_answer) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, reachable_stale_delay_probe_reachable) {
+Test(link_neighbour, reachable_stale_delay_probe_reachable) {
     struct rig *rig = rig_start();
     rig_resolve(rig, PEER_IP, peer_mac);
     rig_wait(rig, TAPIR_ARP_REACHABLE_US - 1);
@@ -121,7 +121,7 @@ Test(link_arp_cache, reachable_stale_delay_probe_reachable) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, a_neighbour_that_fell_silent_is_asked_alone_then_forgotten) {
+Test(link_neighbour, a_neighbour_that_fell_silent_is_asked_alone_then_forgotten) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
@@ -141,7 +141,7 @@ Test(link_arp_cache, a_neighbour_that_fell_silent_is_asked_alone_then_forgotten)
     rig_stop(rig);
 }
 
-Test(link_arp_cache, transports_confirm_and_spare_the_probe) {
+Test(link_neighbour, transports_confirm_and_spare_the_probe) {
     struct rig *rig = rig_start();
     rig_resolve(rig, PEER_IP, peer_mac);
     /* Confirmed all the time it never leaves REACHABLE. */
@@ -171,7 +171,7 @@ Test(link_arp_cache, transports_confirm_and_spare_the_probe) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, confirming_what_is_not_known_does_nothing) {
+Test(link_neighbour, confirming_what_is_not_known_does_nothing) {
     struct rig *rig = rig_start();
     rig_confirm(rig, PEER_IP);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
@@ -184,7 +184,7 @@ Test(link_arp_cache, confirming_what_is_not_known_does_nothing) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, unused_entries_expire) {
+Test(link_neighbour, unused_entries_expire) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, OUR_IP);
@@ -197,7 +197,7 @@ Test(link_arp_cache, unused_entries_expire) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L6_a_flood_of_senders_leaves_the_gateway) {
+Test(link_neighbour, L6_a_flood_of_senders_leaves_the_gateway) {
     struct rig *rig = rig_start();
     const uint32_t idle_ip = PEER_IP;
     rig_make_stale(rig, idle_ip, peer_mac);
@@ -222,7 +222,7 @@ Test(link_arp_cache, L6_a_flood_of_senders_leaves_the_gateway) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L6_asking_pushes_out_the_unproven_first_then_the_idle_never_those_in_use) {
+Test(link_neighbour, L6_asking_pushes_out_the_unproven_first_then_the_idle_never_those_in_use) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_resolve(rig, GATEWAY_IP, peer_mac);
@@ -247,7 +247,7 @@ Test(link_arp_cache, L6_asking_pushes_out_the_unproven_first_then_the_idle_never
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L7_ten_thousand_unresolved_neighbours) {
+Test(link_neighbour, L7_ten_thousand_unresolved_neighbours) {
     struct rig *rig = rig_start();
     uint64_t sent = 0, refused = 0;
     for (uint32_t i = 0; i < 10000; i++) {
@@ -273,7 +273,7 @@ Test(link_arp_cache, L7_ten_thousand_unresolved_neighbours) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L7_the_oldest_frames_give_way) {
+Test(link_neighbour, L7_the_oldest_frames_give_way) {
     struct rig *rig = rig_start();
     for (uint8_t tag = 0; tag < 2 * TAPIR_ARP_PENDING_FRAMES; tag++) {
         (void)rig_send(rig, PEER_IP, tag);
@@ -292,12 +292,12 @@ Test(link_arp_cache, L7_the_oldest_frames_give_way) {
 static void send_long(struct rig *rig, uint32_t ipv4, uint8_t tag, uint32_t len) {
     const struct tapir_addr next_hop = addr_of_ipv4(ipv4);
     cr_assert_eq(link_send_frame(rig->netif, &next_hop, LINK_UNICAST, rig_datagram_of(rig, tag, len), rig->now_us), 0);
-    const struct arp_entry *entry = link_arp_cache_find(rig->netif, ipv4);
+    const struct arp_entry *entry = link_neighbour_find(rig->netif, ipv4);
     cr_assert(entry->pending.count == 1 || entry->pending.true_bytes <= TAPIR_ARP_PENDING_BYTES);
     cr_assert_leq(rig->link.pending_bytes, TAPIR_ARP_PENDING_TOTAL_BYTES);
 }
 
-Test(link_arp_cache, L7_bytes_are_capped_and_the_newest_is_kept) {
+Test(link_neighbour, L7_bytes_are_capped_and_the_newest_is_kept) {
     struct rig *rig = rig_start();
     for (uint8_t tag = 0; tag < 10; tag++) {
         send_long(rig, PEER_IP, tag, 20000);
@@ -314,7 +314,7 @@ Test(link_arp_cache, L7_bytes_are_capped_and_the_newest_is_kept) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, L7_the_whole_stack_has_a_cap_and_the_first_to_wait_gives_way) {
+Test(link_neighbour, L7_the_whole_stack_has_a_cap_and_the_first_to_wait_gives_way) {
     struct rig *rig = rig_start();
     for (uint8_t i = 0; i < 100; i++) {
         send_long(rig, IPV4(10, 0, 1, 1) + i, i, 60000);
@@ -336,7 +336,7 @@ static void ask_for_another(struct rig *rig) {
     rig->when_lost = NULL;
 }
 
-Test(link_arp_cache, the_unreachable_handler_may_evict_the_entry_that_failed) {
+Test(link_neighbour, the_unreachable_handler_may_evict_the_entry_that_failed) {
     struct rig *rig = rig_start();
     rig->when_lost = ask_for_another;
     for (uint32_t i = 0; i < TAPIR_ARP_ENTRIES_MAX; i++) {
@@ -352,20 +352,20 @@ Test(link_arp_cache, the_unreachable_handler_may_evict_the_entry_that_failed) {
     rig_stop(rig);
 }
 
-Test(link_arp_cache, lookup_tells_the_mac_or_asks) {
+Test(link_neighbour, lookup_tells_the_mac_or_asks) {
     struct rig *rig = rig_start();
     uint8_t mac[6];
-    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
     rig_assert_question(rig, PEER_IP, all_mac);
     rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
+    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
     cr_assert_arr_eq(mac, peer_mac, 6);
     link_netif_set_up(rig->netif, false, rig->now_us);
-    cr_assert_eq(link_arp_cache_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
     rig_stop(rig);
 }
 
-Test(link_arp_cache, going_down_forgets_the_neighbours_and_counts_what_waited) {
+Test(link_neighbour, going_down_forgets_the_neighbours_and_counts_what_waited) {
     struct rig *rig = rig_start();
     rig_resolve(rig, GATEWAY_IP, peer_mac);
     rig_make_stale(rig, IPV4(10, 0, 0, 77), peer_mac);
@@ -412,7 +412,7 @@ static void canonical_trace(struct rig *rig) {
     (void)rig_drain(rig);
 }
 
-Test(link_arp_cache, D11_allocation_fails_at_every_step) {
+Test(link_neighbour, D11_allocation_fails_at_every_step) {
     struct rig *rig = rig_start();
     uint64_t before = rig->env.allocations;
     canonical_trace(rig);
@@ -430,7 +430,7 @@ Test(link_arp_cache, D11_allocation_fails_at_every_step) {
     }
 }
 
-Test(link_arp_cache, D11_allocations_fail_at_random) {
+Test(link_neighbour, D11_allocations_fail_at_random) {
     for (uint64_t percent = 1; percent <= 50; percent += 7) {
         struct rig *rig = rig_start();
         rig->env.fail_percent = percent;
@@ -444,7 +444,7 @@ Test(link_arp_cache, D11_allocations_fail_at_random) {
 }
 
 /* Random claims, datagrams, confirmations and pauses: the books always balance. */
-Test(link_arp_cache, random_events_keep_the_books) {
+Test(link_neighbour, random_events_keep_the_books) {
     struct rig *rig = rig_start();
     for (unsigned i = 0; i < 30000; i++) {
         uint32_t pick = core_random_below(&rig->core, 100);

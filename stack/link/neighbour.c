@@ -19,7 +19,7 @@ static uint64_t hash_of(const struct link_netif *netif, uint32_t ipv4) {
 
 static struct arp_entry *entry_of(struct table_node *node) { return CONTAINER_OF(node, struct arp_entry, node); }
 
-struct arp_entry *link_arp_cache_find(const struct link_netif *netif, uint32_t ipv4) {
+struct arp_entry *link_neighbour_find(const struct link_netif *netif, uint32_t ipv4) {
     struct table_node *node = table_first(&netif->neighbours, hash_of(netif, ipv4));
     while (node != NULL && entry_of(node)->ipv4 != ipv4) {
         node = table_next(node);
@@ -52,7 +52,7 @@ static void drop_oldest(struct arp_entry *entry) {
     frame_release(frame);
 }
 
-void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
+void link_neighbour_wait(struct arp_entry *entry, struct tapir_frame *frame) {
     struct link *link = entry->netif->link;
     struct frame_queue *pending = &entry->pending;
     uint32_t size = frame_true_size(frame);
@@ -73,7 +73,7 @@ void link_arp_cache_wait(struct arp_entry *entry, struct tapir_frame *frame) {
     frame_queue_push(pending, frame);
 }
 
-bool link_arp_cache_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame)) {
+bool link_neighbour_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame)) {
     LIST_FOR_EACH(node, &link->waiting) {
         const struct arp_entry *entry = LIST_ENTRY(node, struct arp_entry, waiting);
         for (const struct tapir_frame *frame = entry->pending.first; frame != NULL; frame = frame->next) {
@@ -265,8 +265,8 @@ static bool must_wait(const struct arp_entry *entry) {
     return entry->state == ARP_INCOMPLETE || (entry->doubt == ARP_DOUBT_RIVAL && entry->tries > 1);
 }
 
-int link_arp_cache_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us) {
-    struct arp_entry *entry = link_arp_cache_find(netif, ipv4);
+int link_neighbour_use(struct link_netif *netif, uint32_t ipv4, struct arp_entry **found, uint64_t now_us) {
+    struct arp_entry *entry = link_neighbour_find(netif, ipv4);
     *found = NULL;
     if (entry == NULL) {
         entry = add(netif, ipv4, true);
@@ -335,8 +335,8 @@ static const char *merge(struct arp_entry *entry, const struct wire_arp *arp, bo
     return "moves a neighbour";
 }
 
-const char *link_arp_cache_hear(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
-    struct arp_entry *entry = link_arp_cache_find(netif, arp->sender_ip);
+const char *link_neighbour_hear(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
+    struct arp_entry *entry = link_neighbour_find(netif, arp->sender_ip);
     if (entry != NULL) {
         return merge(entry, arp, to_us, now_us);
     }
@@ -353,7 +353,7 @@ const char *link_arp_cache_hear(struct link_netif *netif, const struct wire_arp 
     return "learns a neighbour";
 }
 
-void link_arp_cache_flush(struct link_netif *netif) {
+void link_neighbour_flush(struct link_netif *netif) {
     uint32_t cursor = 0;
     struct table_node *node = table_walk(&netif->neighbours, &cursor, NULL);
     while (node != NULL) {
@@ -367,24 +367,24 @@ void link_arp_cache_flush(struct link_netif *netif) {
     }
 }
 
-void link_arp_cache_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
-    struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
+void link_neighbour_confirm(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
+    struct arp_entry *entry = link_neighbour_find(netif, addr_ipv4(next_hop));
     if (entry != NULL && is_known(entry) && entry->doubt != ARP_DOUBT_RIVAL) {
         confirm(entry, now_us);
     }
 }
 
-void link_arp_cache_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
-    struct arp_entry *entry = link_arp_cache_find(netif, addr_ipv4(next_hop));
+void link_neighbour_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us) {
+    struct arp_entry *entry = link_neighbour_find(netif, addr_ipv4(next_hop));
     if (entry != NULL && is_known(entry)) {
         doubt(entry, ARP_DOUBT_SILENCE, now_us);
     }
 }
 
-int link_arp_cache_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us) {
+int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us) {
     struct arp_entry *entry;
     CHECK(netif->index != LINK_LOOPBACK);
-    if (!netif->up || link_arp_cache_use(netif, ipv4, &entry, now_us) != 1) {
+    if (!netif->up || link_neighbour_use(netif, ipv4, &entry, now_us) != 1) {
         return 0;
     }
     memcpy(mac, entry->mac, MAC_LEN);
