@@ -4,8 +4,8 @@
 #include "base/addr.h"
 #include "sock/sock.h"
 #include "sock/stream.h"
-#include "tcp/table.h"
-#include "tcp/user.h"
+#include "tcp/conn/table.h"
+#include "tcp/user/user.h"
 
 static struct sock_stream *stream_of(struct sock *s) { return s->impl; }
 

@@ -4,8 +4,8 @@
 
 #include "ip/state.h"
 #include "sock/stream.h"
-#include "tcp/timers.h"
-#include "tcp/user.h"
+#include "tcp/conn/timers.h"
+#include "tcp/user/user.h"
 
 #define SECOND_US 1000000LL
 #define KEEP_MAX_US (32767 * SECOND_US) /* Linux MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */

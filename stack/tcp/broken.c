@@ -1,7 +1,7 @@
 /* Connections about which a promise was broken: told, reset, ended; all others go on. */
 #include <errno.h>
 
-#include "tcp/bare.h"
+#include "tcp/out/bare.h"
 #include "tcp/tcp.h"
 
 static void tell(const struct tcp_conn *c) {

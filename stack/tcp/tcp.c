@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "tcp/listen.h"
-#include "tcp/table.h"
+#include "tcp/conn/table.h"
+#include "tcp/open/listen.h"
 
 #define TABLE_BUCKETS 256
 

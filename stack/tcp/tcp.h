@@ -3,10 +3,10 @@
 #define TCP_TCP_H
 
 #include "base/bucket.h"
-#include "tcp/conn.h"
-#include "tcp/listen.h"
-#include "tcp/segment.h"
-#include "tcp/timewait.h"
+#include "tcp/conn/conn.h"
+#include "tcp/in/timewait.h"
+#include "tcp/open/listen.h"
+#include "tcp/segment/segment.h"
 
 struct tcp {
     struct core *core;   /* kept */

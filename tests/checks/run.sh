@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp,impair,tap,sockets,apps/{tool,wire},tests,docs}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets,apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     cp -r "$root/docs/man" "$clean/docs" # what is installed
@@ -120,10 +120,10 @@ break_layers() {
 break_names() {
     expect_built names "base/mem.c: wrong_place does not say" "a name that lies in base" \
         'echo "void mem_right(void); void mem_right(void) {} void wrong_place(void); void wrong_place(void) {}" >>stack/base/mem.c'
-    expect_built names "tcp/ack.c: tcp_send does not say" "a room's name without its file" \
-        'echo "void tcp_ack_right(void); void tcp_ack_right(void) {} void tcp_send(void); void tcp_send(void) {}" >stack/tcp/ack.c'
-    expect_built names "tcp/ack.c: ack_send does not say" "a file's name without its room" \
-        'echo "void ack_send(void); void ack_send(void) {}" >stack/tcp/ack.c'
+    expect_built names "tcp/in/ack.c: tcp_send does not say" "a room's name without its file" \
+        'echo "void tcp_ack_right(void); void tcp_ack_right(void) {} void tcp_send(void); void tcp_send(void) {}" >stack/tcp/in/ack.c'
+    expect_built names "tcp/in/ack.c: ack_send does not say" "a file's name without its room" \
+        'echo "void ack_send(void); void ack_send(void) {}" >stack/tcp/in/ack.c'
     expect_built names "tap/tap.c: open_it does not say" "a name that lies in tap" \
         'echo "void open_it(void); void open_it(void) {}" >>tap/tap.c'
     expect_built names "tapir_secret is not promised" "a public name that no header has" \

@@ -20,7 +20,7 @@ static void listen_to(void *ctx, int error, const char *sentence) {
 Test(tell, a_broken_promise_in_a_line) {
     struct tapir_config config = {.tell = listen_to};
     struct tapir_broken broken = {.what = "una <= nxt",
-                                  .file = "stack/tcp/state.c",
+                                  .file = "stack/tcp/conn/state.c",
                                   .line = 77,
                                   .local = {.addr = {{[10] = 255, 255, 10, 0, 0, 2}}, .port = 80},
                                   .remote = {.addr = {{[10] = 255, 255, 192, 168, 100, 200}}, .port = 65535},
@@ -31,7 +31,7 @@ Test(tell, a_broken_promise_in_a_line) {
     sockets_tell_init(&config, NULL);
     sockets_tell_broken(NULL, &broken);
     static const char *const parts[] = {"10.0.0.2:80 to 192.168.100.200:65535", "CLOSE-WAIT",
-                                        "stack/tcp/state.c:77: una <= nxt", "snd.una 4294967295 nxt 7",
+                                        "stack/tcp/conn/state.c:77: una <= nxt", "snd.una 4294967295 nxt 7",
                                         "unread 12345 bytes"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         cr_assert_neq(strstr(heard, parts[i]), NULL, "no \"%s\" in: %s", parts[i], heard);

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "tcp/isn.h"
-#include "tcp/table.h"
+#include "tcp/conn/table.h"
+#include "tcp/secret/isn.h"
 
 enum { CHUNK = 20000, FORGED_MSS = 1448 };
 

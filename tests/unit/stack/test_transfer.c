@@ -1,7 +1,7 @@
 /* Whole transfers between two stacks over bad links: every byte arrives once and in order, from many seeds. */
 #include "pair.h"
 
-#include "tcp/table.h"
+#include "tcp/conn/table.h"
 
 static struct pair *run(const struct pair_config *config) {
     struct pair *p = pair_open(config);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tcp/isn.h"
-#include "tcp/table.h"
+#include "tcp/conn/table.h"
+#include "tcp/secret/isn.h"
 
 const struct tcp_bench_heard *tcp_bench_hear(struct tcp_bench *b) {
     if (b->heard_next == b->heard_count) {

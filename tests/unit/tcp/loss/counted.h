@@ -1,0 +1,56 @@
+/* Loss recovery under other names, in a copy that counts each visit of a run in counted_steps. Include it before the rest. */
+#ifndef TEST_TCP_COUNTED_H
+#define TEST_TCP_COUNTED_H
+
+#define tcp_scoreboard_init counted_init
+#define tcp_scoreboard_clear counted_clear
+#define tcp_scoreboard_sent counted_sent
+#define tcp_scoreboard_resent counted_resent
+#define tcp_scoreboard_acked counted_acked
+#define tcp_scoreboard_sacked counted_sacked
+#define tcp_scoreboard_lose counted_lose
+#define tcp_scoreboard_lose_all counted_lose_all
+#define tcp_scoreboard_forgive counted_forgive
+#define tcp_scoreboard_next_lost counted_next_lost
+#define tcp_scoreboard_lost_within counted_lost_within
+#define tcp_scoreboard_first counted_first
+#define tcp_scoreboard_last counted_last
+#define tcp_scoreboard_last_unsacked counted_last_unsacked
+#define tcp_scoreboard_by_time counted_by_time
+#define tcp_rack_init counted_rack_init
+#define tcp_rack_delivered counted_rack_delivered
+#define tcp_rack_dsack counted_rack_dsack
+#define tcp_rack_reordered counted_rack_reordered
+#define tcp_rack_recovery_ended counted_rack_recovery_ended
+#define tcp_rack_reo_wnd_us counted_rack_reo_wnd_us
+#define tcp_rack_detect counted_rack_detect
+#define tcp_rack_pto_us counted_rack_pto_us
+#define tcp_loss_init counted_loss_init
+#define tcp_loss_clear counted_loss_clear
+#define tcp_loss_start counted_loss_start
+#define tcp_loss_skip counted_loss_skip
+#define tcp_loss_sent counted_loss_sent
+#define tcp_loss_accepted counted_loss_accepted
+#define tcp_loss_probed counted_loss_probed
+#define tcp_loss_mtu_probed counted_loss_mtu_probed
+#define tcp_loss_mtu_verdict counted_loss_mtu_verdict
+#define tcp_loss_calm counted_loss_calm
+#define tcp_loss_head_bytes counted_loss_head_bytes
+#define tcp_loss_ack counted_loss_ack
+#define tcp_loss_timeout counted_loss_timeout
+#define tcp_loss_reorder_timeout counted_loss_reorder_timeout
+#define tcp_loss_marked counted_loss_marked
+#define tcp_loss_resend_all counted_loss_resend_all
+#define tcp_loss_next counted_loss_next
+#define tcp_loss_flight counted_loss_flight
+#define tcp_loss_limited_bytes counted_loss_limited_bytes
+#define tcp_loss_may_probe_tail counted_loss_may_probe_tail
+#define tcp_loss_tail counted_loss_tail
+#define tcp_loss_app_limited counted_loss_app_limited
+#define tcp_loss_recovering counted_loss_recovering
+
+#include "tcp/loss/loss.h"
+
+extern uint64_t counted_steps;
+
+#endif
