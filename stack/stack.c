@@ -189,12 +189,12 @@ int tapir_stack_output(struct tapir_stack *stack, int netif, struct tapir_out *o
     run_loopback(stack, now_us);
     struct link_netif *n = link_netif_get(&stack->link, netif);
     CHECK(n != NULL && netif != LINK_LOOPBACK);
-    struct tapir_frame *frame = link_netif_dequeue(n);
+    struct tapir_frame *frame = link_queue_pop(n);
     if (frame == NULL && tcp_output_next(&stack->tcp, netif, out, now_us) > 0) {
         return 1;
     }
     if (frame == NULL) { /* a segment may have asked for its neighbour */
-        frame = link_netif_dequeue(n);
+        frame = link_queue_pop(n);
     }
     if (frame == NULL) {
         return 0;

@@ -24,25 +24,25 @@
 #define TAPIR_TAP_QUEUE_FRAMES \
     10000 /* frames the host keeps for us: at its 1000, bursts of 3000 flows lost one in five */
 
-/* --- link: ARP --- */
-#define TAPIR_MTU_MIN 68                         /* RFC 791: every internet module forwards 68 bytes unfragmented */
-#define TAPIR_MTU_MAX 65521                      /* the most a TAP device takes */
-#define TAPIR_LOOPBACK_MTU 65535                 /* the largest IP datagram */
-#define TAPIR_ARP_ENTRIES_MAX 1024               /* neighbours an interface; Linux gc_thresh3 */
-#define TAPIR_ARP_PENDING_BYTES 98304            /* bytes waiting for one neighbour (HAZARDS L7) */
-#define TAPIR_ARP_PENDING_FRAMES 48              /* and frames: the largest datagram in fragments of 1500 bytes */
-#define TAPIR_ARP_PENDING_TOTAL_BYTES (1U << 20) /* bytes waiting for all neighbours; at most an eighth of the cap */
-#define TAPIR_ARP_TRIES 3                        /* requests before EHOSTUNREACH; Linux mcast_solicit */
-#define TAPIR_ARP_RETRY_US 1000000ULL            /* RFC 1122 2.3.2.1: at most one request a second a destination */
-#define TAPIR_ARP_DOUBT_RETRY_US 200000ULL       /* a doubted one is asked alone, so quickly, TAPIR_ARP_TRIES times */
-#define TAPIR_ARP_FAILED_US 1000000ULL           /* no new question so soon after one without an answer */
-#define TAPIR_ARP_REACHABLE_US 30000000ULL       /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
-#define TAPIR_ARP_DELAY_US 5000000ULL            /* a stale entry in use waits this long before it is probed */
-#define TAPIR_ARP_STALE_US 600000000ULL          /* an unused stale entry lives this long (RFC 1122: must expire) */
-#define TAPIR_ARP_LOCK_US 1000000ULL     /* a fresh entry is not replaced by another claim (L5); Linux locktime */
-#define TAPIR_ARP_REPLY_RATE_PER_S 10000 /* ARP replies a second, an interface; 1024 neighbours ask once a second */
-#define TAPIR_ARP_REPLY_BURST 2000       /* and at once */
-#define TAPIR_ARP_DEFEND_US 10000000ULL  /* RFC 5227 DEFEND_INTERVAL */
+/* --- link: neighbours, ARP --- */
+#define TAPIR_MTU_MIN 68                          /* RFC 791: every internet module forwards 68 bytes unfragmented */
+#define TAPIR_MTU_MAX 65521                       /* the most a TAP device takes */
+#define TAPIR_LOOPBACK_MTU 65535                  /* the largest IP datagram */
+#define TAPIR_NEIGHBOUR_ENTRIES_MAX 1024          /* neighbours per interface; Linux gc_thresh3 */
+#define TAPIR_NEIGHBOUR_PENDING_BYTES 98304       /* bytes waiting for one neighbour (HAZARDS L7) */
+#define TAPIR_NEIGHBOUR_PENDING_FRAMES 48         /* and frames: the largest datagram in fragments of 1500 bytes */
+#define TAPIR_NEIGHBOURS_PENDING_BYTES (1U << 20) /* bytes waiting for all neighbours; at most an eighth of the cap */
+#define TAPIR_NEIGHBOUR_TRIES 3                   /* requests before EHOSTUNREACH; Linux mcast_solicit */
+#define TAPIR_NEIGHBOUR_RETRY_US 1000000ULL       /* RFC 1122 2.3.2.1: at most one request per second and destination */
+#define TAPIR_NEIGHBOUR_DOUBT_RETRY_US 200000ULL  /* a doubted one is asked alone, so quickly and as often */
+#define TAPIR_NEIGHBOUR_FAILED_US 1000000ULL      /* no new question so soon after one without an answer */
+#define TAPIR_NEIGHBOUR_REACHABLE_US 30000000ULL  /* confirmed this long, then stale; RFC 4861 REACHABLE_TIME */
+#define TAPIR_NEIGHBOUR_DELAY_US 5000000ULL       /* a stale entry in use waits this long before it is probed */
+#define TAPIR_NEIGHBOUR_STALE_US 600000000ULL     /* an unused stale entry lives this long (RFC 1122: must expire) */
+#define TAPIR_NEIGHBOUR_LOCK_US 1000000ULL /* a fresh entry is not replaced by another claim (L5); Linux locktime */
+#define TAPIR_ARP_REPLY_RATE_PER_S 10000   /* ARP replies a second, an interface; 1024 neighbours ask once a second */
+#define TAPIR_ARP_REPLY_BURST 2000         /* and at once */
+#define TAPIR_ARP_DEFEND_US 10000000ULL    /* RFC 5227 DEFEND_INTERVAL */
 
 /* --- ip --- */
 #define TAPIR_REASM_DATAGRAMS_MAX 256      /* datagrams in reassembly; with the byte cap bounds FragmentSmack */

@@ -14,7 +14,7 @@ static void deliver(struct ip *ip, struct tapir_frame *frame, uint64_t now_us) {
 bool ip_loopback_run(struct ip *ip, uint64_t now_us) {
     struct link_netif *lo = &ip->link->netifs[LINK_LOOPBACK];
     for (unsigned i = 0; i < TAPIR_LOOPBACK_BUDGET_FRAMES; i++) {
-        struct tapir_frame *frame = link_netif_dequeue(lo);
+        struct tapir_frame *frame = link_queue_pop(lo);
         if (frame == NULL) {
             return false;
         }

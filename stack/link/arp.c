@@ -1,34 +1,22 @@
-/* ARP packets (RFC 826): judged, learnt from and answered; and the one way in which ours leave. */
+/* ARP (RFC 826): packets that come in are judged, learnt from and answered; neighbours are asked for. */
 #include "link/arp.h"
 
-/* The addresses of the event are ours (local) and the other station's (remote). */
-static void trace(const struct link_netif *netif, enum tapir_event_kind kind, const struct wire_arp *arp,
-                  const char *reason, bool dropped, uint64_t now_us) {
-    struct core *core = netif->link->core;
-    if (!core_tracing(core)) {
-        return;
+#include "link/neighbour.h"
+
+/* Is mac that of an interface of ours? lo has none. */
+static bool is_our_mac(const struct link *link, const uint8_t mac[MAC_LEN]) {
+    for (size_t i = LINK_LOOPBACK + 1; i < ARRAY_LEN(link->netifs); i++) {
+        if (link->netifs[i].used && mac_equal(link->netifs[i].mac, mac)) {
+            return true;
+        }
     }
-    struct tapir_addr sender = addr_of_ipv4(arp->sender_ip);
-    struct tapir_addr target = addr_of_ipv4(arp->target_ip);
-    bool in = kind == TAPIR_EVENT_PACKET_IN;
-    struct tapir_event event = {
-        .kind = kind,
-        .now_us = now_us,
-        .netif = netif->index,
-        .local = {.addr = in ? target : sender},
-        .remote = {.addr = in ? sender : target},
-        .reason = reason,
-        .dropped = dropped,
-        .packet = {.type = (uint8_t)arp->op, .len = WIRE_ARP_LEN},
-    };
-    core_trace(core, &event);
+    return false;
 }
 
 /* L8: hardware and protocol addresses that no other station on this link can have. Our own hardware address
  * means that our packet came back (RFC 5227 2.1.1 exempts those). Sender 0 is a probe, so a request. */
 static bool sender_martian(const struct link_netif *netif, const struct wire_arp *arp) {
-    if (mac_is_group(arp->sender_mac) || mac_is_zero(arp->sender_mac) ||
-        link_netif_has_mac(netif->link, arp->sender_mac)) {
+    if (mac_is_group(arp->sender_mac) || mac_is_zero(arp->sender_mac) || is_our_mac(netif->link, arp->sender_mac)) {
         return true;
     }
     uint32_t ipv4 = arp->sender_ip;
@@ -65,7 +53,7 @@ static const char *refuse(struct link_netif *netif, const uint8_t *data, size_t 
 static void reply(struct link_netif *netif, const struct wire_arp *request, uint64_t now_us) {
     struct wire_arp arp = {.op = WIRE_ARP_REPLY, .sender_ip = request->target_ip, .target_ip = request->sender_ip};
     memcpy(arp.target_mac, request->sender_mac, sizeof arp.target_mac);
-    link_arp_send(netif, request->sender_mac, &arp, "answers a request", now_us);
+    link_arp_packet_send(netif, request->sender_mac, &arp, "answers a request", now_us);
 }
 
 /* The limit is far above what a link full of neighbours asks: it bounds what a flood makes us send. */
@@ -78,18 +66,27 @@ static void answer(struct link_netif *netif, const struct wire_arp *request, uin
     }
 }
 
+/* RFC 826's merge: the sender's pair of addresses, in a question as in an answer. */
+static const char *learn(struct link_netif *netif, const struct wire_arp *arp, bool to_us, uint64_t now_us) {
+    struct link_claim claim = {.addr = addr_of_ipv4(arp->sender_ip),
+                               .answers_us = to_us && arp->op == WIRE_ARP_REPLY,
+                               .asks_us = to_us && arp->op == WIRE_ARP_REQUEST};
+    memcpy(claim.mac, arp->sender_mac, sizeof claim.mac);
+    return link_neighbour_hear(netif, &claim, link_arp_solicit, now_us);
+}
+
 void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, uint64_t now_us) {
     struct wire_arp arp;
     COUNT(netif->link->core, arp_in);
     const char *refusal = refuse(netif, data, len, &arp);
     if (refusal != NULL) {
-        trace(netif, TAPIR_EVENT_PACKET_IN, &arp, refusal, true, now_us);
+        link_arp_packet_trace(netif, &arp, refusal, true, now_us);
         return;
     }
     /* Before the table hears of it: a claim to our address is never cached (L8). */
     struct link_address *rivalled = link_arp_acd_rivalled(netif, &arp);
     if (rivalled != NULL) {
-        trace(netif, TAPIR_EVENT_PACKET_IN, &arp, "claims our address", false, now_us);
+        link_arp_packet_trace(netif, &arp, "claims our address", false, now_us);
         link_arp_acd_conflict(rivalled, arp.sender_mac, now_us);
         return;
     }
@@ -98,32 +95,28 @@ void link_arp_input(struct link_netif *netif, const uint8_t *data, size_t len, u
     bool to_us = link_address_find(netif, &target) != NULL;
     const char *outcome = "probes an address";
     if (arp.sender_ip != IPV4_ANY) {
-        outcome = link_neighbour_hear(netif, &arp, to_us, now_us);
+        outcome = learn(netif, &arp, to_us, now_us);
     }
-    trace(netif, TAPIR_EVENT_PACKET_IN, &arp, outcome, false, now_us);
+    link_arp_packet_trace(netif, &arp, outcome, false, now_us);
     if (to_us && arp.op == WIRE_ARP_REQUEST) {
         answer(netif, &arp, now_us);
     }
 }
 
-void link_arp_send(struct link_netif *netif, const uint8_t mac[MAC_LEN], const struct wire_arp *arp, const char *reason,
-                   uint64_t now_us) {
-    struct core *core = netif->link->core;
-    struct tapir_frame *frame = frame_alloc(&core->mem, MEM_PROGRESS, 0, WIRE_ETH_LEN + WIRE_ARP_LEN);
-    if (frame == NULL) {
-        COUNT(core, link_no_memory);
+/* RFC 1122 2.3.2.1 (2): one that is known is asked alone. An interface without a valid address cannot ask: sender 0 would
+ * be a probe (RFC 5227 1.1). */
+void link_arp_solicit(struct link_netif *netif, const struct tapir_addr *addr, const uint8_t *mac, uint64_t now_us) {
+    CHECK(addr_is_ipv4(addr));
+    const struct link_address *source = link_address_source(netif, addr_ipv4(addr));
+    if (source == NULL) {
         return;
     }
-    struct wire_eth eth = {.type = WIRE_ETHERTYPE_ARP};
-    memcpy(eth.dst, mac, sizeof eth.dst);
-    memcpy(eth.src, netif->mac, sizeof eth.src);
-    struct wire_arp packet = *arp;
-    memcpy(packet.sender_mac, netif->mac, sizeof packet.sender_mac);
-    struct writer w = writer_of(frame_put(frame, WIRE_ETH_LEN + WIRE_ARP_LEN), WIRE_ETH_LEN + WIRE_ARP_LEN);
-    wire_eth_emit(&w, &eth);
-    wire_arp_emit(&w, &packet);
-    CHECK(!w.failed);
-    if (link_netif_enqueue(netif, frame) == 0) {
-        trace(netif, TAPIR_EVENT_PACKET_OUT, &packet, reason, false, now_us);
+    uint8_t to[MAC_LEN];
+    mac_set_broadcast(to);
+    if (mac != NULL) {
+        memcpy(to, mac, sizeof to);
     }
+    const struct wire_arp arp = {
+        .op = WIRE_ARP_REQUEST, .sender_ip = addr_ipv4(&source->addr), .target_ip = addr_ipv4(addr)};
+    link_arp_packet_send(netif, to, &arp, "asks for a neighbour", now_us);
 }

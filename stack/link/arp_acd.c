@@ -28,7 +28,7 @@ static void send_request(const struct link_address *address, uint32_t sender_ip,
     mac_set_broadcast(mac);
     const struct wire_arp arp = {
         .op = WIRE_ARP_REQUEST, .sender_ip = sender_ip, .target_ip = addr_ipv4(&address->addr)};
-    link_arp_send(address->netif, mac, &arp, reason, now_us);
+    link_arp_packet_send(address->netif, mac, &arp, reason, now_us);
 }
 
 /* One timer serves both halves: an address is either probed or announced. */

@@ -1,4 +1,5 @@
-/* Interfaces, Ethernet framing and neighbours. Below IP: it knows addresses only to answer ARP.
+/* Interfaces, Ethernet framing and neighbours. Below IP: it knows addresses only to find neighbours, and to answer those who
+ * look for us.
  *
  * Frames that go up to IP and datagrams that found no neighbour go through `struct link_handlers`, which
  * stack.c fills in.
@@ -47,7 +48,7 @@ struct link_netif {
     struct link_address addresses[TAPIR_NETIF_ADDRESSES_MAX];
     struct frame_queue queue;        /* complete frames waiting for the device; for lo: datagrams without framing */
     struct bucket arp_replies;       /* how many we may send */
-    struct table neighbours;         /* of struct arp_entry, by address */
+    struct table neighbours;         /* of struct link_neighbour, by address */
     struct list neighbours_unproven; /* never confirmed and not in use, oldest first: evicted first (L6) */
     struct list neighbours_stale;    /* confirmed once, not in use, least recently used first */
 };
@@ -66,7 +67,7 @@ struct link {
     struct core *core; /* kept */
     struct link_handlers handlers;
     struct link_netif netifs[TAPIR_NETIFS_MAX];
-    struct list waiting;    /* arp_entry.waiting of all netifs: those that hold frames, first come first */
+    struct list waiting;    /* link_neighbour.waiting of all netifs: those that hold frames, first come first */
     uint64_t pending_bytes; /* true size of what waits for neighbours, whole stack */
 };
 
@@ -74,7 +75,7 @@ struct link {
  * The struct must not move afterwards. 0, or -ENOBUFS: nothing is left to destroy. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
 
-/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? In neighbour.c. */
+/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? */
 bool link_neighbour_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame));
 
 /* Releases everything: queued and waiting frames, neighbours, timers. */
@@ -127,7 +128,7 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
 struct tapir_frame *link_send_flatten(struct link *link, const struct tapir_out *out);
 
 /* The next queued frame for the device, given; NULL: none. */
-struct tapir_frame *link_netif_dequeue(struct link_netif *netif);
+struct tapir_frame *link_queue_pop(struct link_netif *netif);
 
 /* The transport had an answer from beyond next_hop: the neighbour is reachable (RFC 4861 7.3.1). Not believed while
  * another station claims to be that neighbour. */
@@ -135,9 +136,5 @@ void link_neighbour_confirm(struct link_netif *netif, const struct tapir_addr *n
 
 /* The transport has had no answer for long (RFC 1122 4.2.3.5: R1): the neighbour is asked whether it is still there. */
 void link_neighbour_suspect(struct link_netif *netif, const struct tapir_addr *next_hop, uint64_t now_us);
-
-/* The neighbour for a next hop: 1 and its MAC, 0 not resolved yet (asked for). This counts as a use of the entry.
- * Not for lo. For tests and traces. */
-int link_neighbour_lookup(struct link_netif *netif, uint32_t ipv4, uint8_t mac[6], uint64_t now_us);
 
 #endif

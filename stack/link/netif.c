@@ -1,11 +1,10 @@
-/* Interfaces and their device queues. */
+/* Interfaces: made, taken up and down, and taken apart. */
 #include <errno.h>
 
 #include "link/arp.h"
-#include "link/internal.h"
+#include "link/neighbour.h"
 
 #define CAPS_KNOWN (TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 | TAPIR_CAP_USO4)
-#define NEIGHBOUR_BUCKETS 16U /* a small LAN without growing; the table doubles by itself */
 
 /* Copies a NUL-terminated name of 1 to 15 bytes; false: it is empty or has no end. */
 static bool copy_name(char to[16], const char from[16]) {
@@ -29,9 +28,7 @@ int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_c
     memcpy(netif->mac, config->mac, sizeof netif->mac);
     frame_queue_init(&netif->queue);
     bucket_init(&netif->arp_replies, TAPIR_ARP_REPLY_RATE_PER_S, TAPIR_ARP_REPLY_BURST, link->core->wheel.now_us);
-    list_init(&netif->neighbours_unproven);
-    list_init(&netif->neighbours_stale);
-    int result = table_init(&netif->neighbours, &link->core->mem, NEIGHBOUR_BUCKETS);
+    int result = link_neighbour_init(netif);
     if (result == 0) {
         netif->used = true;
         netif->up = true;
@@ -39,7 +36,7 @@ int link_netif_open(struct link *link, uint8_t index, const struct tapir_netif_c
     return result;
 }
 
-/* Drops what waits for the device and for neighbours, and stops the ARP timers. */
+/* Drops what waits for the device and for neighbours, and says nothing more about our addresses. */
 static void quiesce(struct link_netif *netif) {
     netif->link->core->counters.link_down += netif->queue.count;
     frame_queue_clear(&netif->queue);
@@ -117,38 +114,4 @@ int link_netif_set_mtu(struct link_netif *netif, uint32_t mtu_bytes) {
     netif->mtu_bytes = mtu_bytes;
     netif->told_long = false;
     return 0;
-}
-
-/* lo has none. */
-bool link_netif_has_mac(const struct link *link, const uint8_t mac[MAC_LEN]) {
-    for (size_t i = LINK_LOOPBACK + 1; i < ARRAY_LEN(link->netifs); i++) {
-        if (link->netifs[i].used && mac_equal(link->netifs[i].mac, mac)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int link_netif_enqueue(struct link_netif *netif, struct tapir_frame *frame) {
-    struct frame_queue *queue = &netif->queue;
-    CHECK(netif->up);
-    /* Both caps: a thousand super-frames would hold 64 MB, four megabytes of the smallest tens of thousands. The
-     * newest is refused, so that its sender learns of it. */
-    if (queue->count >= TAPIR_NETIF_QUEUE_FRAMES ||
-        queue->true_bytes + frame_true_size(frame) > TAPIR_NETIF_QUEUE_BYTES) {
-        COUNT(netif->link->core, link_queue_full);
-        frame_release(frame);
-        return -ENOBUFS;
-    }
-    frame->netif = netif->index;
-    frame_queue_push(queue, frame);
-    return 0;
-}
-
-struct tapir_frame *link_netif_dequeue(struct link_netif *netif) {
-    struct tapir_frame *frame = frame_queue_pop(&netif->queue);
-    if (frame != NULL && netif->index != LINK_LOOPBACK) {
-        COUNT(netif->link->core, eth_out);
-    }
-    return frame;
 }

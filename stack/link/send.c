@@ -2,33 +2,11 @@
 #include <errno.h>
 
 #include "link/arp.h"
-
-/* Adds the Ethernet II header in front of the datagram at `ip_header`, which has room there. */
-static uint8_t *prepend_eth(const struct link_netif *netif, const uint8_t mac[MAC_LEN], uint8_t *ip_header,
-                            struct tapir_offload *offload) {
-    struct wire_eth eth = {.type = WIRE_ETHERTYPE_IPV4};
-    memcpy(eth.dst, mac, sizeof eth.dst);
-    memcpy(eth.src, netif->mac, sizeof eth.src);
-    struct writer w = writer_of(ip_header - WIRE_ETH_LEN, WIRE_ETH_LEN);
-    wire_eth_emit(&w, &eth);
-    if (offload->csum == TAPIR_CSUM_PARTIAL) {
-        offload->csum_start = (uint16_t)(offload->csum_start + WIRE_ETH_LEN);
-    }
-    return ip_header - WIRE_ETH_LEN;
-}
-
-/* Always Ethernet II: RFC 1122 2.3.3 allows sending 802.3 framing and asks for this default. */
-int link_send_to_mac(struct link_netif *netif, const uint8_t mac[MAC_LEN], struct tapir_frame *frame) {
-    (void)frame_push(frame, WIRE_ETH_LEN);
-    (void)prepend_eth(netif, mac, frame->data + WIRE_ETH_LEN, &frame->offload);
-    return link_netif_enqueue(netif, frame);
-}
+#include "link/neighbour.h"
 
 /* Finds the hardware address: 1 and mac; 0 and the neighbour to wait for; or a negative errno, counted. */
 static int resolve(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
-                   uint8_t mac[MAC_LEN], struct arp_entry **entry, uint64_t now_us) {
-    CHECK(addr_is_ipv4(next_hop));
-    uint32_t ipv4 = addr_ipv4(next_hop);
+                   uint8_t mac[MAC_LEN], struct link_neighbour **entry, uint64_t now_us) {
     if (!netif->up) {
         COUNT(netif->link->core, link_down);
         return -ENETDOWN;
@@ -39,10 +17,11 @@ static int resolve(struct link_netif *netif, const struct tapir_addr *next_hop, 
         return 1;
     }
     if (cast == LINK_MULTICAST) {
-        mac_set_multicast(mac, ipv4);
+        CHECK(addr_is_ipv4(next_hop));
+        mac_set_multicast(mac, addr_ipv4(next_hop));
         return 1;
     }
-    int result = link_neighbour_use(netif, ipv4, entry, now_us);
+    int result = link_neighbour_use(netif, next_hop, link_arp_solicit, entry, now_us);
     if (result == 1) {
         memcpy(mac, (*entry)->mac, MAC_LEN);
     } else if (result == -EHOSTUNREACH) {
@@ -60,7 +39,7 @@ static int send_to_self(struct link_netif *lo, struct tapir_frame *frame) {
         frame_release(frame);
         return -ENETDOWN;
     }
-    return link_netif_enqueue(lo, frame);
+    return link_queue_push(lo, frame);
 }
 
 int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop, enum link_cast cast,
@@ -69,10 +48,10 @@ int link_send_frame(struct link_netif *netif, const struct tapir_addr *next_hop,
         return send_to_self(netif, frame);
     }
     uint8_t mac[MAC_LEN];
-    struct arp_entry *entry;
+    struct link_neighbour *entry;
     int result = resolve(netif, next_hop, cast, mac, &entry, now_us);
     if (result == 1) {
-        return link_send_to_mac(netif, mac, frame);
+        return link_framing_send(netif, mac, frame);
     }
     if (result == 0) {
         link_neighbour_wait(entry, frame);
@@ -87,10 +66,10 @@ int link_send_out(struct link_netif *netif, const struct tapir_addr *next_hop, e
     /* The device copies from `out` at once, so nothing is queued and the payload stays borrowed. */
     CHECK(netif->index != LINK_LOOPBACK && out->header - out->room >= WIRE_ETH_LEN);
     uint8_t mac[MAC_LEN];
-    struct arp_entry *entry;
+    struct link_neighbour *entry;
     int result = resolve(netif, next_hop, cast, mac, &entry, now_us);
     if (result == 1) {
-        out->header = prepend_eth(netif, mac, out->header, &out->offload);
+        out->header = link_framing_prepend(netif, mac, out->header, &out->offload);
         out->header_len += WIRE_ETH_LEN;
         out->len += WIRE_ETH_LEN;
         COUNT(netif->link->core, eth_out);

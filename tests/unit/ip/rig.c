@@ -229,8 +229,7 @@ static void look_for_poison(const struct tapir_frame *frame) {
 const struct sent *rig_sent(struct rig *rig) {
     struct sent *sent = &sent_storage;
     sent->any = false;
-    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL;
-         frame = link_netif_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_queue_pop(rig->netif); frame != NULL; frame = link_queue_pop(rig->netif)) {
         look_for_poison(frame);
         cr_assert(wire_eth_parse(frame->data, frame->len, &sent->eth));
         if (sent->eth.type == WIRE_ETHERTYPE_ARP) {

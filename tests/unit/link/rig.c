@@ -119,7 +119,7 @@ void rig_answer(struct rig *rig, const uint8_t mac[6], uint32_t ipv4) {
 
 struct sent rig_sent(struct rig *rig) {
     struct sent sent = {0};
-    struct tapir_frame *frame = link_netif_dequeue(rig->netif);
+    struct tapir_frame *frame = link_queue_pop(rig->netif);
     if (frame == NULL) {
         return sent;
     }
@@ -143,8 +143,7 @@ struct sent rig_sent(struct rig *rig) {
 
 unsigned rig_drain(struct rig *rig) {
     unsigned count = 0;
-    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL;
-         frame = link_netif_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_queue_pop(rig->netif); frame != NULL; frame = link_queue_pop(rig->netif)) {
         frame_release(frame);
         count++;
     }
@@ -169,15 +168,20 @@ int rig_send(struct rig *rig, uint32_t ipv4, uint8_t tag) {
     return frame == NULL ? -1 : link_send_frame(rig->netif, &next_hop, LINK_UNICAST, frame, rig->now_us);
 }
 
+const struct link_neighbour *rig_neighbour(const struct rig *rig, uint32_t ipv4) {
+    const struct tapir_addr addr = addr_of_ipv4(ipv4);
+    return link_neighbour_find(rig->netif, &addr);
+}
+
 int rig_state(const struct rig *rig, uint32_t ipv4) {
-    const struct arp_entry *entry = link_neighbour_find(rig->netif, ipv4);
+    const struct link_neighbour *entry = rig_neighbour(rig, ipv4);
     return entry == NULL ? -1 : (int)entry->state;
 }
 
 void rig_resolve(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
     cr_assert_eq(rig_send(rig, ipv4, 1), 0);
     rig_answer(rig, mac, ipv4);
-    cr_assert_eq(rig_state(rig, ipv4), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, ipv4), NEIGHBOUR_REACHABLE);
     cr_assert_eq(rig_drain(rig), 2);
 }
 
@@ -214,6 +218,6 @@ void rig_suspect(struct rig *rig, uint32_t ipv4) {
 
 void rig_make_stale(struct rig *rig, uint32_t ipv4, const uint8_t mac[6]) {
     rig_resolve(rig, ipv4, mac);
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US);
-    cr_assert_eq(rig_state(rig, ipv4), ARP_STALE);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US);
+    cr_assert_eq(rig_state(rig, ipv4), NEIGHBOUR_STALE);
 }

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "link/arp.h"
+#include "link/neighbour.h"
 #include "support/env.h"
 
 #define SECOND_US 1000000ULL
@@ -85,6 +86,9 @@ struct tapir_frame *rig_datagram_of(struct rig *rig, uint8_t tag, uint32_t len);
 
 /* link_send_frame of such a datagram to a neighbour. */
 int rig_send(struct rig *rig, uint32_t ipv4, uint8_t tag);
+
+/* A neighbour's entry, or NULL. */
+const struct link_neighbour *rig_neighbour(const struct rig *rig, uint32_t ipv4);
 
 /* The state of a neighbour, or -1: not in the table. Does not use the entry. */
 int rig_state(const struct rig *rig, uint32_t ipv4);

@@ -18,7 +18,7 @@ Test(link_arp, a_request_for_us_is_answered_and_learnt_from) {
     cr_assert_arr_eq(sent.arp.target_mac, peer_mac, 6);
     cr_assert_eq(sent.arp.sender_ip, OUR_IP);
     cr_assert_eq(sent.arp.target_ip, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     cr_assert(!rig_sent(rig).any);
     rig_stop(rig);
 }
@@ -107,7 +107,7 @@ Test(link_arp, L8_a_martian_answer_to_our_question_is_not_cached) {
     cr_assert_eq(rig_send(rig, PEER_IP, 7), 0);
     rig_answer(rig, all_mac, PEER_IP);
     rig_answer(rig, our_mac, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_INCOMPLETE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_INCOMPLETE);
     cr_assert_eq(rig_drain(rig), 1);
     rig_stop(rig);
 }
@@ -148,8 +148,7 @@ Test(link_arp, N7_every_byte_of_our_packets_is_ours) {
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
     (void)rig_send(rig, GATEWAY_IP, 1);
     /* The allocator fills blocks with 0xa5, which occurs in no address here. */
-    for (struct tapir_frame *frame = link_netif_dequeue(rig->netif); frame != NULL;
-         frame = link_netif_dequeue(rig->netif)) {
+    for (struct tapir_frame *frame = link_queue_pop(rig->netif); frame != NULL; frame = link_queue_pop(rig->netif)) {
         for (uint32_t i = 0; i < frame->len; i++) {
             cr_assert_neq(frame->data[i], 0xa5);
         }

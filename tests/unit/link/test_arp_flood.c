@@ -28,6 +28,6 @@ Test(link_arp_flood, C7_a_flood_for_many_who_are_not_there) {
         asked += rig_drain(rig);
         rig_wait(rig, 100);
     }
-    cr_assert_leq(asked, TAPIR_ARP_ENTRIES_MAX * (TAPIR_ARP_TRIES + 1), "four seconds of it");
+    cr_assert_leq(asked, TAPIR_NEIGHBOUR_ENTRIES_MAX * (TAPIR_NEIGHBOUR_TRIES + 1), "four seconds of it");
     rig_stop(rig);
 }

@@ -14,7 +14,7 @@ Test(link_neighbour, datagrams_wait_and_leave_in_order) {
     for (uint8_t tag = 1; tag <= 5; tag++) {
         rig_assert_datagram(rig, tag, peer_mac);
     }
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     cr_assert_eq(rig->link.pending_bytes, 0);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_stop(rig);
@@ -31,10 +31,10 @@ Test(link_neighbour, one_question_a_second_then_unreachable) {
         cr_assert(!rig_sent(rig).any, "tick %u", tick);
         rig_wait(rig, SECOND_US / 100);
     }
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_FAILED);
-    cr_assert_eq(rig->lost, TAPIR_ARP_PENDING_FRAMES);
-    for (unsigned i = 0; i < TAPIR_ARP_PENDING_FRAMES; i++) {
-        cr_assert_eq(rig->lost_tags[i], (uint8_t)(300 - TAPIR_ARP_PENDING_FRAMES + i));
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_FAILED);
+    cr_assert_eq(rig->lost, TAPIR_NEIGHBOUR_PENDING_FRAMES);
+    for (unsigned i = 0; i < TAPIR_NEIGHBOUR_PENDING_FRAMES; i++) {
+        cr_assert_eq(rig->lost_tags[i], (uint8_t)(300 - TAPIR_NEIGHBOUR_PENDING_FRAMES + i));
     }
     cr_assert_eq(COUNTER_OF(rig, arp_pending_drop) + COUNTER_OF(rig, arp_unreachable), 300);
     cr_assert(!rig_sent(rig).any);
@@ -50,7 +50,7 @@ Test(link_neighbour, a_failed_neighbour_is_refused_for_a_while) {
     cr_assert_eq(rig_send(rig, PEER_IP, 2), -EHOSTUNREACH);
     cr_assert_eq(COUNTER_OF(rig, arp_unreachable), 2);
     cr_assert_eq(rig->lost, 1);
-    rig_wait(rig, TAPIR_ARP_FAILED_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_FAILED_US);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     cr_assert_eq(rig_send(rig, PEER_IP, 3), 0);
     rig_assert_question(rig, PEER_IP, all_mac);
@@ -96,28 +96,28 @@ Test(link_neighbour, a_request_from_the_awaited_neighbour_serves_as_answer) {
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
     rig_assert_datagram(rig, 1, peer_mac);
     /* That it hears us is not proven, so it is verified. */
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_DELAY);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_DELAY);
     rig_stop(rig);
 }
 
 Test(link_neighbour, reachable_stale_delay_probe_reachable) {
     struct rig *rig = rig_start();
     rig_resolve(rig, PEER_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US - 1);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US - 1);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     rig_wait(rig, 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     rig_wait(rig, 100 * SECOND_US);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_DELAY);
-    rig_wait(rig, TAPIR_ARP_DELAY_US - 1);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_DELAY);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US - 1);
     cr_assert(!rig_sent(rig).any);
     rig_wait(rig, 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_PROBE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_PROBE);
     rig_assert_question(rig, PEER_IP, peer_mac);
     rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     rig_stop(rig);
 }
 
@@ -125,13 +125,13 @@ Test(link_neighbour, a_neighbour_that_fell_silent_is_asked_alone_then_forgotten)
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
-    for (unsigned i = 0; i < TAPIR_ARP_TRIES; i++) {
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
+    for (unsigned i = 0; i < TAPIR_NEIGHBOUR_TRIES; i++) {
         rig_assert_question(rig, PEER_IP, peer_mac);
         cr_assert(!rig_sent(rig).any);
         /* Datagrams keep going to it meanwhile. */
         rig_assert_goes_to(rig, PEER_IP, peer_mac);
-        rig_wait(rig, TAPIR_ARP_RETRY_US);
+        rig_wait(rig, TAPIR_NEIGHBOUR_RETRY_US);
     }
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     cr_assert_eq(rig_send(rig, PEER_IP, 5), 0);
@@ -148,24 +148,24 @@ Test(link_neighbour, transports_confirm_and_spare_the_probe) {
     for (unsigned i = 0; i < 1000; i++) {
         rig_wait(rig, SECOND_US / 5);
         rig_confirm(rig, PEER_IP);
-        cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+        cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     }
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US - 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US - 1);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     rig_wait(rig, 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     rig_confirm(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
     rig_confirm(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
     rig_assert_question(rig, PEER_IP, peer_mac);
     rig_confirm(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     rig_wait(rig, 3 * SECOND_US);
     cr_assert(!rig_sent(rig).any);
     rig_stop(rig);
@@ -177,10 +177,10 @@ Test(link_neighbour, confirming_what_is_not_known_does_nothing) {
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     (void)rig_send(rig, PEER_IP, 1);
     rig_confirm(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_INCOMPLETE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_INCOMPLETE);
     rig_wait(rig, 3 * SECOND_US);
     rig_confirm(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_FAILED);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_FAILED);
     rig_stop(rig);
 }
 
@@ -189,7 +189,7 @@ Test(link_neighbour, unused_entries_expire) {
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, OUR_IP);
     (void)rig_drain(rig);
-    rig_wait(rig, TAPIR_ARP_STALE_US - 1);
+    rig_wait(rig, TAPIR_NEIGHBOUR_STALE_US - 1);
     cr_assert_eq(rig->netif->neighbours.used, 2);
     rig_wait(rig, 1);
     cr_assert_eq(rig->netif->neighbours.used, 0);
@@ -210,15 +210,16 @@ Test(link_neighbour, L6_a_flood_of_senders_leaves_the_gateway) {
             rig_confirm(rig, GATEWAY_IP);
             rig_wait(rig, SECOND_US / 10);
         }
-        cr_assert_leq(rig->netif->neighbours.used, TAPIR_ARP_ENTRIES_MAX);
+        cr_assert_leq(rig->netif->neighbours.used, TAPIR_NEIGHBOUR_ENTRIES_MAX);
     }
     (void)rig_drain(rig);
-    cr_assert_eq(rig->netif->neighbours.used, TAPIR_ARP_ENTRIES_MAX);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
-    cr_assert_eq(rig_state(rig, IPV4(10, 1, 0, 1) + 99999), ARP_STALE);
-    cr_assert_eq(rig_state(rig, idle_ip), ARP_STALE);
+    cr_assert_eq(rig->netif->neighbours.used, TAPIR_NEIGHBOUR_ENTRIES_MAX);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
+    cr_assert_eq(rig_state(rig, IPV4(10, 1, 0, 1) + 99999), NEIGHBOUR_STALE);
+    cr_assert_eq(rig_state(rig, idle_ip), NEIGHBOUR_STALE);
     cr_assert_leq(rig->core.mem.used_bytes,
-                  rig->baseline_bytes + TAPIR_ARP_ENTRIES_MAX * (sizeof(struct arp_entry) + 2 * sizeof(void *)));
+                  rig->baseline_bytes +
+                      TAPIR_NEIGHBOUR_ENTRIES_MAX * (sizeof(struct link_neighbour) + 2 * sizeof(void *)));
     rig_stop(rig);
 }
 
@@ -226,24 +227,24 @@ Test(link_neighbour, L6_asking_pushes_out_the_unproven_first_then_the_idle_never
     struct rig *rig = rig_start();
     rig_make_stale(rig, PEER_IP, peer_mac);
     rig_resolve(rig, GATEWAY_IP, peer_mac);
-    for (uint32_t i = 0; i < TAPIR_ARP_ENTRIES_MAX - 2; i++) {
+    for (uint32_t i = 0; i < TAPIR_NEIGHBOUR_ENTRIES_MAX - 2; i++) {
         rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, IPV4(10, 1, 0, 1) + i, OUR_IP);
     }
-    for (uint32_t i = 0; i < TAPIR_ARP_ENTRIES_MAX - 2; i++) {
+    for (uint32_t i = 0; i < TAPIR_NEIGHBOUR_ENTRIES_MAX - 2; i++) {
         cr_assert_eq(rig_send(rig, IPV4(10, 2, 0, 1) + i, 1), 0);
         cr_assert_eq(rig_state(rig, IPV4(10, 1, 0, 1) + i), -1, "oldest first");
     }
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     /* Senders may not push out a confirmed neighbour; a datagram may, if it is idle. */
     rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, IPV4(10, 3, 0, 1), OUR_IP);
     cr_assert_eq(COUNTER_OF(rig, arp_table_full), 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     cr_assert_eq(rig_send(rig, IPV4(10, 3, 0, 1), 1), 0);
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     cr_assert_eq(rig_send(rig, IPV4(10, 3, 0, 2), 1), -ENOBUFS);
     cr_assert_eq(COUNTER_OF(rig, arp_table_full), 2);
     cr_assert_eq(COUNTER_OF(rig, link_no_memory), 1);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
     rig_stop(rig);
 }
 
@@ -257,10 +258,10 @@ Test(link_neighbour, L7_ten_thousand_unresolved_neighbours) {
             sent++;
             refused += result != 0;
         }
-        cr_assert_leq(rig->link.pending_bytes, TAPIR_ARP_PENDING_TOTAL_BYTES);
-        cr_assert_leq(rig->netif->neighbours.used, TAPIR_ARP_ENTRIES_MAX);
+        cr_assert_leq(rig->link.pending_bytes, TAPIR_NEIGHBOURS_PENDING_BYTES);
+        cr_assert_leq(rig->netif->neighbours.used, TAPIR_NEIGHBOUR_ENTRIES_MAX);
     }
-    cr_assert_eq(refused, (10000 - TAPIR_ARP_ENTRIES_MAX) * 3);
+    cr_assert_eq(refused, (10000 - TAPIR_NEIGHBOUR_ENTRIES_MAX) * 3);
     cr_assert_eq(rig->core.counters.eth_out + rig->netif->queue.count, 4 + TAPIR_NETIF_QUEUE_FRAMES);
     (void)rig_drain(rig);
     rig_wait(rig, 3 * SECOND_US);
@@ -275,13 +276,13 @@ Test(link_neighbour, L7_ten_thousand_unresolved_neighbours) {
 
 Test(link_neighbour, L7_the_oldest_frames_give_way) {
     struct rig *rig = rig_start();
-    for (uint8_t tag = 0; tag < 2 * TAPIR_ARP_PENDING_FRAMES; tag++) {
+    for (uint8_t tag = 0; tag < 2 * TAPIR_NEIGHBOUR_PENDING_FRAMES; tag++) {
         (void)rig_send(rig, PEER_IP, tag);
     }
-    cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), TAPIR_ARP_PENDING_FRAMES);
+    cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), TAPIR_NEIGHBOUR_PENDING_FRAMES);
     (void)rig_drain(rig);
     rig_answer(rig, peer_mac, PEER_IP);
-    for (uint8_t tag = TAPIR_ARP_PENDING_FRAMES; tag < 2 * TAPIR_ARP_PENDING_FRAMES; tag++) {
+    for (uint8_t tag = TAPIR_NEIGHBOUR_PENDING_FRAMES; tag < 2 * TAPIR_NEIGHBOUR_PENDING_FRAMES; tag++) {
         rig_assert_datagram(rig, tag, peer_mac);
     }
     cr_assert(!rig_sent(rig).any);
@@ -292,9 +293,9 @@ Test(link_neighbour, L7_the_oldest_frames_give_way) {
 static void send_long(struct rig *rig, uint32_t ipv4, uint8_t tag, uint32_t len) {
     const struct tapir_addr next_hop = addr_of_ipv4(ipv4);
     cr_assert_eq(link_send_frame(rig->netif, &next_hop, LINK_UNICAST, rig_datagram_of(rig, tag, len), rig->now_us), 0);
-    const struct arp_entry *entry = link_neighbour_find(rig->netif, ipv4);
-    cr_assert(entry->pending.count == 1 || entry->pending.true_bytes <= TAPIR_ARP_PENDING_BYTES);
-    cr_assert_leq(rig->link.pending_bytes, TAPIR_ARP_PENDING_TOTAL_BYTES);
+    const struct link_neighbour *entry = rig_neighbour(rig, ipv4);
+    cr_assert(entry->pending.count == 1 || entry->pending.true_bytes <= TAPIR_NEIGHBOUR_PENDING_BYTES);
+    cr_assert_leq(rig->link.pending_bytes, TAPIR_NEIGHBOURS_PENDING_BYTES);
 }
 
 Test(link_neighbour, L7_bytes_are_capped_and_the_newest_is_kept) {
@@ -302,7 +303,7 @@ Test(link_neighbour, L7_bytes_are_capped_and_the_newest_is_kept) {
     for (uint8_t tag = 0; tag < 10; tag++) {
         send_long(rig, PEER_IP, tag, 20000);
     }
-    unsigned kept = TAPIR_ARP_PENDING_BYTES / (20000 + 160 + (unsigned)sizeof(struct tapir_frame));
+    unsigned kept = TAPIR_NEIGHBOUR_PENDING_BYTES / (20000 + 160 + (unsigned)sizeof(struct tapir_frame));
     cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), 10 - kept);
     send_long(rig, PEER_IP, 77, 65535); /* beside it one of the others still fits */
     cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), 10 - 1);
@@ -319,7 +320,7 @@ Test(link_neighbour, L7_the_whole_stack_has_a_cap_and_the_first_to_wait_gives_wa
     for (uint8_t i = 0; i < 100; i++) {
         send_long(rig, IPV4(10, 0, 1, 1) + i, i, 60000);
     }
-    unsigned kept = TAPIR_ARP_PENDING_TOTAL_BYTES / (60000 + 160 + (unsigned)sizeof(struct tapir_frame));
+    unsigned kept = TAPIR_NEIGHBOURS_PENDING_BYTES / (60000 + 160 + (unsigned)sizeof(struct tapir_frame));
     cr_assert_eq(COUNTER_OF(rig, arp_pending_drop), 100 - kept);
     (void)rig_drain(rig);
     rig_answer(rig, peer_mac, IPV4(10, 0, 1, 1));
@@ -339,29 +340,63 @@ static void ask_for_another(struct rig *rig) {
 Test(link_neighbour, the_unreachable_handler_may_evict_the_entry_that_failed) {
     struct rig *rig = rig_start();
     rig->when_lost = ask_for_another;
-    for (uint32_t i = 0; i < TAPIR_ARP_ENTRIES_MAX; i++) {
+    for (uint32_t i = 0; i < TAPIR_NEIGHBOUR_ENTRIES_MAX; i++) {
         (void)rig_send(rig, IPV4(10, 1, 0, 1) + i, 1);
         (void)rig_send(rig, IPV4(10, 1, 0, 1) + i, 2);
         (void)rig_drain(rig);
     }
     rig_wait(rig, 3 * SECOND_US);
     cr_assert_null(rig->when_lost);
-    cr_assert_eq(rig->lost, 2 * TAPIR_ARP_ENTRIES_MAX);
+    cr_assert_eq(rig->lost, 2 * TAPIR_NEIGHBOUR_ENTRIES_MAX);
     rig_wait(rig, 3 * SECOND_US);
-    cr_assert_eq(rig->lost, 2 * TAPIR_ARP_ENTRIES_MAX + 1);
+    cr_assert_eq(rig->lost, 2 * TAPIR_NEIGHBOUR_ENTRIES_MAX + 1);
     rig_stop(rig);
 }
 
-Test(link_neighbour, lookup_tells_the_mac_or_asks) {
+Test(link_neighbour, use_tells_the_mac_or_asks) {
     struct rig *rig = rig_start();
-    uint8_t mac[6];
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    const struct tapir_addr peer = addr_of_ipv4(PEER_IP);
+    struct link_neighbour *entry;
+    cr_assert_eq(link_neighbour_use(rig->netif, &peer, link_arp_solicit, &entry, rig->now_us), 0);
     rig_assert_question(rig, PEER_IP, all_mac);
     rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 1);
-    cr_assert_arr_eq(mac, peer_mac, 6);
+    cr_assert_eq(link_neighbour_use(rig->netif, &peer, link_arp_solicit, &entry, rig->now_us), 1);
+    cr_assert_arr_eq(entry->mac, peer_mac, 6);
     link_netif_set_up(rig->netif, false, rig->now_us);
-    cr_assert_eq(link_neighbour_lookup(rig->netif, PEER_IP, mac, rig->now_us), 0);
+    cr_assert_null(link_neighbour_find(rig->netif, &peer));
+    rig_stop(rig);
+}
+
+/* A protocol that asks for 2001:db8::1 and counts how often, and of whom. */
+static const struct tapir_addr other_addr = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+static unsigned asked_all, asked_one;
+
+static void solicit_other(struct link_netif *netif, const struct tapir_addr *addr, const uint8_t *mac,
+                          uint64_t now_us) {
+    (void)netif;
+    (void)now_us;
+    cr_assert(addr_equal(addr, &other_addr));
+    asked_all += mac == NULL;
+    asked_one += mac != NULL && mac_equal(mac, peer_mac);
+}
+
+Test(link_neighbour, each_protocol_asks_for_its_own) {
+    struct rig *rig = rig_start();
+    struct link_claim claim = {.addr = other_addr, .answers_us = true};
+    struct link_neighbour *entry;
+    memcpy(claim.mac, peer_mac, sizeof claim.mac);
+    cr_assert_str_eq(link_neighbour_hear(rig->netif, &claim, solicit_other, rig->now_us), "nobody we know");
+    cr_assert_eq(link_neighbour_use(rig->netif, &other_addr, solicit_other, &entry, rig->now_us), 0);
+    link_neighbour_wait(entry, rig_datagram(rig, 5));
+    cr_assert_eq(asked_all, 1);
+    cr_assert_str_eq(link_neighbour_hear(rig->netif, &claim, solicit_other, rig->now_us), "confirms a neighbour");
+    rig_assert_datagram(rig, 5, peer_mac);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US);
+    cr_assert_eq(link_neighbour_use(rig->netif, &other_addr, solicit_other, &entry, rig->now_us), 1);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
+    cr_assert_eq(asked_one, 1);
+    cr_assert_eq(asked_all, 1);
+    cr_assert(!rig_sent(rig).any); /* not by ARP */
     rig_stop(rig);
 }
 
@@ -403,9 +438,9 @@ static void canonical_trace(struct rig *rig) {
         (void)rig_send(rig, IPV4(10, 1, 0, 1) + i, 2);
         rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, IPV4(10, 2, 0, 1) + i, OUR_IP);
     }
-    rig_wait(rig, TAPIR_ARP_REACHABLE_US + SECOND_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_REACHABLE_US + SECOND_US);
     (void)rig_send(rig, PEER_IP, 1);
-    rig_wait(rig, TAPIR_ARP_DELAY_US + SECOND_US / 2);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US + SECOND_US / 2);
     rig_answer(rig, peer_mac, PEER_IP);
     rig_arp(rig, WIRE_ARP_REPLY, rogue_mac, OUR_IP, OUR_IP);
     rig_wait(rig, 10 * SECOND_US);
@@ -466,13 +501,14 @@ Test(link_neighbour, random_events_keep_the_books) {
         uint32_t entries = 0, cursor = 0;
         for (struct table_node *node = table_walk(&rig->netif->neighbours, &cursor, NULL); i % 50 == 0 && node != NULL;
              node = table_walk(&rig->netif->neighbours, &cursor, node)) {
-            const struct arp_entry *entry = CONTAINER_OF(node, struct arp_entry, node);
+            const struct link_neighbour *entry = CONTAINER_OF(node, struct link_neighbour, node);
             pending_bytes += entry->pending.true_bytes;
             entries++;
             cr_assert(timer_armed(&entry->timer));
-            cr_assert_eq(list_linked(&entry->idle), entry->state == ARP_STALE || entry->state == ARP_FAILED);
+            cr_assert_eq(list_linked(&entry->idle),
+                         entry->state == NEIGHBOUR_STALE || entry->state == NEIGHBOUR_FAILED);
             cr_assert_eq(list_linked(&entry->waiting), entry->pending.count > 0);
-            cr_assert(entry->pending.count == 0 || entry->state == ARP_INCOMPLETE || entry->doubt == ARP_DOUBT_RIVAL);
+            cr_assert(entry->pending.count == 0 || entry->state == NEIGHBOUR_INCOMPLETE || entry->doubt == DOUBT_RIVAL);
         }
         cr_assert(i % 50 != 0 || (pending_bytes == rig->link.pending_bytes && entries == rig->netif->neighbours.used));
     }

@@ -54,15 +54,15 @@ static struct rig *start_talking(void) {
 Test(link_neighbour_move, L5_a_claim_within_the_lock_is_a_question_to_the_neighbour_we_know) {
     for (unsigned way = 0; way < 3; way++) {
         struct rig *rig = start_talking();
-        rig_wait(rig, TAPIR_ARP_LOCK_US - 1);
+        rig_wait(rig, TAPIR_NEIGHBOUR_LOCK_US - 1);
         claim(rig, way);
         cr_assert_eq(COUNTER_OF(rig, arp_locked), 1);
-        cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_PROBE);
+        cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_PROBE);
         rig_assert_question(rig, GATEWAY_IP, peer_mac);
         cr_assert(!rig_sent(rig).any, "at once, and once");
         rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
         rig_answer(rig, peer_mac, GATEWAY_IP);
-        cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+        cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
         rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
         rig_stop(rig);
     }
@@ -90,14 +90,14 @@ Test(link_neighbour_move, L5_a_neighbour_in_conversation_cannot_be_moved) {
 Test(link_neighbour_move, L5_two_lost_answers_do_not_move_it) {
     struct rig *rig = start_talking();
     claim(rig, 0);
-    rig_wait(rig, 2 * TAPIR_ARP_DOUBT_RETRY_US);
-    for (unsigned i = 0; i < TAPIR_ARP_TRIES; i++) {
+    rig_wait(rig, 2 * TAPIR_NEIGHBOUR_DOUBT_RETRY_US);
+    for (unsigned i = 0; i < TAPIR_NEIGHBOUR_TRIES; i++) {
         rig_assert_question(rig, GATEWAY_IP, peer_mac);
         claim(rig, 1);
     }
-    rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US - 1);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DOUBT_RETRY_US - 1);
     rig_answer(rig, peer_mac, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
     rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
     rig_stop(rig);
 }
@@ -125,7 +125,7 @@ Test(link_neighbour_move, L5_a_neighbour_that_answers_late_has_all_that_was_sent
     claim(rig, 0);
     rig_assert_question(rig, GATEWAY_IP, peer_mac);
     rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DOUBT_RETRY_US);
     rig_assert_question(rig, GATEWAY_IP, peer_mac);
     send_in_vain(rig, 1, 20);
     claim(rig, 1);
@@ -142,22 +142,22 @@ Test(link_neighbour_move, L5_nobody_answers_for_another) {
     struct rig *rig = rig_start();
     rig_make_stale(rig, GATEWAY_IP, peer_mac);
     rig_assert_goes_to(rig, GATEWAY_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
     rig_assert_question(rig, GATEWAY_IP, peer_mac);
     rig_answer(rig, rogue_mac, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_STALE, "a claim like another, to be verified");
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_STALE, "a claim like another, to be verified");
     rig_stop(rig);
 }
 
 Test(link_neighbour_move, L5_after_the_lock_a_claim_is_taken_and_verified) {
     struct rig *rig = rig_start();
     rig_resolve(rig, GATEWAY_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_LOCK_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_LOCK_US);
     rig_arp(rig, WIRE_ARP_REQUEST, rogue_mac, GATEWAY_IP, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_STALE);
     rig_assert_goes_to(rig, GATEWAY_IP, rogue_mac);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_DELAY);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_DELAY);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
     rig_assert_question(rig, GATEWAY_IP, rogue_mac);
     rig_stop(rig);
 }
@@ -172,8 +172,8 @@ Test(link_neighbour_move, L5_two_claimants_that_nobody_answers_for_alternate_onc
         rig_arp(rig, WIRE_ARP_REPLY, i % 2 == 0 ? rogue_mac : peer_mac, GATEWAY_IP, GATEWAY_IP);
         (void)rig_send(rig, GATEWAY_IP, 1);
         (void)rig_drain(rig);
-        const struct arp_entry *entry = link_neighbour_find(rig->netif, GATEWAY_IP);
-        if (entry->state != ARP_INCOMPLETE && memcmp(entry->mac, mac, 6) != 0) {
+        const struct link_neighbour *entry = rig_neighbour(rig, GATEWAY_IP);
+        if (entry->state != NEIGHBOUR_INCOMPLETE && memcmp(entry->mac, mac, 6) != 0) {
             moves++;
             memcpy(mac, entry->mac, 6);
         }
@@ -189,15 +189,15 @@ Test(link_neighbour_move, L5_only_an_answer_confirms) {
     rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, OUR_IP);
     rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, PEER_IP);
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_STALE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_STALE);
     (void)rig_drain(rig);
     rig_assert_goes_to(rig, PEER_IP, peer_mac);
-    rig_wait(rig, TAPIR_ARP_DELAY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DELAY_US);
     rig_arp(rig, WIRE_ARP_REPLY, peer_mac, PEER_IP, GATEWAY_IP);
     rig_arp(rig, WIRE_ARP_REQUEST, peer_mac, PEER_IP, OUR_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_PROBE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_PROBE);
     rig_answer(rig, peer_mac, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_REACHABLE);
     rig_stop(rig);
 }
 
@@ -238,7 +238,7 @@ Test(link_neighbour_move, Z11_right_after_an_answer) {
     struct stations s = {.old_there = true};
     claim(rig, 0);
     settle(rig, &s);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
     rig_wait(rig, 1000);
     uint64_t took_us = time_to_find(rig, 1, false);
     cr_assert(took_us > SECOND_US && took_us <= SECOND_US + FOUND_US, "%llu us", (unsigned long long)took_us);
@@ -247,7 +247,7 @@ Test(link_neighbour_move, Z11_right_after_an_answer) {
 
 Test(link_neighbour_move, Z11_one_word_of_an_idle_neighbour) {
     struct rig *rig = start_talking();
-    rig_wait(rig, TAPIR_ARP_LOCK_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_LOCK_US);
     cr_assert_leq(time_to_find(rig, 1, false), SECOND_US / 5);
     rig_stop(rig);
 }
@@ -257,7 +257,7 @@ Test(link_neighbour_move, Z11_a_transport_that_hears_nothing) {
     struct rig *rig = start_talking();
     rig_wait(rig, SECOND_US); /* R1 */
     rig_suspect(rig, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_PROBE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_PROBE);
     cr_assert_leq(time_to_find(rig, 0, false), FOUND_US);
     rig_stop(rig);
 }
@@ -266,26 +266,26 @@ Test(link_neighbour_move, Z11_a_transport_that_hears_nothing) {
 Test(link_neighbour_move, Z11_what_waits_reaches_the_new_one) {
     struct rig *rig = start_talking();
     claim(rig, 0);
-    rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DOUBT_RETRY_US);
     (void)rig_drain(rig);
     send_in_vain(rig, 1, 30);
-    rig_wait(rig, 2 * TAPIR_ARP_DOUBT_RETRY_US);
+    rig_wait(rig, 2 * TAPIR_NEIGHBOUR_DOUBT_RETRY_US);
     rig_assert_question(rig, GATEWAY_IP, peer_mac);
     rig_assert_question(rig, GATEWAY_IP, all_mac);
     rig_answer(rig, rogue_mac, GATEWAY_IP);
     assert_arrive(rig, rogue_mac, 1, 30);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
     rig_stop(rig);
 }
 
 Test(link_neighbour_move, Z11_what_waits_is_told_when_nobody_is_there) {
     struct rig *rig = start_talking();
     claim(rig, 0);
-    rig_wait(rig, TAPIR_ARP_DOUBT_RETRY_US);
+    rig_wait(rig, TAPIR_NEIGHBOUR_DOUBT_RETRY_US);
     (void)rig_drain(rig);
     send_in_vain(rig, 1, 10);
-    rig_wait(rig, 2 * TAPIR_ARP_DOUBT_RETRY_US + TAPIR_ARP_TRIES * TAPIR_ARP_RETRY_US);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_FAILED);
+    rig_wait(rig, 2 * TAPIR_NEIGHBOUR_DOUBT_RETRY_US + TAPIR_NEIGHBOUR_TRIES * TAPIR_NEIGHBOUR_RETRY_US);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_FAILED);
     cr_assert_eq(rig->lost, 10);
     rig_stop(rig);
 }
@@ -309,17 +309,17 @@ Test(link_neighbour_move, what_a_transport_hears_ends_its_own_doubt_alone) {
     struct rig *rig = start_talking();
     rig_suspect(rig, GATEWAY_IP);
     rig_confirm(rig, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_REACHABLE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_REACHABLE);
     (void)rig_drain(rig);
     rig_wait(rig, SECOND_US - 1);
     rig_suspect(rig, GATEWAY_IP);
     claim(rig, 0);
     cr_assert_eq(COUNTER_OF(rig, arp_locked), 1);
     rig_confirm(rig, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_PROBE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_PROBE);
     rig_suspect(rig, GATEWAY_IP); /* the lesser doubt */
     rig_confirm(rig, GATEWAY_IP);
-    cr_assert_eq(rig_state(rig, GATEWAY_IP), ARP_PROBE);
+    cr_assert_eq(rig_state(rig, GATEWAY_IP), NEIGHBOUR_PROBE);
     rig_stop(rig);
 }
 
@@ -329,10 +329,10 @@ Test(link_neighbour_move, suspecting_who_is_not_known_does_nothing) {
     cr_assert_eq(rig_state(rig, PEER_IP), -1);
     (void)rig_send(rig, PEER_IP, 1);
     rig_suspect(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_INCOMPLETE);
-    rig_wait(rig, TAPIR_ARP_TRIES * TAPIR_ARP_RETRY_US);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_INCOMPLETE);
+    rig_wait(rig, TAPIR_NEIGHBOUR_TRIES * TAPIR_NEIGHBOUR_RETRY_US);
     rig_suspect(rig, PEER_IP);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_FAILED);
-    cr_assert_eq(rig_drain(rig), TAPIR_ARP_TRIES);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_FAILED);
+    cr_assert_eq(rig_drain(rig), TAPIR_NEIGHBOUR_TRIES);
     rig_stop(rig);
 }

@@ -84,7 +84,7 @@ Test(link_send, a_pulled_segment_waits_as_a_copy) {
     memset(out->room, 0, sizeof out->room);
     cr_assert_eq(rig_drain(rig), 1);
     rig_answer(rig, peer_mac, PEER_IP);
-    struct tapir_frame *frame = link_netif_dequeue(rig->netif);
+    struct tapir_frame *frame = link_queue_pop(rig->netif);
     cr_assert_eq(frame->len, 161);
     cr_assert_eq(frame->offload.csum_start, 34);
     for (uint32_t i = 14; i < 161; i++) {
@@ -99,7 +99,7 @@ Test(link_send, every_drop_of_a_pulled_segment_is_counted) {
     rig->env.fail_at = rig->env.allocations + 3; /* the entry and the question succeed */
     cr_assert_eq(link_send_out(rig->netif, addr(PEER_IP), LINK_UNICAST, segment(), rig->now_us), 0);
     cr_assert_eq(COUNTER_OF(rig, link_no_memory), 1);
-    cr_assert_eq(rig_state(rig, PEER_IP), ARP_INCOMPLETE);
+    cr_assert_eq(rig_state(rig, PEER_IP), NEIGHBOUR_INCOMPLETE);
     rig_wait(rig, 3 * SECOND_US);
     cr_assert_eq(rig_drain(rig), 3);
     cr_assert_eq(link_send_out(rig->netif, addr(PEER_IP), LINK_UNICAST, segment(), rig->now_us), 0);
@@ -130,13 +130,13 @@ Test(link_send, lo_queues_bare_datagrams) {
         cr_assert_eq(link_send_frame(lo, addr(IPV4_LOOPBACK), LINK_UNICAST, rig_datagram(rig, tag), rig->now_us), 0);
     }
     for (uint8_t tag = 1; tag <= 3; tag++) {
-        struct tapir_frame *frame = link_netif_dequeue(lo);
+        struct tapir_frame *frame = link_queue_pop(lo);
         cr_assert_eq(frame->len, DATAGRAM_BYTES);
         cr_assert_eq(frame->data[0], tag);
         cr_assert_eq(frame->netif, LINK_LOOPBACK);
         frame_release(frame);
     }
-    cr_assert_null(link_netif_dequeue(lo));
+    cr_assert_null(link_queue_pop(lo));
     cr_assert_eq(COUNTER_OF(rig, eth_out), out);
     link_netif_set_up(lo, false, rig->now_us);
     cr_assert_eq(link_send_frame(lo, addr(IPV4_LOOPBACK), LINK_UNICAST, rig_datagram(rig, 1), rig->now_us), -ENETDOWN);

@@ -64,7 +64,7 @@ void rig_close(struct rig *rig) {
 static bool carry(struct rig *rig, struct host *from, struct host *to) {
     bool any = false;
     struct tapir_frame *frame;
-    while ((frame = link_netif_dequeue(from->netif)) != NULL) {
+    while ((frame = link_queue_pop(from->netif)) != NULL) {
         any = true;
         /* The other host's memory is another: a copy is what a wire gives. */
         struct tapir_frame *copy = frame_alloc(&to->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, frame->len);

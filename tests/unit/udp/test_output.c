@@ -14,8 +14,8 @@ static struct ip_path path_by(struct rig *rig, int index, uint32_t caps) {
         cr_assert_eq(link_netif_add(&rig->link, &config), 1);
         cr_assert_eq(link_address_add(&rig->link.netifs[1], &us, 24, false, RIG_US), 0);
         ip_changed(&rig->ip);
-        frame_release(link_netif_dequeue(&rig->link.netifs[1])); /* the probe */
-        frame_release(link_netif_dequeue(&rig->link.netifs[1])); /* the announcement */
+        frame_release(link_queue_pop(&rig->link.netifs[1])); /* the probe */
+        frame_release(link_queue_pop(&rig->link.netifs[1])); /* the announcement */
     }
     rig->link.netifs[1].caps = caps;
     cr_assert_eq(ip_path_find(&rig->ip, index == 1 ? &group : &us, &any, 0, &path), 0);
@@ -27,7 +27,7 @@ static struct ip_path path_by(struct rig *rig, int index, uint32_t caps) {
 static struct tapir_frame *send_by(struct rig *rig, const struct ip_path *path, const struct udp_datagram *datagram) {
     struct ip_send how = {.protocol = WIRE_PROTO_UDP, .ttl = 1};
     cr_assert_eq(udp_output(&rig->udp, path, &how, datagram, RIG_US), 0);
-    struct tapir_frame *frame = link_netif_dequeue(path->netif);
+    struct tapir_frame *frame = link_queue_pop(path->netif);
     cr_assert_not_null(frame);
     frame_pull(frame, (path->netif->index == LINK_LOOPBACK ? 0 : WIRE_ETH_LEN) + WIRE_IPV4_LEN);
     return frame;
@@ -140,7 +140,7 @@ Test(udp_output, fragments_carry_a_whole_sum) {
     cr_assert_eq(udp_output(&rig->udp, &path, &how, &d, RIG_US), 0);
     size_t at = 0;
     struct tapir_frame *frame;
-    while ((frame = link_netif_dequeue(path.netif)) != NULL) {
+    while ((frame = link_queue_pop(path.netif)) != NULL) {
         size_t len = frame->len - (WIRE_ETH_LEN + WIRE_IPV4_LEN);
         cr_assert_eq(frame->offload.csum, TAPIR_CSUM_NONE);
         memcpy(whole + at, frame->data + WIRE_ETH_LEN + WIRE_IPV4_LEN, len);
