@@ -25,7 +25,7 @@ static void connect_rooms(struct tapir_stack *stack) {
 /* The rooms from the ground up; on failure those that stand are taken down again. */
 static int init_rooms(struct tapir_stack *stack, uint64_t now_us) {
     struct core *core = &stack->core;
-    struct link_handlers handlers = {.ctx = &stack->ip, .input = ip_input, .unreachable = ip_unreachable};
+    struct link_handlers handlers = {.ctx = &stack->ip, .input = ip_v4_input, .unreachable = ip_v4_unreachable};
     int rc = link_init(&stack->link, core, &handlers, now_us);
     if (rc != 0) {
         return rc;

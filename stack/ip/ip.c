@@ -21,7 +21,7 @@ int ip_init(struct ip *ip, struct core *core, struct link *link, uint64_t now_us
     ip->generation = 1; /* so that a zeroed path is not valid */
     list_init(&ip->reassembly_age);
     init_limits(ip, now_us);
-    ip_igmp_init(ip);
+    ip_v4_igmp_init(ip);
     int error = table_init(&ip->reassembly, &core->mem, REASSEMBLY_BUCKETS);
     if (error != 0) {
         return error;
@@ -34,7 +34,7 @@ int ip_init(struct ip *ip, struct core *core, struct link *link, uint64_t now_us
 }
 
 void ip_destroy(struct ip *ip) {
-    ip_igmp_destroy(ip);
+    ip_v4_igmp_destroy(ip);
     ip_reasm_clear(ip);
     ip_pmtu_clear(ip);
     table_destroy(&ip->reassembly);
@@ -45,7 +45,7 @@ void ip_changed(struct ip *ip) { ip->generation++; }
 
 void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
     ip_changed(ip);
-    ip_igmp_switched(ip, netif, now_us);
+    ip_v4_igmp_switched(ip, netif, now_us);
 }
 
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr) {

@@ -140,11 +140,12 @@ bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr);
 enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr);
 
 /* Answers rx with an ICMP error if RFC 1122 3.2.2 and the rate limit allow. */
-void ip_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest, uint64_t now_us);
+void ip_v4_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest,
+                      uint64_t now_us);
 
 /* Counted membership of the interface in a group (RFC 3376 2). -ENOBUFS, -ENODEV, -EINVAL; -EADDRNOTAVAIL. */
-int ip_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
-int ip_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
+int ip_v4_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
+int ip_v4_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
 
 /* The protocol's next hop that raw sockets listen to: called for every datagram delivered, before its handler.
  * True: some socket wanted it (no protocol-unreachable then). */

@@ -5,9 +5,9 @@
 static void deliver(struct ip *ip, struct tapir_frame *frame, uint64_t now_us) {
     struct link_netif *netif = &ip->link->netifs[frame->mark];
     if (frame->mark == LINK_LOOPBACK) {
-        ip_input(ip, netif, frame, LINK_UNICAST, now_us);
+        ip_v4_input(ip, netif, frame, LINK_UNICAST, now_us);
     } else {
-        ip_input_looped(ip, netif, frame, now_us);
+        ip_v4_input_looped(ip, netif, frame, now_us);
     }
 }
 

@@ -99,7 +99,7 @@ void ip_reasm_clear(struct ip *ip) {
     }
 }
 
-/* RFC 1122 3.3.2: the source is told if fragment 0 came; ip_icmp_error sees to broadcasts and groups (F8). */
+/* RFC 1122 3.3.2: the source is told if fragment 0 came; ip_v4_icmp_error sees to broadcasts and groups (F8). */
 static void report_timeout(struct reasm_datagram *d, uint64_t now_us) {
     struct wire_ipv4 header;
     CHECK(wire_ipv4_parse_quote(d->header, d->header_len, &header));
@@ -119,7 +119,7 @@ static void report_timeout(struct reasm_datagram *d, uint64_t now_us) {
         .dst_cast = d->dst_cast,
         .offload = &d->frame->offload,
     };
-    ip_icmp_error(d->ip, &quote, WIRE_ICMP_TIME_EXCEEDED, 1, 0, now_us);
+    ip_v4_icmp_error(d->ip, &quote, WIRE_ICMP_TIME_EXCEEDED, 1, 0, now_us);
 }
 
 /* A tombstone goes without a word: its fragments were counted when they came. */
@@ -374,7 +374,7 @@ static struct tapir_frame *finish(struct reasm_datagram *d) {
         (void)frame_put(frame, d->total);
         header.total_len = (uint16_t)(header.header_len + d->total);
         header.more_fragments = false;
-        ip_send_prepend(frame, &header);
+        ip_v4_send_prepend(frame, &header);
     }
     drop(d);
     return frame;

@@ -69,8 +69,8 @@ int ip_init(struct ip *ip, struct core *core, struct link *link, uint64_t now_us
 void ip_destroy(struct ip *ip);
 
 /* The link's handlers (link_handlers.input and .unreachable): ctx is the struct ip. */
-void ip_input(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us);
-void ip_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
+void ip_v4_input(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us);
+void ip_v4_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);
 
 /* Delivers queued loopback datagrams, at most TAPIR_LOOPBACK_BUDGET_FRAMES. True: more wait. */
 bool ip_loopback_run(struct ip *ip, uint64_t now_us);

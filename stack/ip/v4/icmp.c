@@ -4,8 +4,8 @@
  * raised where the reason is found, so that there is one for each. */
 #include "ip/internal.h"
 
-void ip_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct wire_icmp *icmp,
-                  struct tapir_frame *frame, const char *reason, uint64_t now_us) {
+void ip_v4_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct wire_icmp *icmp,
+                     struct tapir_frame *frame, const char *reason, uint64_t now_us) {
     const struct ip_send send = {.protocol = WIRE_PROTO_ICMP, .ttl = IP_TTL_DEFAULT, .tos = tos};
     /* The sum of the data first, while frame->data is at it; the header is emitted again with the result. */
     checksum_sum sum = checksum_add(0, frame->data, frame->len);
@@ -54,7 +54,7 @@ static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wir
     ip_trace_in(ip, rx, "echo request", false, now_us);
     icmp->type = WIRE_ICMP_ECHO_REPLY;
     /* RFC 1122 3.2.2: the same TOS; RFC 3168: but no promise of ECN. */
-    ip_icmp_send(ip, &path, rx->tos & (uint8_t)~IP_ECN_MASK, icmp, frame, "echo reply", now_us);
+    ip_v4_icmp_send(ip, &path, rx->tos & (uint8_t)~IP_ECN_MASK, icmp, frame, "echo reply", now_us);
     return NULL;
 }
 
@@ -79,7 +79,7 @@ static const char *dispatch(struct ip *ip, const struct ip_rx *rx, struct wire_i
     case WIRE_ICMP_UNREACHABLE:
     case WIRE_ICMP_TIME_EXCEEDED:
     case WIRE_ICMP_PARAMETER_PROBLEM:
-        return ip_icmp_notice(ip, rx, icmp, now_us);
+        return ip_v4_icmp_notice(ip, rx, icmp, now_us);
     default:
         /* C6: redirects move routes and source quench is abolished (RFC 6633); timestamps, masks and router
          * adverts tell strangers too much or too little (RFC 6918). */
@@ -102,7 +102,7 @@ static const char *parse(struct ip *ip, const struct ip_rx *rx, struct wire_icmp
     return NULL;
 }
 
-void ip_icmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
+void ip_v4_icmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     struct wire_icmp icmp;
     COUNT(ip->core, icmp_in);
     core_trace_hold(ip->core); /* an error ends connections before it is known that it fits one */

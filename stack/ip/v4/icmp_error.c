@@ -52,7 +52,8 @@ static const char *reason_of(uint8_t type, uint8_t code) {
     }
 }
 
-void ip_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest, uint64_t now_us) {
+void ip_v4_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest,
+                      uint64_t now_us) {
     struct ip_path path;
     struct wire_icmp icmp = {.type = type, .code = code, .rest = rest};
     if (type == WIRE_ICMP_PARAMETER_PROBLEM) {
@@ -76,5 +77,5 @@ void ip_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t 
         COUNT(ip->core, ip_no_memory);
         return;
     }
-    ip_icmp_send(ip, &path, 0, &icmp, frame, reason_of(type, code), now_us);
+    ip_v4_icmp_send(ip, &path, 0, &icmp, frame, reason_of(type, code), now_us);
 }

@@ -76,7 +76,7 @@ static bool read_quote(const struct ip *ip, const struct ip_rx *rx, const struct
            quoted->fragment_offset == 0 && error->quote_len >= min_u32(QUOTE_MIN, sent_len);
 }
 
-bool ip_icmp_notice_give(struct ip *ip, const struct ip_error *error, uint64_t now_us) {
+bool ip_v4_icmp_notice_give(struct ip *ip, const struct ip_error *error, uint64_t now_us) {
     const struct ip_handler *handler = &ip->handlers[error->protocol];
     if (handler->error != NULL) {
         return handler->error(handler->ctx, error, now_us);
@@ -84,7 +84,7 @@ bool ip_icmp_notice_give(struct ip *ip, const struct ip_error *error, uint64_t n
     return ip->raw_error != NULL && ip->raw_error(ip->raw_ctx, error, now_us);
 }
 
-const char *ip_icmp_notice(struct ip *ip, const struct ip_rx *rx, const struct wire_icmp *icmp, uint64_t now_us) {
+const char *ip_v4_icmp_notice(struct ip *ip, const struct ip_rx *rx, const struct wire_icmp *icmp, uint64_t now_us) {
     struct wire_ipv4 quoted;
     struct ip_error error = {.offender = rx->src, .netif = rx->netif, .ttl = rx->ttl, .tos = rx->tos};
     if (!read_quote(ip, rx, icmp, &quoted, &error)) {
@@ -95,7 +95,7 @@ const char *ip_icmp_notice(struct ip *ip, const struct ip_rx *rx, const struct w
         COUNT(ip->core, icmp_type);
         return "unreachable for an unknown reason";
     }
-    if (!ip_icmp_notice_give(ip, &error, now_us)) {
+    if (!ip_v4_icmp_notice_give(ip, &error, now_us)) {
         COUNT(ip->core, icmp_badquote);
         return "quote fits no flow";
     }

@@ -30,7 +30,7 @@ static uint16_t draw(struct ip *ip) {
     return id;
 }
 
-uint16_t ip_id_next(struct ip *ip, bool dont_fragment) {
+uint16_t ip_v4_id_next(struct ip *ip, bool dont_fragment) {
     /* RFC 6864 4.1: an atomic datagram's id means nothing; one constant suits receivers that merge segments. */
     if (dont_fragment) {
         return 0;

@@ -53,7 +53,7 @@ static struct ip_group *find(struct ip_groups *groups, uint32_t group) {
     return NULL;
 }
 
-bool ip_igmp_member(const struct ip *ip, const struct link_netif *netif, uint32_t group) {
+bool ip_v4_igmp_member(const struct ip *ip, const struct link_netif *netif, uint32_t group) {
     const struct ip_groups *groups = &ip->igmp[netif->index];
     for (size_t i = 0; i < ARRAY_LEN(groups->groups) && groups->used > 0; i++) {
         const struct ip_group *g = &groups->groups[i];
@@ -223,7 +223,7 @@ static void announce_join(struct ip_group *g, uint64_t now_us) {
     repeat(g, now_us);
 }
 
-int ip_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
+int ip_v4_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
     if (!known_netif(ip, netif)) {
         return -ENODEV;
     }
@@ -257,7 +257,7 @@ static void announce_leave(struct ip_group *g, uint64_t now_us) {
     repeat(g, now_us);
 }
 
-int ip_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
+int ip_v4_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
     if (!known_netif(ip, netif)) {
         return -ENODEV;
     }
@@ -280,7 +280,7 @@ int ip_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_ad
     return 0;
 }
 
-void ip_igmp_init(struct ip *ip) {
+void ip_v4_igmp_init(struct ip *ip) {
     for (size_t i = 0; i < ARRAY_LEN(ip->igmp); i++) {
         ip->igmp[i].ip = ip;
         ip->igmp[i].netif = (uint8_t)i;
@@ -288,7 +288,7 @@ void ip_igmp_init(struct ip *ip) {
     }
 }
 
-void ip_igmp_destroy(struct ip *ip) {
+void ip_v4_igmp_destroy(struct ip *ip) {
     for (size_t i = 0; i < ARRAY_LEN(ip->igmp); i++) {
         struct ip_groups *groups = &ip->igmp[i];
         timer_cancel(wheel_of(groups), &groups->general);
@@ -319,7 +319,7 @@ static void forget_owed(struct ip_groups *groups) {
 
 /* The link may be another one when the interface comes up again: its routers know of no group of ours, and what is known
  * of those before does not hold. */
-void ip_igmp_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
+void ip_v4_igmp_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
     struct ip_groups *groups = &ip->igmp[netif->index];
     if (!netif->up) {
         forget_owed(groups);
@@ -400,9 +400,9 @@ static void hear_report(struct ip_groups *groups, uint32_t group, uint64_t now_u
  * forged. */
 static bool query_ok(const struct ip_rx *rx, const struct wire_igmp *query) {
     struct wire_ipv4 header;
-    struct ip_options options;
+    struct ip_v4_options options;
     CHECK(wire_ipv4_parse_quote(rx->header, rx->header_len, &header));
-    (void)ip_options_judge(&header, &options);
+    (void)ip_v4_options_judge(&header, &options);
     bool version_1 = !query->v3_query && query->max_resp_code == 0;
     bool general = query->group == IPV4_ANY;
     return (options.router_alert || version_1) && (!general || addr_ipv4(&rx->dst) == ALL_SYSTEMS) &&
@@ -416,7 +416,7 @@ static bool message_ok(const struct ip_rx *rx, struct wire_igmp *message) {
            (message->type != WIRE_IGMP_QUERY || query_ok(rx, message));
 }
 
-void ip_igmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
+void ip_v4_igmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     struct ip_groups *groups = &ip->igmp[rx->netif->index];
     struct wire_igmp message;
     COUNT(ip->core, igmp_in);

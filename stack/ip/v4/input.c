@@ -91,7 +91,7 @@ static bool for_us(struct ip *ip, struct ip_rx *rx, uint32_t dst) {
         return true;
     case IP_KIND_MULTICAST:
         rx->dst_cast = LINK_MULTICAST;
-        if (ip_igmp_member(ip, rx->netif, dst)) {
+        if (ip_v4_igmp_member(ip, rx->netif, dst)) {
             return true;
         }
         COUNT(ip->core, ip_not_ours);
@@ -109,8 +109,8 @@ static bool for_us(struct ip *ip, struct ip_rx *rx, uint32_t dst) {
 }
 
 static bool options_ok(struct ip *ip, const struct ip_rx *rx, const struct wire_ipv4 *header, uint64_t now_us) {
-    struct ip_options options;
-    switch (ip_options_judge(header, &options)) {
+    struct ip_v4_options options;
+    switch (ip_v4_options_judge(header, &options)) {
     case IP_OPTIONS_OK:
         return true;
     case IP_OPTIONS_SOURCE_ROUTE:
@@ -122,7 +122,7 @@ static bool options_ok(struct ip *ip, const struct ip_rx *rx, const struct wire_
     COUNT(ip->core, ip_options_bad);
     /* RFC 1122 3.2.2.5, and 3.2.2: never about a fragment other than the first. */
     if (header->fragment_offset == 0) {
-        ip_icmp_error(ip, rx, WIRE_ICMP_PARAMETER_PROBLEM, 0, (uint32_t)options.bad_at << 24, now_us);
+        ip_v4_icmp_error(ip, rx, WIRE_ICMP_PARAMETER_PROBLEM, 0, (uint32_t)options.bad_at << 24, now_us);
     }
     return false;
 }
@@ -132,11 +132,11 @@ static bool options_ok(struct ip *ip, const struct ip_rx *rx, const struct wire_
 static enum ip_verdict give_to_handler(struct ip *ip, const struct ip_rx *rx, bool raw_took, uint64_t now_us) {
     const struct ip_handler *handler = &ip->handlers[rx->protocol];
     if (rx->protocol == WIRE_PROTO_ICMP) {
-        ip_icmp_input(ip, rx, now_us);
+        ip_v4_icmp_input(ip, rx, now_us);
         return IP_DONE;
     }
     if (rx->protocol == WIRE_PROTO_IGMP) {
-        ip_igmp_input(ip, rx, now_us);
+        ip_v4_igmp_input(ip, rx, now_us);
         return IP_DONE;
     }
     if (handler->input != NULL) {
@@ -153,11 +153,11 @@ static void deliver(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     case IP_DONE:
         break;
     case IP_PORT_UNREACHABLE:
-        ip_icmp_error(ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PORT, 0, now_us);
+        ip_v4_icmp_error(ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PORT, 0, now_us);
         break;
     case IP_PROTOCOL_UNREACHABLE:
         COUNT(ip->core, ip_proto_unknown);
-        ip_icmp_error(ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PROTOCOL, 0, now_us);
+        ip_v4_icmp_error(ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PROTOCOL, 0, now_us);
         break;
     }
 }
@@ -186,7 +186,7 @@ static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame 
     if (!header_ok(ip, frame, &header, outside) || !offload_ok(ip, frame, &header)) {
         return;
     }
-    if (ip_martian(ip, &header, outside)) {
+    if (ip_v4_martian(ip, &header, outside)) {
         COUNT(ip->core, ip_martian);
         return;
     }
@@ -201,10 +201,10 @@ static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame 
     }
 }
 
-void ip_input(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us) {
+void ip_v4_input(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us) {
     receive(ctx, netif, frame, cast, netif->index != LINK_LOOPBACK, now_us);
 }
 
-void ip_input_looped(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
+void ip_v4_input_looped(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
     receive(ip, netif, frame, LINK_UNICAST, false, now_us);
 }

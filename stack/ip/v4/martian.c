@@ -32,6 +32,6 @@ static bool martian_destination(const struct wire_ipv4 *header, bool outside) {
     return (is_this_network(dst) && dst != IPV4_ANY) || is_reserved(dst) || (outside && ipv4_is_loopback(dst));
 }
 
-bool ip_martian(const struct ip *ip, const struct wire_ipv4 *header, bool outside) {
+bool ip_v4_martian(const struct ip *ip, const struct wire_ipv4 *header, bool outside) {
     return martian_destination(header, outside) || martian_source(ip, header, outside);
 }

@@ -11,7 +11,7 @@ static bool pointer_ok(const struct wire_ipv4_option *option, uint8_t minimum) {
     return !r.failed && pointer >= minimum && pointer <= option->len + 1;
 }
 
-static enum ip_options_verdict judge_one(const struct wire_ipv4_option *option, struct ip_options *options) {
+static enum ip_v4_options_verdict judge_one(const struct wire_ipv4_option *option, struct ip_v4_options *options) {
     switch (option->type) {
     case WIRE_IPOPT_LSRR:
     case WIRE_IPOPT_SSRR:
@@ -29,10 +29,10 @@ static enum ip_options_verdict judge_one(const struct wire_ipv4_option *option, 
     }
 }
 
-enum ip_options_verdict ip_options_judge(const struct wire_ipv4 *header, struct ip_options *options) {
+enum ip_v4_options_verdict ip_v4_options_judge(const struct wire_ipv4 *header, struct ip_v4_options *options) {
     size_t len = header->header_len - (size_t)WIRE_IPV4_LEN;
     struct reader r = reader_of(header->options, len);
-    *options = (struct ip_options){0};
+    *options = (struct ip_v4_options){0};
     /* Each option takes at least two bytes: this many rounds see them all. */
     for (size_t i = 0; i <= len / TYPE_AND_LEN; i++) {
         size_t at = len - reader_left(&r);
@@ -41,7 +41,7 @@ enum ip_options_verdict ip_options_judge(const struct wire_ipv4 *header, struct 
         if (found == WIRE_IPOPT_END) {
             break;
         }
-        enum ip_options_verdict verdict = found == WIRE_IPOPT_BAD ? IP_OPTIONS_BAD : judge_one(&option, options);
+        enum ip_v4_options_verdict verdict = found == WIRE_IPOPT_BAD ? IP_OPTIONS_BAD : judge_one(&option, options);
         if (verdict != IP_OPTIONS_OK) {
             options->bad_at = (uint8_t)(WIRE_IPV4_LEN + at);
             return verdict;

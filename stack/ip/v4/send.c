@@ -19,8 +19,8 @@ static uint32_t header_len_of(const struct ip_send *send) {
     return WIRE_IPV4_LEN + (send->router_alert ? (uint32_t)sizeof router_alert : 0);
 }
 
-struct wire_ipv4 ip_send_header(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
-                                uint32_t total_len) {
+struct wire_ipv4 ip_v4_send_header(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
+                                   uint32_t total_len) {
     CHECK((send->ttl > 0 || path->cast == LINK_MULTICAST) && total_len <= UINT16_MAX);
     return (struct wire_ipv4){
         .header_len = (uint8_t)header_len_of(send),
@@ -28,7 +28,7 @@ struct wire_ipv4 ip_send_header(struct ip *ip, const struct ip_path *path, const
         .ttl = send->ttl,
         .protocol = send->protocol,
         .total_len = (uint16_t)total_len,
-        .id = ip_id_next(ip, send->dont_fragment),
+        .id = ip_v4_id_next(ip, send->dont_fragment),
         .dont_fragment = send->dont_fragment,
         .src = addr_ipv4(&path->src),
         .dst = addr_ipv4(&path->dst),
@@ -43,7 +43,7 @@ static void shift_checksum(struct tapir_offload *offload, uint32_t bytes) {
     }
 }
 
-void ip_send_prepend(struct tapir_frame *frame, const struct wire_ipv4 *header) {
+void ip_v4_send_prepend(struct tapir_frame *frame, const struct wire_ipv4 *header) {
     struct writer w = writer_of(frame_push(frame, header->header_len), header->header_len);
     wire_ipv4_emit(&w, header);
     shift_checksum(&frame->offload, header->header_len);
@@ -88,7 +88,7 @@ static void finish_out(struct tapir_out *out, uint8_t protocol) {
     offload->csum_start = offload->csum_offset = 0;
 }
 
-int ip_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
+int ip_v4_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
     COUNT(ip->core, ip_out);
     frame->mark = LINK_LOOPBACK; /* ip_loopback_run: arrives on lo itself */
     /* -EHOSTUNREACH: the next hop is known not to answer, which is advice about a gateway. */
@@ -102,7 +102,7 @@ int ip_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_fra
 /* RFC 1112 6.1: members on this host hear what is sent to their group, as do listeners to a broadcast. */
 static bool wants_copy(const struct ip *ip, const struct ip_path *path, const struct ip_send *send) {
     if (path->cast == LINK_MULTICAST) {
-        return send->loop && ip_igmp_member(ip, path->netif, addr_ipv4(&path->dst));
+        return send->loop && ip_v4_igmp_member(ip, path->netif, addr_ipv4(&path->dst));
     }
     return path->cast == LINK_BROADCAST;
 }
@@ -119,8 +119,8 @@ static void loop_copy(struct ip *ip, const struct ip_path *path, const struct ip
     memcpy(frame_put(copy, frame->len), frame->data, frame->len);
     copy->offload = frame->offload;
     copy->mark = path->netif->index;
-    struct wire_ipv4 header = ip_send_header(ip, path, send, frame->len + header_len_of(send));
-    ip_send_prepend(copy, &header);
+    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, frame->len + header_len_of(send));
+    ip_v4_send_prepend(copy, &header);
     (void)link_send_frame(lo, &path->dst, LINK_UNICAST, copy, now_us);
 }
 
@@ -151,11 +151,11 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
         finish_frame(frame, send->protocol);
     }
     if (!whole) {
-        return ip_fragment_send(ip, path, send, frame, mtu, now_us);
+        return ip_v4_fragment_send(ip, path, send, frame, mtu, now_us);
     }
-    struct wire_ipv4 header = ip_send_header(ip, path, send, total_len);
-    ip_send_prepend(frame, &header);
-    return ip_send_datagram(ip, path, frame, now_us);
+    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, total_len);
+    ip_v4_send_prepend(frame, &header);
+    return ip_v4_send_datagram(ip, path, frame, now_us);
 }
 
 /* Parses the user's header, whose total length counts for nothing: the frame's does. */
@@ -183,10 +183,10 @@ int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_
     memcpy(options, header.options, header.header_len - (size_t)WIRE_IPV4_LEN);
     header.options = options;
     header.src = header.src == IPV4_ANY ? addr_ipv4(&path->src) : header.src;
-    header.id = header.id == 0 ? ip_id_next(ip, header.dont_fragment) : header.id;
+    header.id = header.id == 0 ? ip_v4_id_next(ip, header.dont_fragment) : header.id;
     struct writer w = writer_of(frame->data, header.header_len);
     wire_ipv4_emit(&w, &header);
-    return ip_send_datagram(ip, path, frame, now_us);
+    return ip_v4_send_datagram(ip, path, frame, now_us);
 }
 
 /* A segment that does not leave as it is: to lo, or cut. Always 0 as the device has nothing to send from it. */
@@ -214,7 +214,7 @@ int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send 
         finish_out(out, send->protocol);
     }
     CHECK((size_t)(out->header - out->room) >= header_len + (size_t)WIRE_ETH_LEN);
-    struct wire_ipv4 header = ip_send_header(ip, path, send, (uint32_t)total_len);
+    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, (uint32_t)total_len);
     out->header -= header_len;
     out->header_len += header_len;
     out->len = total_len;

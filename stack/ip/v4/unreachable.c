@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-void ip_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
+void ip_v4_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
     struct ip *ip = ctx;
     struct wire_ipv4 header;
     /* Only the first fragment tells whose datagram it was. */
@@ -21,5 +21,5 @@ void ip_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *fra
         .quote_len = frame->len - header.header_len,
         .netif = netif,
     };
-    (void)ip_icmp_notice_give(ip, &error, now_us);
+    (void)ip_v4_icmp_notice_give(ip, &error, now_us);
 }

@@ -64,7 +64,7 @@ static void set_handlers(struct rig *rig) {
 
 /* 0, or the first failure: then all memory is back. */
 static bool start(struct rig *rig) {
-    const struct link_handlers handlers = {.ctx = &rig->ip, .input = ip_input, .unreachable = ip_unreachable};
+    const struct link_handlers handlers = {.ctx = &rig->ip, .input = ip_v4_input, .unreachable = ip_v4_unreachable};
     const struct tapir_netif_config config = {.name = "tap0", .mac = {2, 0, 0, 0, 0, 1}, .mtu_bytes = 1500};
     const struct tapir_addr own = addr_of_ipv4(OUR_IP);
     core_init(&rig->core, &rig->env.env, 64U << 20, rig->now_us);

@@ -9,7 +9,7 @@ static void live(struct rig *rig) {
     const struct ip_send send = {.protocol = WIRE_PROTO_UDP, .ttl = 64, .loop = true};
     (void)ip_route_add(&rig->ip, 1, 0, 0, &gateway, 0);
     rig_ping(rig, PEER_IP);
-    (void)ip_igmp_join(&rig->ip, rig->netif, &group, rig->now_us);
+    (void)ip_v4_igmp_join(&rig->ip, rig->netif, &group, rig->now_us);
     struct wire_ipv4 header = rig_header(PROTO_TEST);
     rig_datagram(rig, &header, bytes, 100);
     for (uint32_t at = 0; at < 4000; at += 1000) {
@@ -27,7 +27,7 @@ static void live(struct rig *rig) {
     }
     (void)ip_loopback_run(&rig->ip, rig->now_us);
     (void)ip_pmtu_lower(&rig->ip, &peer, 600, rig->now_us);
-    (void)ip_igmp_leave(&rig->ip, rig->netif, &group, rig->now_us);
+    (void)ip_v4_igmp_leave(&rig->ip, rig->netif, &group, rig->now_us);
     rig_drain(rig);
     rig_wait(rig, 40 * SECOND_US);
     rig_drain(rig);
@@ -73,7 +73,7 @@ Test(ip, stops_in_the_middle) {
     const struct ip_send send = {.protocol = WIRE_PROTO_UDP, .ttl = 64};
     struct ip_path path = rig_path(rig, OUR_IP);
     rig_fragment(rig, 3, WIRE_PROTO_UDP, bytes, 3000, 0, 1000);
-    cr_assert_eq(ip_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
+    cr_assert_eq(ip_v4_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
     cr_assert(ip_pmtu_lower(&rig->ip, &peer, 600, rig->now_us));
     cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, bytes, 100), rig->now_us), 0);
     rig_ping(rig, PEER_IP);

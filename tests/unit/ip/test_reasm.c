@@ -498,7 +498,7 @@ Test(ip_reasm, F8_time_exceeded_only_with_fragment_0) {
 Test(ip_reasm, F8_never_for_broadcast_multicast_or_the_killed) {
     struct rig *rig = start();
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
-    cr_assert_eq(ip_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
+    cr_assert_eq(ip_v4_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
@@ -566,7 +566,7 @@ Test(ip_reasm, F9_checksum_is_not_trusted) {
         writer_copy(&w, whole + at, 400);
         struct tapir_frame *frame = rig_frame(rig, bytes, sizeof bytes);
         frame->offload.csum = TAPIR_CSUM_GOOD;
-        ip_input(&rig->ip, rig->netif, frame, LINK_UNICAST, rig->now_us);
+        ip_v4_input(&rig->ip, rig->netif, frame, LINK_UNICAST, rig->now_us);
         frame_release(frame);
     }
     cr_assert_eq(COUNTED(rig, frag_reassembled), 1);

@@ -6,7 +6,7 @@
 #define ROUNDS_MAX 10000 /* a frame that begets a frame for ever is a bug */
 
 static void host_open(struct host *host, uint32_t ipv4, uint64_t now_us) {
-    struct link_handlers handlers = {.ctx = &host->ip, .input = ip_input, .unreachable = ip_unreachable};
+    struct link_handlers handlers = {.ctx = &host->ip, .input = ip_v4_input, .unreachable = ip_v4_unreachable};
     struct tapir_netif_config config = {.name = "tap0", .mac = {2, 0, 0, 0, 0, (uint8_t)ipv4}, .mtu_bytes = 1500};
     struct tapir_addr addr = addr_of_ipv4(ipv4);
     test_env_init(&host->env);

@@ -7,7 +7,7 @@ static void send_icmp(struct rig *rig, uint8_t type, uint8_t code, uint32_t rest
     rig_datagram(rig, &header, message, rig_icmp(message, type, code, rest, data, len));
 }
 
-Test(ip_icmp, C1_N7_echo_reply_is_the_request) {
+Test(ip_v4_icmp, C1_N7_echo_reply_is_the_request) {
     struct rig *rig = rig_start();
     uint8_t data[1472];
     rig_fill(data, sizeof data, 3);
@@ -28,7 +28,7 @@ Test(ip_icmp, C1_N7_echo_reply_is_the_request) {
 }
 
 /* RFC 1122 3.2.2.6: from the address that was pinged; 3.2.2: with the request's TOS. */
-Test(ip_icmp, echo_reply_source_and_tos) {
+Test(ip_v4_icmp, echo_reply_source_and_tos) {
     struct rig *rig = rig_start();
     struct tapir_addr second = addr_of_ipv4(IPV4(10, 0, 0, 9));
     cr_assert_eq(link_address_add(rig->netif, &second, 24, false, rig->now_us), 0);
@@ -43,7 +43,7 @@ Test(ip_icmp, echo_reply_source_and_tos) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, C1_a_large_ping_comes_back_in_fragments) {
+Test(ip_v4_icmp, C1_a_large_ping_comes_back_in_fragments) {
     struct rig *rig = rig_start();
     static uint8_t whole[65515];
     uint8_t data[4000];
@@ -64,7 +64,7 @@ Test(ip_icmp, C1_a_large_ping_comes_back_in_fragments) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, C1_short_of_a_header) {
+Test(ip_v4_icmp, C1_short_of_a_header) {
     struct rig *rig = rig_start();
     for (unsigned type = 0; type < 256; type++) {
         for (uint32_t len = 0; len < 8; len++) {
@@ -81,7 +81,7 @@ Test(ip_icmp, C1_short_of_a_header) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, checksum) {
+Test(ip_v4_icmp, checksum) {
     struct rig *rig = rig_start();
     uint8_t echo[13];
     uint32_t len = rig_icmp(echo, WIRE_ICMP_ECHO, 0, 1, "odd..", 5);
@@ -96,7 +96,7 @@ Test(ip_icmp, checksum) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, I8_smurf) {
+Test(ip_v4_icmp, I8_smurf) {
     static const uint32_t many[] = {IPV4_BROADCAST, IPV4(10, 0, 0, 255), IPV4(224, 0, 0, 1)};
     struct rig *rig = rig_start();
     for (size_t i = 0; i < ARRAY_LEN(many); i++) {
@@ -110,7 +110,7 @@ Test(ip_icmp, I8_smurf) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, C2_replies_go_to_who_waits) {
+Test(ip_v4_icmp, C2_replies_go_to_who_waits) {
     struct rig *rig = rig_start();
     send_icmp(rig, WIRE_ICMP_ECHO_REPLY, 0, 7, "data", 4);
     cr_assert_eq(rig->replies, 1);
@@ -127,7 +127,7 @@ Test(ip_icmp, C2_replies_go_to_who_waits) {
 }
 
 /* Redirects, source quench and all that is obsolete or unknown change nothing. */
-Test(ip_icmp, C6_ignored_types) {
+Test(ip_v4_icmp, C6_ignored_types) {
     struct rig *rig = rig_start();
     uint32_t generation = rig->ip.generation;
     uint8_t quote[28];
@@ -167,7 +167,7 @@ static unsigned answers_to(struct rig *rig, uint32_t requests_per_s) {
 }
 
 /* Below the limit all are answered; of far more as many as it says, and then others again. */
-Test(ip_icmp, C7_a_flood_of_echo_requests) {
+Test(ip_v4_icmp, C7_a_flood_of_echo_requests) {
     const unsigned limit = TAPIR_ICMP_ECHO_RATE_PER_S / 20;
     struct rig *rig = rig_start();
     cr_assert_eq(answers_to(rig, TAPIR_ICMP_ECHO_RATE_PER_S), limit);
@@ -179,7 +179,7 @@ Test(ip_icmp, C7_a_flood_of_echo_requests) {
     rig_stop(rig);
 }
 
-Test(ip_icmp, over_lo) {
+Test(ip_v4_icmp, over_lo) {
     struct rig *rig = rig_start();
     uint8_t echo[12];
     uint32_t len = rig_icmp(echo, WIRE_ICMP_ECHO, 0, 1, "ping", 4);
@@ -202,7 +202,7 @@ static const struct tapir_event *event_of(const struct rig *rig, enum tapir_even
     return NULL;
 }
 
-Test(ip_icmp, is_traced) {
+Test(ip_v4_icmp, is_traced) {
     struct rig *rig = rig_start();
     rig->env.record = true;
     rig_ping(rig, PEER_IP);

@@ -16,7 +16,7 @@ static void to_closed_port(struct rig *rig, uint32_t src, uint32_t len) {
     rig_datagram(rig, &header, payload, len);
 }
 
-Test(ip_icmp_error, quotes_what_fits_into_576_bytes) {
+Test(ip_v4_icmp_error, quotes_what_fits_into_576_bytes) {
     struct rig *rig = start();
     for (uint32_t len = 0; len <= sizeof payload; len += 37) {
         to_closed_port(rig, PEER_IP, len);
@@ -38,11 +38,11 @@ Test(ip_icmp_error, quotes_what_fits_into_576_bytes) {
 /* Whether an error about this datagram was sent. */
 static bool answered(struct rig *rig, struct ip_rx *rx) {
     rig_wait(rig, SECOND_US);
-    ip_icmp_error(&rig->ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PORT, 0, rig->now_us);
+    ip_v4_icmp_error(&rig->ip, rx, WIRE_ICMP_UNREACHABLE, WIRE_UNREACH_PORT, 0, rig->now_us);
     return rig_sent(rig)->any;
 }
 
-Test(ip_icmp_error, C7_what_is_never_answered) {
+Test(ip_v4_icmp_error, C7_what_is_never_answered) {
     struct rig *rig = start();
     to_closed_port(rig, PEER_IP, 20);
     cr_assert(rig_sent(rig)->any);
@@ -82,7 +82,7 @@ Test(ip_icmp_error, C7_what_is_never_answered) {
     rig_stop(rig);
 }
 
-Test(ip_icmp_error, C7_storm) {
+Test(ip_v4_icmp_error, C7_storm) {
     struct rig *rig = start();
     unsigned sent = 0;
     for (uint32_t i = 0; i < 30000; i++) {
@@ -97,7 +97,7 @@ Test(ip_icmp_error, C7_storm) {
     rig_stop(rig);
 }
 
-Test(ip_icmp_error, C8_one_destination_has_its_own_limit) {
+Test(ip_v4_icmp_error, C8_one_destination_has_its_own_limit) {
     struct rig *rig = start();
     unsigned sent = 0;
     for (uint32_t i = 0; i < 1000; i++) {
@@ -111,7 +111,7 @@ Test(ip_icmp_error, C8_one_destination_has_its_own_limit) {
 }
 
 /* A closed port of our own is told at once and each time, as on Linux. */
-Test(ip_icmp_error, over_lo_without_limit) {
+Test(ip_v4_icmp_error, over_lo_without_limit) {
     struct rig *rig = start();
     struct ip_path path = rig_path(rig, OUR_IP);
     const struct ip_send send = {.protocol = WIRE_PROTO_UDP, .ttl = 64};
@@ -129,7 +129,7 @@ Test(ip_icmp_error, over_lo_without_limit) {
 
 /* SAD DNS: fifty probes in the name of a victim, each answered to the victim if the port is closed; then one in the
  * attacker's own name, to see whether the common limit is used up. The guess is right about half of the time. */
-Test(ip_icmp_error, C8_shared_limit_tells_nothing) {
+Test(ip_v4_icmp_error, C8_shared_limit_tells_nothing) {
     struct rig *rig = start();
     unsigned right = 0;
     enum { TRIALS = 400 };

@@ -37,7 +37,7 @@ static struct rig *start(void) {
     return rig;
 }
 
-Test(ip_icmp_notice, C3_what_each_code_means) {
+Test(ip_v4_icmp_notice, C3_what_each_code_means) {
     static const int errors[16] = {ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, EMSGSIZE,     EOPNOTSUPP,
                                    ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
                                    EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
@@ -74,7 +74,7 @@ Test(ip_icmp_notice, C3_what_each_code_means) {
     rig_stop(rig);
 }
 
-Test(ip_icmp_notice, C4_bad_quotes) {
+Test(ip_v4_icmp_notice, C4_bad_quotes) {
     struct rig *rig = start();
     uint8_t quote[600];
     struct wire_ipv4 quoted = our_datagram();
@@ -115,7 +115,7 @@ Test(ip_icmp_notice, C4_bad_quotes) {
 }
 
 /* I5: forty bytes of options in the quoted header; and a datagram that was shorter than eight bytes. */
-Test(ip_icmp_notice, I5_quotes_with_options_and_short_ones) {
+Test(ip_v4_icmp_notice, I5_quotes_with_options_and_short_ones) {
     struct rig *rig = start();
     rig->believe = true;
     uint8_t quote[600], options[40];
@@ -139,7 +139,7 @@ Test(ip_icmp_notice, I5_quotes_with_options_and_short_ones) {
     rig_stop(rig);
 }
 
-Test(ip_icmp_notice, C4_errors_to_a_broadcast_address) {
+Test(ip_v4_icmp_notice, C4_errors_to_a_broadcast_address) {
     struct rig *rig = start();
     rig->believe = true;
     uint8_t quote[600], message[700];
@@ -155,7 +155,7 @@ Test(ip_icmp_notice, C4_errors_to_a_broadcast_address) {
     rig_stop(rig);
 }
 
-Test(ip_icmp_notice, protocols_without_a_handler_go_to_raw_sockets) {
+Test(ip_v4_icmp_notice, protocols_without_a_handler_go_to_raw_sockets) {
     struct rig *rig = start();
     uint8_t quote[600];
     struct wire_ipv4 quoted = our_datagram();
@@ -177,7 +177,7 @@ static uint32_t mtu_to(struct rig *rig, uint32_t dst) {
     return ip_path_mtu(&rig->ip, &path, rig->now_us);
 }
 
-Test(ip_icmp_notice, C5_what_mtu_is_believed) {
+Test(ip_v4_icmp_notice, C5_what_mtu_is_believed) {
     static const struct {
         uint16_t claimed;
         uint32_t told, used;

@@ -10,12 +10,12 @@
 
 static int join(struct rig *rig, uint32_t group) {
     struct tapir_addr addr = addr_of_ipv4(group);
-    return ip_igmp_join(&rig->ip, rig->netif, &addr, rig->now_us);
+    return ip_v4_igmp_join(&rig->ip, rig->netif, &addr, rig->now_us);
 }
 
 static int leave(struct rig *rig, uint32_t group) {
     struct tapir_addr addr = addr_of_ipv4(group);
-    return ip_igmp_leave(&rig->ip, rig->netif, &addr, rig->now_us);
+    return ip_v4_igmp_leave(&rig->ip, rig->netif, &addr, rig->now_us);
 }
 
 static const uint8_t alert[4] = {WIRE_IPOPT_RA, 4, 0, 0};
@@ -105,13 +105,13 @@ static void assert_v3(struct rig *rig, uint8_t type, uint32_t group) {
     cr_assert_eq(groups[0], group);
 }
 
-Test(ip_igmp, arguments) {
+Test(ip_v4_igmp, arguments) {
     struct rig *rig = rig_start();
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
     struct link_netif none = {.index = 5};
-    cr_assert_eq(ip_igmp_join(&rig->ip, NULL, &group, 0), -ENODEV);
-    cr_assert_eq(ip_igmp_join(&rig->ip, &none, &group, 0), -ENODEV);
-    cr_assert_eq(ip_igmp_leave(&rig->ip, &none, &group, 0), -ENODEV);
+    cr_assert_eq(ip_v4_igmp_join(&rig->ip, NULL, &group, 0), -ENODEV);
+    cr_assert_eq(ip_v4_igmp_join(&rig->ip, &none, &group, 0), -ENODEV);
+    cr_assert_eq(ip_v4_igmp_leave(&rig->ip, &none, &group, 0), -ENODEV);
     cr_assert_eq(join(rig, PEER_IP), -EINVAL);
     cr_assert_eq(leave(rig, PEER_IP), -EINVAL);
     cr_assert_eq(leave(rig, GROUP_IP), -EADDRNOTAVAIL);
@@ -124,7 +124,7 @@ Test(ip_igmp, arguments) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, v3_join_and_leave_are_told_twice) {
+Test(ip_v4_igmp, v3_join_and_leave_are_told_twice) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
@@ -137,7 +137,7 @@ Test(ip_igmp, v3_join_and_leave_are_told_twice) {
     cr_assert_eq(leave(rig, GROUP_IP), 0);
     cr_assert_eq(rig_drain(rig), 0, "one of two members left");
     cr_assert_eq(leave(rig, GROUP_IP), 0);
-    cr_assert(!ip_igmp_member(&rig->ip, rig->netif, GROUP_IP));
+    cr_assert(!ip_v4_igmp_member(&rig->ip, rig->netif, GROUP_IP));
     assert_v3(rig, WIRE_IGMP_TO_INCLUDE, GROUP_IP);
     cr_assert_eq(leave(rig, GROUP_IP), -EADDRNOTAVAIL);
     rig_wait(rig, SECOND_US + 1);
@@ -148,7 +148,7 @@ Test(ip_igmp, v3_join_and_leave_are_told_twice) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, joined_again_while_the_leave_is_repeated) {
+Test(ip_v4_igmp, joined_again_while_the_leave_is_repeated) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     cr_assert_eq(leave(rig, GROUP_IP), 0);
@@ -159,31 +159,31 @@ Test(ip_igmp, joined_again_while_the_leave_is_repeated) {
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     cr_assert(!rig_sent(rig)->any);
-    cr_assert(ip_igmp_member(&rig->ip, rig->netif, GROUP_IP));
+    cr_assert(ip_v4_igmp_member(&rig->ip, rig->netif, GROUP_IP));
     rig_stop(rig);
 }
 
 /* RFC 1112 7.2, RFC 3376 6: everybody is in 224.0.0.1, and nobody says so. */
-Test(ip_igmp, all_systems_is_silent) {
+Test(ip_v4_igmp, all_systems_is_silent) {
     struct rig *rig = rig_start();
-    cr_assert(ip_igmp_member(&rig->ip, rig->netif, ALL_SYSTEMS));
+    cr_assert(ip_v4_igmp_member(&rig->ip, rig->netif, ALL_SYSTEMS));
     cr_assert_eq(join(rig, ALL_SYSTEMS), 0);
     query(rig, 3, 0, 10);
     query(rig, 2, ALL_SYSTEMS, 10);
     cr_assert_eq(leave(rig, ALL_SYSTEMS), 0);
-    cr_assert(ip_igmp_member(&rig->ip, rig->netif, ALL_SYSTEMS));
+    cr_assert(ip_v4_igmp_member(&rig->ip, rig->netif, ALL_SYSTEMS));
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
     struct link_netif *lo = link_netif_get(&rig->link, LINK_LOOPBACK);
-    cr_assert_eq(ip_igmp_join(&rig->ip, lo, &group, rig->now_us), 0);
-    cr_assert(ip_igmp_member(&rig->ip, lo, GROUP_IP));
-    cr_assert(!ip_igmp_member(&rig->ip, rig->netif, GROUP_IP));
-    cr_assert_eq(ip_igmp_leave(&rig->ip, lo, &group, rig->now_us), 0);
+    cr_assert_eq(ip_v4_igmp_join(&rig->ip, lo, &group, rig->now_us), 0);
+    cr_assert(ip_v4_igmp_member(&rig->ip, lo, GROUP_IP));
+    cr_assert(!ip_v4_igmp_member(&rig->ip, rig->netif, GROUP_IP));
+    cr_assert_eq(ip_v4_igmp_leave(&rig->ip, lo, &group, rig->now_us), 0);
     rig_wait(rig, 60 * SECOND_US);
     cr_assert_eq(rig_drain(rig), 0);
     rig_stop(rig);
 }
 
-Test(ip_igmp, v3_general_query_is_answered_once_for_all) {
+Test(ip_v4_igmp, v3_general_query_is_answered_once_for_all) {
     struct rig *rig = rig_start();
     for (uint32_t i = 0; i < 10; i++) {
         cr_assert_eq(join(rig, GROUP_IP + i), 0);
@@ -212,7 +212,7 @@ Test(ip_igmp, v3_general_query_is_answered_once_for_all) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, group_query) {
+Test(ip_v4_igmp, group_query) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     cr_assert_eq(join(rig, GROUP_IP + 1), 0);
@@ -226,7 +226,7 @@ Test(ip_igmp, group_query) {
 }
 
 /* The delay is random within what the query allows, and a query that allows less moves the answer up. */
-Test(ip_igmp, answers_are_spread) {
+Test(ip_v4_igmp, answers_are_spread) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
@@ -250,7 +250,7 @@ Test(ip_igmp, answers_are_spread) {
 }
 
 /* RFC 3376 7.2.1: as long as a version 2 router is heard, and 260 s more. */
-Test(ip_igmp, version_2) {
+Test(ip_v4_igmp, version_2) {
     struct rig *rig = rig_start();
     query(rig, 2, 0, 100);
     cr_assert_eq(join(rig, GROUP_IP), 0);
@@ -271,7 +271,7 @@ Test(ip_igmp, version_2) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, version_2_reports_of_others_will_do) {
+Test(ip_v4_igmp, version_2_reports_of_others_will_do) {
     struct rig *rig = rig_start();
     query(rig, 2, 0, 100);
     cr_assert_eq(join(rig, GROUP_IP), 0);
@@ -286,7 +286,7 @@ Test(ip_igmp, version_2_reports_of_others_will_do) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, version_3_does_not_care_what_others_report) {
+Test(ip_v4_igmp, version_3_does_not_care_what_others_report) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 5 * SECOND_US);
@@ -298,7 +298,7 @@ Test(ip_igmp, version_3_does_not_care_what_others_report) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, version_1) {
+Test(ip_v4_igmp, version_1) {
     struct rig *rig = rig_start();
     query(rig, 1, 0, 0);
     cr_assert_eq(join(rig, GROUP_IP), 0);
@@ -318,7 +318,7 @@ Test(ip_igmp, version_1) {
 }
 
 /* 7.2.1: what was owed before the change is owed no more. */
-Test(ip_igmp, a_change_of_version_forgets_what_was_owed) {
+Test(ip_v4_igmp, a_change_of_version_forgets_what_was_owed) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     cr_assert_eq(join(rig, GROUP_IP + 1), 0);
@@ -335,7 +335,7 @@ Test(ip_igmp, a_change_of_version_forgets_what_was_owed) {
 }
 
 /* RFC 3376 9.1. */
-Test(ip_igmp, forged_and_malformed) {
+Test(ip_v4_igmp, forged_and_malformed) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
@@ -374,7 +374,7 @@ Test(ip_igmp, forged_and_malformed) {
 }
 
 /* A query from 0.0.0.0, as a snooping switch sends it, is the one datagram that may come from there. */
-Test(ip_igmp, a_switch_without_an_address_may_ask) {
+Test(ip_v4_igmp, a_switch_without_an_address_may_ask) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
@@ -388,7 +388,7 @@ Test(ip_igmp, a_switch_without_an_address_may_ask) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, members_hear_their_group_only) {
+Test(ip_v4_igmp, members_hear_their_group_only) {
     struct rig *rig = rig_start();
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
     header.dst = GROUP_IP;
@@ -426,7 +426,7 @@ static void assert_both_joined(struct rig *rig) {
 }
 
 /* A cable that was out, a switch that began anew: nobody behind it knows of our groups any more. */
-Test(ip_igmp, groups_are_told_again_when_the_interface_comes_up) {
+Test(ip_v4_igmp, groups_are_told_again_when_the_interface_comes_up) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     cr_assert_eq(join(rig, GROUP_IP + 1), 0);
@@ -445,7 +445,7 @@ Test(ip_igmp, groups_are_told_again_when_the_interface_comes_up) {
     rig_stop(rig);
 }
 
-Test(ip_igmp, joined_and_left_while_the_interface_is_down) {
+Test(ip_v4_igmp, joined_and_left_while_the_interface_is_down) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 10 * SECOND_US);
@@ -466,7 +466,7 @@ Test(ip_igmp, joined_and_left_while_the_interface_is_down) {
 }
 
 /* The routers of another link may speak another version. */
-Test(ip_igmp, the_querier_of_before_is_forgotten) {
+Test(ip_v4_igmp, the_querier_of_before_is_forgotten) {
     struct rig *rig = rig_start();
     cr_assert_eq(join(rig, GROUP_IP), 0);
     rig_wait(rig, 10 * SECOND_US);
@@ -480,7 +480,7 @@ Test(ip_igmp, the_querier_of_before_is_forgotten) {
 }
 
 /* Z6: however many queries come, each group has one answer in the time that they allow; version 3 one for all. */
-Test(ip_igmp, Z6_a_flood_of_queries) {
+Test(ip_v4_igmp, Z6_a_flood_of_queries) {
     for (unsigned version = 2; version <= 3; version++) {
         struct rig *rig = rig_start();
         for (uint32_t i = 0; i < TAPIR_IGMP_GROUPS_MAX; i++) {

@@ -3,7 +3,7 @@
 
 static const uint8_t payload[8] = {0, 1, 0, 2, 0, 8, 0, 0};
 
-Test(ip_input, delivers_to_the_handler) {
+Test(ip_v4_input, delivers_to_the_handler) {
     struct rig *rig = rig_start();
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
     header.tos = 0x2a;
@@ -41,7 +41,7 @@ static void raw_header(uint8_t *bytes, unsigned version, unsigned ihl, uint16_t 
     writer_u16(&w, checksum_finish(checksum_add(0, bytes, ihl * 4)));
 }
 
-Test(ip_input, I1_header_length_below_five_words) {
+Test(ip_v4_input, I1_header_length_below_five_words) {
     struct rig *rig = rig_start();
     for (unsigned ihl = 0; ihl < 5; ihl++) {
         uint8_t bytes[60] = {0};
@@ -54,7 +54,7 @@ Test(ip_input, I1_header_length_below_five_words) {
     rig_stop(rig);
 }
 
-Test(ip_input, I2_header_past_the_datagram) {
+Test(ip_v4_input, I2_header_past_the_datagram) {
     struct rig *rig = rig_start();
     uint8_t bytes[60] = {0};
     raw_header(bytes, 4, 15, 24, 64);
@@ -65,7 +65,7 @@ Test(ip_input, I2_header_past_the_datagram) {
     rig_stop(rig);
 }
 
-Test(ip_input, I3_total_length_swept) {
+Test(ip_v4_input, I3_total_length_swept) {
     struct rig *rig = rig_start();
     for (uint32_t total = 0; total <= 65535; total++) {
         uint8_t bytes[60] = {0};
@@ -84,7 +84,7 @@ Test(ip_input, I3_total_length_swept) {
     rig_stop(rig);
 }
 
-Test(ip_input, I4_payload_never_leaves_the_frame) {
+Test(ip_v4_input, I4_payload_never_leaves_the_frame) {
     struct rig *rig = rig_start();
     for (uint32_t frame_len = 20; frame_len <= 72; frame_len++) {
         for (unsigned ihl = 0; ihl < 16; ihl++) {
@@ -102,7 +102,7 @@ Test(ip_input, I4_payload_never_leaves_the_frame) {
     rig_stop(rig);
 }
 
-Test(ip_input, I4_every_truncation) {
+Test(ip_v4_input, I4_every_truncation) {
     struct rig *rig = rig_start();
     uint8_t bytes[28] = {0};
     raw_header(bytes, 4, 5, 28, 64);
@@ -116,7 +116,7 @@ Test(ip_input, I4_every_truncation) {
     rig_stop(rig);
 }
 
-Test(ip_input, I6_version_checksum_ttl_flag) {
+Test(ip_v4_input, I6_version_checksum_ttl_flag) {
     struct rig *rig = rig_start();
     uint8_t bytes[28] = {0};
     for (unsigned version = 0; version < 16; version++) {
@@ -143,7 +143,7 @@ Test(ip_input, I6_version_checksum_ttl_flag) {
     rig_stop(rig);
 }
 
-Test(ip_input, I7_martian_sources) {
+Test(ip_v4_input, I7_martian_sources) {
     static const uint32_t martians[] = {
         OUR_IP,
         IPV4(127, 0, 0, 1),
@@ -176,7 +176,7 @@ Test(ip_input, I7_martian_sources) {
     rig_stop(rig);
 }
 
-Test(ip_input, I7_martian_destinations) {
+Test(ip_v4_input, I7_martian_destinations) {
     static const uint32_t martians[] = {IPV4(127, 0, 0, 1), IPV4(127, 9, 9, 9), IPV4(0, 0, 0, 9), IPV4(240, 0, 0, 1)};
     struct rig *rig = rig_start();
     for (size_t i = 0; i < ARRAY_LEN(martians); i++) {
@@ -196,7 +196,7 @@ Test(ip_input, I7_martian_destinations) {
 }
 
 /* Every form of broadcast is heard (RFC 1122 3.3.6), and marked as such. */
-Test(ip_input, I8_broadcast_forms) {
+Test(ip_v4_input, I8_broadcast_forms) {
     static const uint32_t forms[] = {IPV4_BROADCAST, IPV4_ANY, IPV4(10, 0, 0, 255), IPV4(10, 0, 0, 0)};
     struct rig *rig = rig_start();
     rig->verdict = IP_PORT_UNREACHABLE;
@@ -212,7 +212,7 @@ Test(ip_input, I8_broadcast_forms) {
     rig_stop(rig);
 }
 
-Test(ip_input, L9_unicast_in_a_link_broadcast) {
+Test(ip_v4_input, L9_unicast_in_a_link_broadcast) {
     struct rig *rig = rig_start();
     uint8_t bytes[28] = {0};
     raw_header(bytes, 4, 5, 28, 64);
@@ -224,7 +224,7 @@ Test(ip_input, L9_unicast_in_a_link_broadcast) {
     rig_stop(rig);
 }
 
-Test(ip_input, I9_unknown_protocols) {
+Test(ip_v4_input, I9_unknown_protocols) {
     static const uint8_t protocols[] = {4, 41, 47, 0, 255};
     struct rig *rig = rig_start();
     uint8_t nested[2000];
@@ -252,7 +252,7 @@ Test(ip_input, I9_unknown_protocols) {
     rig_stop(rig);
 }
 
-Test(ip_input, a_verdict_becomes_port_unreachable) {
+Test(ip_v4_input, a_verdict_becomes_port_unreachable) {
     struct rig *rig = rig_start();
     rig->verdict = IP_PORT_UNREACHABLE;
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
@@ -277,11 +277,11 @@ static void super_frame(struct rig *rig, uint8_t protocol, uint8_t gso, bool mor
     wire_ipv4_emit(&w, &header);
     struct tapir_frame *frame = rig_frame(rig, bytes, sizeof bytes);
     frame->offload = (struct tapir_offload){.gso = gso, .gso_size = 8, .csum = TAPIR_CSUM_PARTIAL};
-    ip_input(&rig->ip, rig->netif, frame, LINK_UNICAST, rig->now_us);
+    ip_v4_input(&rig->ip, rig->netif, frame, LINK_UNICAST, rig->now_us);
     frame_release(frame);
 }
 
-Test(ip_input, a_super_segment_is_passed_whole) {
+Test(ip_v4_input, a_super_segment_is_passed_whole) {
     struct rig *rig = rig_start();
     super_frame(rig, WIRE_PROTO_UDP, TAPIR_GSO_UDP4, false, 0);
     cr_assert_eq(rig->inputs, 1);

@@ -27,7 +27,7 @@ static bool expect_ok(unsigned type, unsigned len, unsigned pointer, unsigned ro
 }
 
 /* MUST-50: an option that is not understood is ignored, and the datagram delivered. */
-Test(ip_options, I5_MUST_50_every_type_and_length) {
+Test(ip_v4_options, I5_MUST_50_every_type_and_length) {
     static const uint8_t lengths[] = {0, 1, 2, 3, 4, 11, 39, 40, 41, 255};
     static const uint8_t pointers[] = {0, 1, 3, 4, 5, 12, 40, 41, 255};
     struct rig *rig = rig_start();
@@ -49,20 +49,20 @@ Test(ip_options, I5_MUST_50_every_type_and_length) {
     rig_stop(rig);
 }
 
-Test(ip_options, I5_all_short_strings_end) {
+Test(ip_v4_options, I5_all_short_strings_end) {
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
     header.header_len = 24;
     for (uint32_t i = 0; i < 1U << 24; i += 7) {
         uint8_t bytes[4] = {(uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16), (uint8_t)(i * 31)};
-        struct ip_options options;
+        struct ip_v4_options options;
         header.options = bytes;
-        enum ip_options_verdict verdict = ip_options_judge(&header, &options);
+        enum ip_v4_options_verdict verdict = ip_v4_options_judge(&header, &options);
         cr_assert_leq(verdict, IP_OPTIONS_BAD);
         cr_assert(verdict == IP_OPTIONS_OK || (options.bad_at >= 20 && options.bad_at < 24));
     }
 }
 
-Test(ip_options, malformed_ones_are_answered_with_a_parameter_problem) {
+Test(ip_v4_options, malformed_ones_are_answered_with_a_parameter_problem) {
     struct rig *rig = rig_start();
     static const uint8_t options[8] = {WIRE_IPOPT_RA, 4, 0, 0, WIRE_IPOPT_RR, 200, 4, 0};
     with_options(rig, WIRE_PROTO_UDP, options, sizeof options, "12345678", 8);
@@ -77,7 +77,7 @@ Test(ip_options, malformed_ones_are_answered_with_a_parameter_problem) {
     rig_stop(rig);
 }
 
-Test(ip_options, not_answered_when_for_others_or_many) {
+Test(ip_v4_options, not_answered_when_for_others_or_many) {
     struct rig *rig = rig_start();
     static const uint8_t bad[4] = {WIRE_IPOPT_RR, 200, 4, 0};
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);
@@ -96,7 +96,7 @@ Test(ip_options, not_answered_when_for_others_or_many) {
     rig_stop(rig);
 }
 
-Test(ip_options, I5_not_echoed_in_an_echo_reply) {
+Test(ip_v4_options, I5_not_echoed_in_an_echo_reply) {
     struct rig *rig = rig_start();
     static const uint8_t record_route[40] = {WIRE_IPOPT_RR, 39, 4};
     uint8_t echo[12];
