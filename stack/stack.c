@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/addr.h"
+#include "ip/v4/v4.h"
 
 static void forget_sent(struct tapir_stack *stack) {
     frame_release(stack->sent);
@@ -30,7 +30,7 @@ static int init_rooms(struct tapir_stack *stack, uint64_t now_us) {
     if (rc != 0) {
         return rc;
     }
-    rc = ip_init(&stack->ip, core, &stack->link, now_us);
+    rc = ip_init(&stack->ip, core, &stack->link, &ip_v4_version, now_us);
     if (rc != 0) {
         link_destroy(&stack->link);
         return rc;
@@ -138,12 +138,12 @@ int tapir_netif_remove_address(struct tapir_stack *stack, int netif, const struc
 
 int tapir_route_add(struct tapir_stack *stack, int netif, const struct tapir_addr *dest, unsigned prefix_len,
                     const struct tapir_addr *gateway, uint32_t metric) {
-    return ip_route_add(&stack->ip, netif, addr_ipv4(dest), prefix_len, gateway, metric);
+    return ip_route_add(&stack->ip, netif, dest, prefix_len, gateway, metric);
 }
 
 int tapir_route_remove(struct tapir_stack *stack, int netif, const struct tapir_addr *dest, unsigned prefix_len,
                        const struct tapir_addr *gateway) {
-    return ip_route_remove(&stack->ip, netif, addr_ipv4(dest), prefix_len, gateway);
+    return ip_route_remove(&stack->ip, netif, dest, prefix_len, gateway);
 }
 
 struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t capacity) {

@@ -45,6 +45,24 @@ static inline bool addr_is_multicast(const struct tapir_addr *addr) {
     return addr_is_ipv4(addr) ? ipv4_is_multicast(addr_ipv4(addr)) : addr->b[0] == 0xff;
 }
 
+/* 127/8, or ::1. */
+static inline bool addr_is_loopback(const struct tapir_addr *addr) {
+    static const struct tapir_addr one = {.b = {[15] = 1}};
+    return addr_is_ipv4(addr) ? ipv4_is_loopback(addr_ipv4(addr)) : addr_equal(addr, &one);
+}
+
+/* The bits that an address and the length of a prefix of its own kind, 0..32 or 0..128, fix in the 16 bytes. */
+static inline unsigned addr_prefix_bits(const struct tapir_addr *addr, unsigned prefix_len) {
+    return addr_is_ipv4(addr) ? 96 + prefix_len : prefix_len;
+}
+
+/* Are a and b of one kind, and the first `bits` bits of them the same? */
+static inline bool addr_same_prefix(const struct tapir_addr *a, const struct tapir_addr *b, unsigned bits) {
+    unsigned whole = bits / 8, rest = bits % 8;
+    return addr_is_ipv4(a) == addr_is_ipv4(b) && memcmp(a->b, b->b, whole) == 0 &&
+           (rest == 0 || (a->b[whole] ^ b->b[whole]) >> (8 - rest) == 0);
+}
+
 /* The netmask of a prefix length 0..32, host order. */
 static inline uint32_t ipv4_mask(unsigned prefix_len) { return prefix_len == 0 ? 0 : UINT32_MAX << (32 - prefix_len); }
 

@@ -50,33 +50,12 @@ static bool append(struct ip_errqueue *errors, const struct ip_errreport *from, 
     return true;
 }
 
-/* Unreachable codes that are passing trouble. Linux calls all others fatal; RFC 1122 4.1.3.3 leaves UDP free. */
-static bool is_passing(uint8_t code) {
-    enum { NET_FOR_TOS = 11, HOST_FOR_TOS = 12 }; /* RFC 1122 3.2.2.1 */
-    return code == WIRE_UNREACH_NET || code == WIRE_UNREACH_HOST || code == WIRE_UNREACH_SOURCE_ROUTE ||
-           code == NET_FOR_TOS || code == HOST_FOR_TOS;
-}
-
-/* Time exceeded may be a routing loop of a moment, and a missing neighbour (local) may come back: both pass. */
-static bool is_fatal(const struct ip_error *error) {
-    switch (error->kind) {
-    case IP_ERROR_UNREACHABLE:
-        return !error->local && !is_passing(error->code);
-    case IP_ERROR_TIME_EXCEEDED:
-        return false;
-    case IP_ERROR_FRAG_NEEDED:
-    case IP_ERROR_PARAMETER:
-        return true;
-    }
-    return false;
-}
-
 bool ip_errqueue_icmp(struct ip_errqueue *errors, const struct ip_error *error, bool connected,
                       const struct tapir_endpoint *dst, const uint8_t *data, uint32_t len) {
     if (error->kind == IP_ERROR_FRAG_NEEDED && !errors->learns_mtu) {
         return false;
     }
-    if (!errors->wanted && !(connected && is_fatal(error))) {
+    if (!errors->wanted && !(connected && error->fatal)) {
         return false;
     }
     /* The report may be lost to cap or memory; that something went wrong is told in any case. */

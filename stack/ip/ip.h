@@ -10,6 +10,7 @@
 #include "base/bucket.h"
 #include "base/core.h"
 #include "base/frame.h"
+#include "ip/version.h"
 #include "link/link.h"
 #include "wire/wire.h"
 
@@ -46,6 +47,7 @@ struct ip_error {
     uint8_t type, code; /* ICMP; 0/0 when local */
     bool local;         /* our own link layer says so: no offender */
     bool hard;          /* RFC 1122 4.2.3.9: protocol or port unreachable (frag needed is not counted here) */
+    bool fatal;         /* what Linux calls so: a connected datagram socket hears of it without having asked */
     int error;          /* the errno Linux gives for it: ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,
                                     ECONNREFUSED, EMSGSIZE, EPROTO, EACCES... */
     uint32_t mtu;       /* FRAG_NEEDED: the next hop's MTU, plateau-corrected (RFC 1191 7.1) */
@@ -68,11 +70,12 @@ struct ip_handler {
     bool (*error)(void *ctx, const struct ip_error *error, uint64_t now_us);
 };
 
-/* The way to a destination; owned by its user, valid while `generation` is the table's. An empty one (netif NULL, the
- * rest zero) leads nowhere: a user whose path was lost may still have one in hand when an answer to older data comes. */
+/* The way to a destination; owned by its user, valid while `generation` is the table's. An empty one (netif NULL) leads
+ * nowhere: a user whose path was lost may still have one in hand when an answer to older data comes. */
 struct ip_path {
     uint32_t generation;
     struct link_netif *netif;
+    const struct ip_version *version; /* of dst; in an empty path too, NULL if we speak none that it is of */
     struct tapir_addr src, dst, next_hop;
     enum link_cast cast;
 };
@@ -95,8 +98,8 @@ bool ip_path_valid(const struct ip *ip, const struct ip_path *path);
 /* Bytes of IP datagram that fit the path now: the interface's, or less when learnt (RFC 1191). */
 uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us);
 
-/* Believes a smaller MTU for dst (never below TAPIR_PMTU_FLOOR, never upward). True if it was lowered. */
-bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us);
+/* Believes a smaller MTU for dst (never below its version's floor, never upward). True if it was lowered. */
+bool ip_path_lower_mtu(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us);
 
 /* Forward-progress or failure advice from a transport (RFC 1122 3.3.1.4, RFC 4861 7.3.1): about a path valid or not,
  * as answers come late; of an empty one there is nothing to say. */
@@ -125,7 +128,7 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
                   uint64_t now_us);
 
 /* Sends a datagram with its IP header in place (IP_HDRINCL): id, total length, checksum and a zero source are
- * filled in. Takes frame. 0, -EINVAL (no IPv4 header), -EMSGSIZE (above the interface's MTU: it is not cut),
+ * filled in. Takes frame. 0, -EINVAL (no IP header), -EMSGSIZE (above the interface's MTU: it is not cut),
  * -ENOBUFS, -EHOSTUNREACH, -ENETDOWN. */
 int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us);
 
@@ -139,13 +142,9 @@ int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send 
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr);
 enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr);
 
-/* Answers rx with an ICMP error if RFC 1122 3.2.2 and the rate limit allow. */
-void ip_v4_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8_t code, uint32_t rest,
-                      uint64_t now_us);
-
-/* Counted membership of the interface in a group (RFC 3376 2). -ENOBUFS, -ENODEV, -EINVAL; -EADDRNOTAVAIL. */
-int ip_v4_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
-int ip_v4_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
+/* Counted membership of the interface in a group (RFC 3376 2). 0, -ENOBUFS, -ENODEV, -EINVAL (no group), -EADDRNOTAVAIL (not joined). */
+int ip_groups_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
+int ip_groups_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
 
 /* The protocol's next hop that raw sockets listen to: called for every datagram delivered, before its handler.
  * True: some socket wanted it (no protocol-unreachable then). */

@@ -3,12 +3,7 @@
 
 /* frame->mark names the interface whose group or broadcast address we sent to; LINK_LOOPBACK: lo itself. */
 static void deliver(struct ip *ip, struct tapir_frame *frame, uint64_t now_us) {
-    struct link_netif *netif = &ip->link->netifs[frame->mark];
-    if (frame->mark == LINK_LOOPBACK) {
-        ip_v4_input(ip, netif, frame, LINK_UNICAST, now_us);
-    } else {
-        ip_v4_input_looped(ip, netif, frame, now_us);
-    }
+    ip->v4->input_own(ip, &ip->link->netifs[frame->mark], frame, now_us);
 }
 
 bool ip_loopback_run(struct ip *ip, uint64_t now_us) {

@@ -6,7 +6,7 @@
 /* Where a datagram leaves, before its source address is chosen. */
 struct hop {
     struct link_netif *netif;
-    uint32_t next_hop;
+    struct tapir_addr next_hop;
 };
 
 /* lo leads nowhere: what is for ourselves never gets here. */
@@ -15,7 +15,7 @@ static bool usable(const struct link_netif *netif, int wanted) {
 }
 
 /* The interface whose own prefix matches best; its prefix length, or -1. */
-static int find_connected(const struct ip *ip, uint32_t dst, int wanted, struct link_netif **netif) {
+static int find_connected(const struct ip *ip, const struct tapir_addr *dst, int wanted, struct link_netif **netif) {
     int best = -1;
     for (size_t i = 0; i < ARRAY_LEN(ip->link->netifs); i++) {
         struct link_netif *candidate = &ip->link->netifs[i];
@@ -29,25 +29,25 @@ static int find_connected(const struct ip *ip, uint32_t dst, int wanted, struct 
 }
 
 /* RFC 1122 3.3.1.1: on-link by the mask, else by the table; the longest prefix decides. */
-static bool find_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+static bool find_hop(const struct ip *ip, const struct tapir_addr *dst, int wanted, struct hop *hop) {
     int connected = find_connected(ip, dst, wanted, &hop->netif);
     const struct ip_route *route = ip_route_lookup(ip, dst, wanted);
-    hop->next_hop = dst;
+    hop->next_hop = *dst;
     if (route == NULL || route->prefix_len <= connected) {
         return connected >= 0;
     }
     hop->netif = &ip->link->netifs[route->netif];
     if (route->has_gateway) {
-        hop->next_hop = addr_ipv4(&route->gateway);
+        hop->next_hop = route->gateway;
     }
     return true;
 }
 
 /* Without a gateway: to a neighbour by its prefix or the table; or, as Linux has it, to whoever may be on the interface that is
  * wanted. */
-static bool find_direct_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+static bool find_direct_hop(const struct ip *ip, const struct tapir_addr *dst, int wanted, struct hop *hop) {
     const struct ip_route *route = ip_route_lookup(ip, dst, wanted);
-    hop->next_hop = dst;
+    hop->next_hop = *dst;
     if (find_connected(ip, dst, wanted, &hop->netif) >= 0) {
         return true;
     }
@@ -57,7 +57,7 @@ static bool find_direct_hop(const struct ip *ip, uint32_t dst, int wanted, struc
 }
 
 /* Groups and broadcasts stay on their link: a route only picks the interface, else the first that is up does. */
-static bool find_cast_hop(const struct ip *ip, uint32_t dst, int wanted, struct hop *hop) {
+static bool find_cast_hop(const struct ip *ip, const struct tapir_addr *dst, int wanted, struct hop *hop) {
     bool found = find_hop(ip, dst, wanted, hop);
     for (size_t i = 0; i < ARRAY_LEN(ip->link->netifs) && !found; i++) {
         found = usable(&ip->link->netifs[i], wanted);
@@ -65,24 +65,14 @@ static bool find_cast_hop(const struct ip *ip, uint32_t dst, int wanted, struct 
             hop->netif = &ip->link->netifs[i];
         }
     }
-    hop->next_hop = dst;
+    hop->next_hop = *dst;
     return found;
-}
-
-/* RFC 1122 3.3.4.3: an address of the outgoing interface, best the one that shares the next hop's prefix. */
-static int choose_source(const struct hop *hop, struct tapir_addr *src) {
-    uint32_t own = 0;
-    if (ip_cast_on_link(hop->netif, hop->next_hop, false, &own) < 0 && !ip_cast_first_address(hop->netif, &own)) {
-        return -EADDRNOTAVAIL;
-    }
-    *src = addr_of_ipv4(own);
-    return 0;
 }
 
 /* A source that the user asks for must be ours, and a loopback address never leaves (RFC 1122 3.2.1.3 g). */
 static int check_source(const struct ip *ip, const struct tapir_addr *src, bool local) {
-    bool ours = addr_is_ipv4(src) && ip_cast_kind(ip, addr_ipv4(src)) == IP_KIND_OWN;
-    return ours && (local || !ipv4_is_loopback(addr_ipv4(src))) ? 0 : -EADDRNOTAVAIL;
+    bool ours = ip_cast_kind(ip, src) == IP_KIND_OWN;
+    return ours && (local || !addr_is_loopback(src)) ? 0 : -EADDRNOTAVAIL;
 }
 
 /* To ourselves: through lo, whichever interface was asked for, as on Linux. Without a wish the source is the
@@ -97,24 +87,24 @@ static int find_local(struct ip *ip, const struct tapir_addr *src, struct ip_pat
         path->src = *src;
         return check_source(ip, src, true);
     }
-    path->src = ipv4_is_loopback(addr_ipv4(&path->dst)) ? addr_of_ipv4(IPV4_LOOPBACK) : path->dst;
+    path->src = addr_is_loopback(&path->dst) ? path->version->loopback : path->dst;
     return 0;
 }
 
 /* Fills interface, next hop and source of a path that leaves the host. */
 static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, bool direct, struct ip_path *path) {
     struct hop hop;
-    uint32_t dst = addr_ipv4(&path->dst);
-    bool (*find_a_hop)(const struct ip *, uint32_t, int, struct hop *) = path->cast != LINK_UNICAST ? find_cast_hop
-                                                                         : direct                   ? find_direct_hop
-                                                                                                    : find_hop;
-    if (!find_a_hop(ip, dst, netif, &hop)) {
+    bool (*find_a_hop)(const struct ip *, const struct tapir_addr *, int, struct hop *) = path->cast != LINK_UNICAST
+                                                                                              ? find_cast_hop
+                                                                                          : direct ? find_direct_hop
+                                                                                                   : find_hop;
+    if (!find_a_hop(ip, &path->dst, netif, &hop)) {
         return -ENETUNREACH;
     }
     path->netif = hop.netif;
-    path->next_hop = addr_of_ipv4(hop.next_hop);
+    path->next_hop = hop.next_hop;
     if (addr_is_any(src)) {
-        return choose_source(&hop, &path->src);
+        return path->version->source(hop.netif, &hop.next_hop, &path->src);
     }
     path->src = *src;
     return check_source(ip, src, false);
@@ -123,7 +113,8 @@ static int find_remote(struct ip *ip, const struct tapir_addr *src, int netif, b
 /* Fills the path as far as it is found. */
 static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_addr *src, int netif, bool direct,
                 struct ip_path *path) {
-    if (!addr_is_ipv4(dst) || addr_is_any(dst)) {
+    const struct ip_version *version = ip_version_of(ip, dst);
+    if (version == NULL || addr_is_any(dst)) {
         return -ENETUNREACH;
     }
     /* Index 0 is lo, and here means "any": nobody needs to ask for lo, the destination does. */
@@ -131,8 +122,9 @@ static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_
     if (asked == NULL) {
         return -ENODEV;
     }
-    *path = (struct ip_path){.generation = ip->generation, .dst = *dst, .cast = ip_cast_of(ip, dst)};
-    if (ip_cast_kind(ip, addr_ipv4(dst)) == IP_KIND_OWN) {
+    *path =
+        (struct ip_path){.generation = ip->generation, .version = version, .dst = *dst, .cast = ip_cast_of(ip, dst)};
+    if (version->kind(ip, dst) == IP_KIND_OWN) {
         return find_local(ip, src, path);
     }
     return netif == 0 || asked->up ? find_remote(ip, src, netif, direct, path) : -ENETDOWN;
@@ -147,7 +139,7 @@ int ip_path_find_direct(struct ip *ip, const struct tapir_addr *dst, const struc
                         bool direct, struct ip_path *path) {
     struct ip_path found = {0};
     int error = find(ip, dst, src, netif, direct, &found);
-    *path = error == 0 ? found : (struct ip_path){0};
+    *path = error == 0 ? found : (struct ip_path){.version = ip_version_of(ip, dst)};
     return error;
 }
 
@@ -157,6 +149,18 @@ bool ip_path_valid(const struct ip *ip, const struct ip_path *path) {
 
 uint32_t ip_path_mtu(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
     return min_u32(path->netif->mtu_bytes, ip_pmtu_get(ip, &path->dst, now_us));
+}
+
+/* The interface is found anew: the claim is about the destination, whichever path a transport holds. */
+bool ip_path_lower_mtu(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us) {
+    static const struct tapir_addr any;
+    struct ip_path path;
+    if (ip_path_find(ip, dst, &any, 0, &path) != 0 || path.cast != LINK_UNICAST || path.netif->index == LINK_LOOPBACK) {
+        return false;
+    }
+    /* An interface below the floor stays as it is: then this is no lowering. */
+    mtu = max_u32(mtu, path.version->pmtu_floor);
+    return mtu < ip_path_mtu(ip, &path, now_us) && ip_pmtu_learn(ip, dst, mtu, now_us);
 }
 
 /* Does the path have a neighbour at its other end? A group has none, lo has none, and an empty path leads nowhere. */

@@ -1,7 +1,7 @@
-/* What was learnt about path MTUs (RFC 1191): a small cache that only believes downwards, and forgets.
+/* What was learnt about path MTUs (RFC 1191, RFC 8201): a small cache that only believes downwards, and forgets.
  *
  * Every number in it came from an ICMP message that anybody could forge (C5). So an entry can do only bounded
- * harm: never below TAPIR_PMTU_FLOOR, gone after ten minutes, believed only when a transport knew the quoted
+ * harm: never below the floor of its version, gone after ten minutes, believed only when a transport knew the quoted
  * bytes to be in flight, and of a number that neither fills memory nor betrays who else we talk to. */
 #include "ip/internal.h"
 
@@ -11,18 +11,6 @@ struct pmtu_entry {
     uint32_t mtu;
     uint64_t expires_us;
 };
-
-/* RFC 1191 7.1, table 7-1: MTUs that real links have, for routers that do not tell theirs. */
-static const uint16_t plateaus[] = {65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
-
-uint32_t ip_pmtu_plateau(uint32_t total_len) {
-    for (size_t i = 0; i < ARRAY_LEN(plateaus); i++) {
-        if (plateaus[i] < total_len) {
-            return plateaus[i];
-        }
-    }
-    return TAPIR_MTU_MIN;
-}
 
 /* Keyed: nobody outside can aim at a bucket, or tell who shares one (C5, N6). */
 static uint64_t hash_of(const struct ip *ip, const struct tapir_addr *dst) {
@@ -79,18 +67,7 @@ uint32_t ip_pmtu_get(struct ip *ip, const struct tapir_addr *dst, uint64_t now_u
     return entry->mtu;
 }
 
-/* The interface is found anew: the claim is about the destination, whichever path a transport holds. */
-bool ip_pmtu_lower(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us) {
-    static const struct tapir_addr any;
-    struct ip_path path;
-    if (ip_path_find(ip, dst, &any, 0, &path) != 0 || path.cast != LINK_UNICAST || path.netif->index == LINK_LOOPBACK) {
-        return false;
-    }
-    /* An interface below the floor stays as it is: then this is no lowering. */
-    mtu = max_u32(mtu, TAPIR_PMTU_FLOOR);
-    if (mtu >= ip_path_mtu(ip, &path, now_us)) {
-        return false;
-    }
+bool ip_pmtu_learn(struct ip *ip, const struct tapir_addr *dst, uint32_t mtu, uint64_t now_us) {
     struct pmtu_entry *entry = find(ip, dst);
     entry = entry == NULL ? add(ip, dst) : entry;
     if (entry == NULL) {

@@ -5,76 +5,42 @@
  * datagram is bounded by its length and not by the number of its pieces, and an exact duplicate is told from
  * an overlap. A fragment that contradicts the others kills the datagram: what is left of it is a tombstone, so
  * that later pieces cannot start it anew, until the timeout. */
-#include "ip/internal.h"
+#include "ip/reasm.h"
 
-enum { UNIT_BYTES = 8, UNITS_MAX = 65536 / UNIT_BYTES, WORD_BITS = 64 };
-enum { HEADER_ROOM = WIRE_IPV4_LEN + WIRE_IPV4_OPTIONS_MAX, FIRST_ROOM = 2048, TCP_FIRST_MIN = 20 };
+enum { FIRST_ROOM = 2048 };
 enum { ECN_NOT_ECT = 1 << 0, ECN_CE = 1 << 3 };
 
-/* F9: all that tells datagrams apart, the interface included. Filled over zeroes: it is hashed as bytes. */
-struct reasm_key {
-    uint32_t src, dst;
-    uint16_t id;
-    uint8_t protocol, netif;
-};
+static bool bit(const uint64_t *map, uint32_t i) { return (map[i / IP_REASM_WORD_BITS] >> i % IP_REASM_WORD_BITS) & 1; }
+static void set_bit(uint64_t *map, uint32_t i) { map[i / IP_REASM_WORD_BITS] |= 1ULL << i % IP_REASM_WORD_BITS; }
 
-struct reasm_datagram {
-    struct table_node node;
-    struct list age;
-    struct timer timer;
-    struct ip *ip;
-    struct reasm_key key;
-    struct tapir_frame *frame; /* payload from frame->data on; NULL: a tombstone */
-    uint32_t room;             /* bytes of payload that the frame holds */
-    uint32_t end;              /* one past the highest byte that came */
-    uint32_t total;            /* payload bytes of the datagram; 0: the last fragment has not come */
-    uint32_t units;            /* that came */
-    uint8_t ecn_seen;          /* bit n: a fragment had ECN field n */
-    struct link_netif *netif;
-    enum link_cast link_cast, dst_cast;
-    uint32_t first_len; /* payload bytes of fragment 0; 0: it has not come */
-    uint8_t header_len; /* of fragment 0, whose header is the datagram's (RFC 791 3.2) */
-    uint8_t header[HEADER_ROOM];
-    uint64_t present[UNITS_MAX / WORD_BITS], starts[UNITS_MAX / WORD_BITS];
-};
-
-/* A fragment as the checks want it. */
-struct piece {
-    const uint8_t *data;
-    uint32_t offset, len, end;
-    bool last;
-};
-
-static bool bit(const uint64_t *map, uint32_t i) { return (map[i / WORD_BITS] >> i % WORD_BITS) & 1; }
-static void set_bit(uint64_t *map, uint32_t i) { map[i / WORD_BITS] |= 1ULL << i % WORD_BITS; }
-
-static uint32_t first_unit(const struct piece *piece) { return piece->offset / UNIT_BYTES; }
-static uint32_t end_unit(const struct piece *piece) { return (piece->end + UNIT_BYTES - 1) / UNIT_BYTES; }
+static uint32_t first_unit(const struct ip_piece *piece) { return piece->offset / IP_REASM_UNIT_BYTES; }
+static uint32_t end_unit(const struct ip_piece *piece) {
+    return (piece->end + IP_REASM_UNIT_BYTES - 1) / IP_REASM_UNIT_BYTES;
+}
 
 static uint64_t bytes_max(const struct ip *ip) { return mem_at_most(&ip->core->mem, TAPIR_REASM_BYTES_MAX); }
 
 /* What counts against bytes_max: all that the datagram holds, not what came. */
-static uint64_t true_size(const struct reasm_datagram *d) {
+static uint64_t true_size(const struct ip_reassembly *d) {
     return sizeof *d + (d->frame == NULL ? 0 : frame_true_size(d->frame));
 }
 
-static uint64_t hash_of(const struct ip *ip, const struct reasm_key *key) {
+static uint64_t hash_of(const struct ip *ip, const struct ip_reasm_key *key) {
     return siphash(&ip->core->key, key, sizeof *key);
 }
 
 /* Keyed hash: nobody can choose fragments that all meet in one bucket (D13). */
-static struct reasm_datagram *find(const struct ip *ip, const struct reasm_key *key) {
+struct ip_reassembly *ip_reasm_find(struct ip *ip, const struct ip_reasm_key *key) {
     struct table_node *node = table_first(&ip->reassembly, hash_of(ip, key));
-    while (node != NULL && memcmp(&CONTAINER_OF(node, struct reasm_datagram, node)->key, key, sizeof *key) != 0) {
+    while (node != NULL && memcmp(&CONTAINER_OF(node, struct ip_reassembly, node)->key, key, sizeof *key) != 0) {
         node = table_next(node);
     }
-    return node == NULL ? NULL : CONTAINER_OF(node, struct reasm_datagram, node);
+    return node == NULL ? NULL : CONTAINER_OF(node, struct ip_reassembly, node);
 }
 
 /* ---- life and death ---- */
 
-/* What is left is a tombstone. */
-static void release_payload(struct reasm_datagram *d) {
+void ip_reasm_kill(struct ip_reassembly *d) {
     d->ip->reassembly_bytes -= true_size(d);
     frame_release(d->frame);
     d->frame = NULL;
@@ -82,7 +48,7 @@ static void release_payload(struct reasm_datagram *d) {
 }
 
 /* The only way out of the tables: the timer, the lists and the sums go together (F7). */
-static void drop(struct reasm_datagram *d) {
+void ip_reasm_drop(struct ip_reassembly *d) {
     struct ip *ip = d->ip;
     timer_cancel(&ip->core->wheel, &d->timer);
     table_remove(&ip->reassembly, &d->node);
@@ -95,43 +61,20 @@ static void drop(struct reasm_datagram *d) {
 
 void ip_reasm_clear(struct ip *ip) {
     LIST_FOR_EACH(node, &ip->reassembly_age) {
-        drop(LIST_ENTRY(node, struct reasm_datagram, age));
+        ip_reasm_drop(LIST_ENTRY(node, struct ip_reassembly, age));
     }
-}
-
-/* RFC 1122 3.3.2: the source is told if fragment 0 came; ip_v4_icmp_error sees to broadcasts and groups (F8). */
-static void report_timeout(struct reasm_datagram *d, uint64_t now_us) {
-    struct wire_ipv4 header;
-    CHECK(wire_ipv4_parse_quote(d->header, d->header_len, &header));
-    const struct ip_rx quote = {
-        .frame = d->frame,
-        .header = d->header,
-        .header_len = d->header_len,
-        .data = d->frame->data,
-        .len = d->first_len,
-        .src = addr_of_ipv4(header.src),
-        .dst = addr_of_ipv4(header.dst),
-        .protocol = header.protocol,
-        .ttl = header.ttl,
-        .tos = header.tos,
-        .netif = d->netif,
-        .link_cast = d->link_cast,
-        .dst_cast = d->dst_cast,
-        .offload = &d->frame->offload,
-    };
-    ip_v4_icmp_error(d->ip, &quote, WIRE_ICMP_TIME_EXCEEDED, 1, 0, now_us);
 }
 
 /* A tombstone goes without a word: its fragments were counted when they came. */
 static void expire(struct timer *timer, uint64_t now_us) {
-    struct reasm_datagram *d = CONTAINER_OF(timer, struct reasm_datagram, timer);
+    struct ip_reassembly *d = CONTAINER_OF(timer, struct ip_reassembly, timer);
     if (d->frame != NULL) {
         COUNT(d->ip->core, frag_timeout);
         if (d->first_len > 0) {
-            report_timeout(d, now_us);
+            ip_version_of(d->ip, &d->key.src)->reassembly_expired(d, now_us);
         }
     }
-    drop(d);
+    ip_reasm_drop(d);
 }
 
 /* ---- room under the caps ---- */
@@ -142,11 +85,11 @@ struct share {
     uint64_t bytes;
 };
 
-static struct share share_of(const struct ip *ip, uint32_t src) {
+static struct share share_of(const struct ip *ip, const struct tapir_addr *src) {
     struct share share = {0};
     LIST_FOR_EACH(node, &ip->reassembly_age) {
-        const struct reasm_datagram *d = LIST_ENTRY(node, struct reasm_datagram, age);
-        if (d->key.src == src) {
+        const struct ip_reassembly *d = LIST_ENTRY(node, struct ip_reassembly, age);
+        if (addr_equal(&d->key.src, src)) {
             share.count++;
             share.bytes += true_size(d);
         }
@@ -155,12 +98,12 @@ static struct share share_of(const struct ip *ip, uint32_t src) {
 }
 
 /* The next datagram from *at on, the oldest first, of src alone unless that is NULL, and not `keep`; NULL: no more. */
-static struct reasm_datagram *next_victim(struct ip *ip, struct list **at, const uint32_t *src,
-                                          const struct reasm_datagram *keep) {
+static struct ip_reassembly *next_victim(struct ip *ip, struct list **at, const struct tapir_addr *src,
+                                         const struct ip_reassembly *keep) {
     while (*at != &ip->reassembly_age) {
-        struct reasm_datagram *d = LIST_ENTRY(*at, struct reasm_datagram, age);
+        struct ip_reassembly *d = LIST_ENTRY(*at, struct ip_reassembly, age);
         *at = (*at)->next;
-        if (d != keep && (src == NULL || d->key.src == *src)) {
+        if (d != keep && (src == NULL || addr_equal(&d->key.src, src))) {
             return d;
         }
     }
@@ -170,7 +113,7 @@ static struct reasm_datagram *next_victim(struct ip *ip, struct list **at, const
 /* Makes room for `bytes` more, in a new datagram unless `keep` is the one that grows. False: there is none. Who goes when
  * something must: the oldest of the source that asks if it has more than its share, else the oldest of all, so that a
  * flood from one host pushes out its own (F6). However many go, those that wait are looked at three times (Z6). */
-static bool make_room(struct ip *ip, uint32_t src, uint64_t bytes, const struct reasm_datagram *keep) {
+static bool make_room(struct ip *ip, const struct tapir_addr *src, uint64_t bytes, const struct ip_reassembly *keep) {
     struct share own = share_of(ip, src);
     struct list *own_at = ip->reassembly_age.next, *any_at = ip->reassembly_age.next;
     for (uint32_t i = 0; i <= TAPIR_REASM_DATAGRAMS_MAX; i++) {
@@ -181,30 +124,30 @@ static bool make_room(struct ip *ip, uint32_t src, uint64_t bytes, const struct 
             return true;
         }
         bool own_fault = over_share || own.bytes > bytes_max(ip) / 4;
-        struct reasm_datagram *victim = own_fault ? next_victim(ip, &own_at, &src, keep) : NULL;
+        struct ip_reassembly *victim = own_fault ? next_victim(ip, &own_at, src, keep) : NULL;
         victim = victim == NULL ? next_victim(ip, &any_at, NULL, keep) : victim;
         if (victim == NULL) {
             return false;
         }
-        if (victim->key.src == src) {
+        if (addr_equal(&victim->key.src, src)) {
             own.count--;
             own.bytes -= true_size(victim);
         }
         own_at = own_at == &victim->age ? victim->age.next : own_at;
         any_at = any_at == &victim->age ? victim->age.next : any_at;
         COUNT(ip->core, frag_cap);
-        drop(victim);
+        ip_reasm_drop(victim);
     }
     return false;
 }
 
-static struct reasm_datagram *create(struct ip *ip, const struct reasm_key *key, const struct ip_rx *rx,
-                                     uint64_t now_us) {
-    if (!make_room(ip, key->src, sizeof(struct reasm_datagram), NULL)) {
+static struct ip_reassembly *create(struct ip *ip, const struct ip_reasm_key *key, const struct ip_rx *rx,
+                                    uint64_t now_us) {
+    if (!make_room(ip, &key->src, sizeof(struct ip_reassembly), NULL)) {
         COUNT(ip->core, frag_cap);
         return NULL;
     }
-    struct reasm_datagram *d = mem_alloc_zero(&ip->core->mem, MEM_ADMISSION, sizeof *d);
+    struct ip_reassembly *d = mem_alloc_zero(&ip->core->mem, MEM_ADMISSION, sizeof *d);
     if (d == NULL) {
         COUNT(ip->core, ip_no_memory);
         return NULL;
@@ -224,7 +167,7 @@ static struct reasm_datagram *create(struct ip *ip, const struct reasm_key *key,
 }
 
 /* Doubles the payload's room until `end` fits, so that a datagram is moved a few times at most. */
-static bool grow(struct reasm_datagram *d, uint32_t end) {
+static bool grow(struct ip_reassembly *d, uint32_t end) {
     struct ip *ip = d->ip;
     uint32_t room = max_u32(d->room, FIRST_ROOM);
     while (room < end) {
@@ -233,11 +176,11 @@ static bool grow(struct reasm_datagram *d, uint32_t end) {
     if (room == d->room) {
         return true;
     }
-    if (!make_room(ip, d->key.src, sizeof *d->frame + HEADER_ROOM + room, d)) {
+    if (!make_room(ip, &d->key.src, sizeof *d->frame + IP_REASM_HEADER_MAX + room, d)) {
         COUNT(ip->core, frag_cap);
         return false;
     }
-    struct tapir_frame *frame = frame_alloc(&ip->core->mem, MEM_ADMISSION, HEADER_ROOM, room);
+    struct tapir_frame *frame = frame_alloc(&ip->core->mem, MEM_ADMISSION, IP_REASM_HEADER_MAX, room);
     if (frame == NULL) {
         COUNT(ip->core, ip_no_memory);
         return false;
@@ -246,36 +189,17 @@ static bool grow(struct reasm_datagram *d, uint32_t end) {
     if (d->frame != NULL) {
         memcpy(frame->data, d->frame->data, d->end);
     }
-    release_payload(d);
+    ip_reasm_kill(d);
     ip->reassembly_bytes += frame_true_size(frame);
     d->frame = frame;
     d->room = room;
     return true;
 }
 
-/* ---- what a fragment must look like ---- */
-
-/* Alone: F1, F3, F4. False: counted. */
-static bool piece_ok(struct ip *ip, const struct wire_ipv4 *header, const struct piece *piece) {
-    if (piece->len == 0 || (!piece->last && piece->len % UNIT_BYTES != 0)) {
-        COUNT(ip->core, frag_length);
-        return false;
-    }
-    if (header->header_len + piece->end > UINT16_MAX) {
-        COUNT(ip->core, frag_toobig);
-        return false;
-    }
-    /* RFC 1858 3, RFC 3128: the TCP header in two pieces hides from filters, and no sender does that. */
-    bool splits_header = (piece->offset == 0 && piece->len < TCP_FIRST_MIN) || piece->offset == UNIT_BYTES;
-    if (header->protocol == WIRE_PROTO_TCP && splits_header) {
-        COUNT(ip->core, frag_tiny);
-        return false;
-    }
-    return true;
-}
+/* ---- does a piece fit what came before? ---- */
 
 /* F5: is the end of the datagram the same for all? The last fragment sets it; others lie strictly before. */
-static bool end_ok(const struct reasm_datagram *d, const struct piece *piece) {
+static bool end_ok(const struct ip_reassembly *d, const struct ip_piece *piece) {
     if (piece->last) {
         return d->total != 0 ? piece->end == d->total : piece->end > d->end;
     }
@@ -285,7 +209,7 @@ static bool end_ok(const struct reasm_datagram *d, const struct piece *piece) {
 enum fit { FIT_NEW, FIT_DUPLICATE, FIT_OVERLAP };
 
 /* F2: the same bytes at the same place are a duplicate; anything else that meets bytes held is an overlap. */
-static enum fit fit_of(const struct reasm_datagram *d, const struct piece *piece) {
+static enum fit fit_of(const struct ip_reassembly *d, const struct ip_piece *piece) {
     uint32_t first = first_unit(piece), end = end_unit(piece);
     uint32_t held = 0, begun = 0;
     for (uint32_t i = first; i < end; i++) {
@@ -295,18 +219,18 @@ static enum fit fit_of(const struct reasm_datagram *d, const struct piece *piece
     if (held == 0) {
         return FIT_NEW;
     }
-    bool ends_there = end == UNITS_MAX || !bit(d->present, end) || bit(d->starts, end);
+    bool ends_there = end == IP_REASM_UNITS_MAX || !bit(d->present, end) || bit(d->starts, end);
     bool same_place = held == end - first && begun == 1 && bit(d->starts, first) && ends_there;
     return same_place && memcmp(d->frame->data + piece->offset, piece->data, piece->len) == 0 ? FIT_DUPLICATE
                                                                                               : FIT_OVERLAP;
 }
 
 /* Together with what came before. True: the piece is new and fits. */
-static bool piece_fits(struct reasm_datagram *d, const struct piece *piece) {
+static bool piece_fits(struct ip_reassembly *d, const struct ip_piece *piece) {
     struct core *core = d->ip->core;
     if (!end_ok(d, piece)) {
         COUNT(core, frag_last);
-        release_payload(d);
+        ip_reasm_kill(d);
         return false;
     }
     switch (fit_of(d, piece)) {
@@ -319,13 +243,13 @@ static bool piece_fits(struct reasm_datagram *d, const struct piece *piece) {
         break;
     }
     COUNT(core, frag_overlap);
-    release_payload(d);
+    ip_reasm_kill(d);
     return false;
 }
 
 /* ---- putting it together ---- */
 
-static void insert(struct reasm_datagram *d, const struct piece *piece, const struct ip_rx *rx) {
+static void insert(struct ip_reassembly *d, const struct ip_piece *piece, const struct ip_rx *rx) {
     memcpy(d->frame->data + piece->offset, piece->data, piece->len);
     set_bit(d->starts, first_unit(piece));
     for (uint32_t i = first_unit(piece); i < end_unit(piece); i++) {
@@ -345,86 +269,39 @@ static void insert(struct reasm_datagram *d, const struct piece *piece, const st
 }
 
 /* Units never overlap, so as many as the datagram has are all of them. */
-static bool complete(const struct reasm_datagram *d) {
-    return d->total != 0 && d->units == (d->total + UNIT_BYTES - 1) / UNIT_BYTES;
+static bool complete(const struct ip_reassembly *d) {
+    return d->total != 0 && d->units == (d->total + IP_REASM_UNIT_BYTES - 1) / IP_REASM_UNIT_BYTES;
 }
 
 /* RFC 3168 5.3: a mark on any fragment marks the datagram; a mark on what did not offer ECN is a lie. */
-static bool merge_ecn(const struct reasm_datagram *d, struct wire_ipv4 *header) {
+bool ip_reasm_merge_ecn(const struct ip_reassembly *d, uint8_t *tos) {
     if ((d->ecn_seen & ECN_CE) != 0) {
-        header->tos |= IP_ECN_MASK;
+        *tos |= IP_ECN_MASK;
     }
     return (d->ecn_seen & ECN_CE) == 0 || (d->ecn_seen & ECN_NOT_ECT) == 0;
 }
 
-/* Gives the datagram's frame with the header of fragment 0 made whole, or NULL, counted. Drops d. */
-static struct tapir_frame *finish(struct reasm_datagram *d) {
-    struct core *core = d->ip->core;
-    struct tapir_frame *frame = NULL;
-    struct wire_ipv4 header;
-    CHECK(wire_ipv4_parse_quote(d->header, d->header_len, &header));
-    if (header.header_len + d->total > UINT16_MAX) {
-        COUNT(core, frag_toobig);
-    } else if (!merge_ecn(d, &header)) {
-        COUNT(core, frag_ecn);
-    } else {
-        /* offload stays "none": the transport verifies its checksum over the whole (F9). */
-        COUNT(core, frag_reassembled);
-        frame = frame_ref(d->frame);
-        (void)frame_put(frame, d->total);
-        header.total_len = (uint16_t)(header.header_len + d->total);
-        header.more_fragments = false;
-        ip_v4_send_prepend(frame, &header);
-    }
-    drop(d);
+/* offload stays "none": the transport verifies its checksum over the whole (F9). */
+struct tapir_frame *ip_reasm_frame(const struct ip_reassembly *d) {
+    struct tapir_frame *frame = frame_ref(d->frame);
+    (void)frame_put(frame, d->total);
     return frame;
 }
 
-/* Over zeroes, as padding would otherwise be part of the hash and of the comparison. */
-static struct reasm_key key_of(const struct wire_ipv4 *header, const struct link_netif *netif) {
-    struct reasm_key key;
-    memset(&key, 0, sizeof key);
-    key.src = header->src;
-    key.dst = header->dst;
-    key.id = header->id;
-    key.protocol = header->protocol;
-    key.netif = netif->index;
-    return key;
-}
-
-struct tapir_frame *ip_reasm_add(struct ip *ip, const struct ip_rx *rx, const struct wire_ipv4 *header,
-                                 uint64_t now_us) {
-    struct reasm_key key = key_of(header, rx->netif);
-    struct reasm_datagram *d = find(ip, &key);
-    struct piece piece = {.data = rx->data,
-                          .offset = header->fragment_offset,
-                          .len = rx->len,
-                          .end = header->fragment_offset + rx->len,
-                          .last = !header->more_fragments};
-    COUNT(ip->core, frag_in);
-    if (d != NULL && d->frame == NULL) {
-        COUNT(ip->core, frag_killed);
-        return NULL;
-    }
-    if (!piece_ok(ip, header, &piece)) {
-        /* A bad fragment takes no slot of its own, but spoils the datagram that it belongs to. */
-        if (d != NULL) {
-            release_payload(d);
-        }
-        return NULL;
-    }
+struct ip_reassembly *ip_reasm_add(struct ip *ip, struct ip_reassembly *d, const struct ip_reasm_key *key,
+                                   const struct ip_rx *rx, const struct ip_piece *piece, uint64_t now_us) {
     if (d == NULL) {
-        d = create(ip, &key, rx, now_us);
+        d = create(ip, key, rx, now_us);
     }
-    if (d == NULL || !piece_fits(d, &piece)) {
+    if (d == NULL || !piece_fits(d, piece)) {
         return NULL;
     }
-    if (!grow(d, piece.end)) {
+    if (!grow(d, piece->end)) {
         if (d->frame == NULL) {
-            drop(d); /* it was new: a lack of memory is no reason for a tombstone */
+            ip_reasm_drop(d); /* it was new: a lack of memory is no reason for a tombstone */
         }
         return NULL;
     }
-    insert(d, &piece, rx);
-    return complete(d) ? finish(d) : NULL;
+    insert(d, piece, rx);
+    return complete(d) ? d : NULL;
 }

@@ -9,8 +9,8 @@
 
 #include <errno.h>
 
-static bool matches(const struct ip_route *route, uint32_t dst) {
-    return (dst & ipv4_mask(route->prefix_len)) == route->dest;
+static bool matches(const struct ip_route *route, const struct tapir_addr *dst) {
+    return addr_same_prefix(dst, &route->dest, addr_prefix_bits(&route->dest, route->prefix_len));
 }
 
 /* Longest prefix, then lowest metric; the older one of equals. */
@@ -20,7 +20,7 @@ static bool preferred(const struct ip_route *a, const struct ip_route *b) {
 
 /* What names a route: not the metric, so that it need not be known to remove one. */
 static bool same(const struct ip_route *a, const struct ip_route *b) {
-    return a->netif == b->netif && a->dest == b->dest && a->prefix_len == b->prefix_len &&
+    return a->netif == b->netif && addr_equal(&a->dest, &b->dest) && a->prefix_len == b->prefix_len &&
            a->has_gateway == b->has_gateway && (!a->has_gateway || addr_equal(&a->gateway, &b->gateway));
 }
 
@@ -33,8 +33,13 @@ static uint32_t find(const struct ip *ip, const struct ip_route *wanted) {
     return i;
 }
 
-static struct ip_route route_of(int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway) {
-    struct ip_route route = {.netif = (uint8_t)netif, .dest = dest, .prefix_len = (uint8_t)prefix_len};
+/* The wildcard, which has two forms, is IPv4's where the gateway does not say otherwise. */
+static struct ip_route route_of(int netif, const struct tapir_addr *dest, unsigned prefix_len,
+                                const struct tapir_addr *gateway) {
+    bool ipv4 = gateway == NULL || addr_is_ipv4(gateway);
+    struct ip_route route = {.netif = (uint8_t)netif,
+                             .dest = ipv4 && addr_is_any(dest) ? addr_of_ipv4(IPV4_ANY) : *dest,
+                             .prefix_len = (uint8_t)prefix_len};
     if (gateway != NULL) {
         route.has_gateway = true;
         route.gateway = *gateway;
@@ -42,29 +47,44 @@ static struct ip_route route_of(int netif, uint32_t dest, unsigned prefix_len, c
     return route;
 }
 
-/* Whether the gateway is a neighbour by an address of the interface, one still being probed included. */
-static int judge_gateway(const struct ip *ip, const struct link_netif *netif, const struct tapir_addr *gateway) {
-    if (!addr_is_ipv4(gateway) || ip_cast_kind(ip, addr_ipv4(gateway)) != IP_KIND_OTHER) {
-        return -EINVAL;
+/* Is the destination of a version that we speak, and are all its bits within the prefix? */
+static bool dest_ok(const struct ip *ip, const struct ip_route *route) {
+    unsigned bits = addr_prefix_bits(&route->dest, route->prefix_len);
+    struct tapir_addr masked = {0};
+    if (ip_version_of(ip, &route->dest) == NULL || bits > 8 * sizeof masked.b) {
+        return false;
     }
-    return ip_cast_on_link(netif, addr_ipv4(gateway), true, NULL) >= 0 ? 0 : -ENETUNREACH;
+    memcpy(masked.b, route->dest.b, bits / 8);
+    if (bits % 8 != 0) {
+        masked.b[bits / 8] = route->dest.b[bits / 8] & (uint8_t)(0xff00U >> bits % 8);
+    }
+    return addr_equal(&masked, &route->dest);
 }
 
-int ip_route_add(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway,
-                 uint32_t metric) {
+/* Whether the gateway is a neighbour by an address of the interface, one still being probed included. */
+static int judge_gateway(const struct ip *ip, const struct link_netif *netif, const struct ip_route *route) {
+    if (ip_version_of(ip, &route->gateway) != ip_version_of(ip, &route->dest) ||
+        ip_cast_kind(ip, &route->gateway) != IP_KIND_OTHER) {
+        return -EINVAL;
+    }
+    return ip_cast_on_link(netif, &route->gateway, true, NULL) >= 0 ? 0 : -ENETUNREACH;
+}
+
+int ip_route_add(struct ip *ip, int netif, const struct tapir_addr *dest, unsigned prefix_len,
+                 const struct tapir_addr *gateway, uint32_t metric) {
     const struct link_netif *out = link_netif_get(ip->link, netif);
     if (out == NULL) {
         return -ENODEV;
     }
-    if (prefix_len > 32 || (dest & ~ipv4_mask(prefix_len)) != 0) {
+    struct ip_route route = route_of(netif, dest, min_u32(prefix_len, UINT8_MAX), gateway);
+    route.metric = metric;
+    if (!dest_ok(ip, &route)) {
         return -EINVAL;
     }
-    int error = gateway == NULL ? 0 : judge_gateway(ip, out, gateway);
+    int error = gateway == NULL ? 0 : judge_gateway(ip, out, &route);
     if (error != 0) {
         return error;
     }
-    struct ip_route route = route_of(netif, dest, prefix_len, gateway);
-    route.metric = metric;
     if (find(ip, &route) < ip->route_count) {
         return -EEXIST;
     }
@@ -81,8 +101,9 @@ int ip_route_add(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, c
     return 0;
 }
 
-int ip_route_remove(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len, const struct tapir_addr *gateway) {
-    if (netif < 0 || netif >= TAPIR_NETIFS_MAX || prefix_len > 32) {
+int ip_route_remove(struct ip *ip, int netif, const struct tapir_addr *dest, unsigned prefix_len,
+                    const struct tapir_addr *gateway) {
+    if (netif < 0 || netif >= TAPIR_NETIFS_MAX || prefix_len > 8 * sizeof dest->b) {
         return -ESRCH;
     }
     struct ip_route route = route_of(netif, dest, prefix_len, gateway);
@@ -97,7 +118,7 @@ int ip_route_remove(struct ip *ip, int netif, uint32_t dest, unsigned prefix_len
     return 0;
 }
 
-const struct ip_route *ip_route_lookup(const struct ip *ip, uint32_t dst, int netif) {
+const struct ip_route *ip_route_lookup(const struct ip *ip, const struct tapir_addr *dst, int netif) {
     const struct ip_route *dead = NULL;
     for (uint32_t i = 0; i < ip->route_count; i++) {
         const struct ip_route *route = &ip->routes[i];
@@ -135,7 +156,7 @@ static bool mark_gateway(struct ip *ip, const struct ip_path *path, bool dead) {
 static void revive_others(struct ip *ip, const struct ip_path *path) {
     for (uint32_t i = 0; i < ip->route_count; i++) {
         struct ip_route *route = &ip->routes[i];
-        if (route->dead && matches(route, addr_ipv4(&path->dst)) && !goes_through(route, path)) {
+        if (route->dead && matches(route, &path->dst) && !goes_through(route, path)) {
             route->dead = false;
             ip->dead_routes--;
         }
@@ -147,7 +168,7 @@ void ip_route_gateway_dead(struct ip *ip, const struct ip_path *path) {
         return;
     }
     /* Every way to this destination is accused: that of this gateway is fresh, the other charges have aged. */
-    const struct ip_route *next = ip_route_lookup(ip, addr_ipv4(&path->dst), 0);
+    const struct ip_route *next = ip_route_lookup(ip, &path->dst, 0);
     if (next != NULL && next->dead) {
         revive_others(ip, path);
     }

@@ -1,6 +1,6 @@
-/* Datagrams out: the header, the checksum that a device leaves to us, and the choice between whole and cut.
+/* Datagrams out: the checksum that a device leaves to us, and the choice between whole and cut.
  *
- *   ip_send_frame         a transport's datagram in one frame   whole, or cut by fragment.c
+ *   ip_send_frame         a transport's datagram in one frame   whole, or cut as its version does
  *   ip_send_out           a segment that the device pulls       whole; copied to a frame for lo or to be cut
  *   ip_send_with_header   a raw socket's own header             whole, or refused
  *
@@ -10,43 +10,11 @@
 
 #include <errno.h>
 
-enum { TOTAL_LEN_OFFSET = 2 };
-
-/* RFC 2113: "routers shall examine this packet"; copied into fragments. */
-static const uint8_t router_alert[] = {WIRE_IPOPT_RA, 4, 0, 0};
-
-static uint32_t header_len_of(const struct ip_send *send) {
-    return WIRE_IPV4_LEN + (send->router_alert ? (uint32_t)sizeof router_alert : 0);
-}
-
-struct wire_ipv4 ip_v4_send_header(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
-                                   uint32_t total_len) {
-    CHECK((send->ttl > 0 || path->cast == LINK_MULTICAST) && total_len <= UINT16_MAX);
-    return (struct wire_ipv4){
-        .header_len = (uint8_t)header_len_of(send),
-        .tos = send->tos,
-        .ttl = send->ttl,
-        .protocol = send->protocol,
-        .total_len = (uint16_t)total_len,
-        .id = ip_v4_id_next(ip, send->dont_fragment),
-        .dont_fragment = send->dont_fragment,
-        .src = addr_ipv4(&path->src),
-        .dst = addr_ipv4(&path->dst),
-        .options = router_alert,
-    };
-}
-
-/* csum_start counts from the first byte, and that is now further ahead. */
-static void shift_checksum(struct tapir_offload *offload, uint32_t bytes) {
-    if (offload->csum == TAPIR_CSUM_PARTIAL) {
-        offload->csum_start = (uint16_t)(offload->csum_start + bytes);
-    }
-}
-
-void ip_v4_send_prepend(struct tapir_frame *frame, const struct wire_ipv4 *header) {
-    struct writer w = writer_of(frame_push(frame, header->header_len), header->header_len);
-    wire_ipv4_emit(&w, header);
-    shift_checksum(&frame->offload, header->header_len);
+void ip_send_prepend(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame) {
+    uint32_t header_len = ip_send_header_len(path, send);
+    uint32_t total_len = frame->len + header_len;
+    path->version->put_header(ip, path, send, total_len, frame_push(frame, header_len));
+    ip_send_shift_checksum(&frame->offload, header_len);
 }
 
 /* lo has the cap: the receiver trusts what the sender did not finish, as both are us. */
@@ -88,7 +56,7 @@ static void finish_out(struct tapir_out *out, uint8_t protocol) {
     offload->csum_start = offload->csum_offset = 0;
 }
 
-int ip_v4_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
+int ip_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
     COUNT(ip->core, ip_out);
     frame->mark = LINK_LOOPBACK; /* ip_loopback_run: arrives on lo itself */
     /* -EHOSTUNREACH: the next hop is known not to answer, which is advice about a gateway. */
@@ -100,9 +68,9 @@ int ip_v4_send_datagram(struct ip *ip, const struct ip_path *path, struct tapir_
 }
 
 /* RFC 1112 6.1: members on this host hear what is sent to their group, as do listeners to a broadcast. */
-static bool wants_copy(const struct ip *ip, const struct ip_path *path, const struct ip_send *send) {
+static bool wants_copy(struct ip *ip, const struct ip_path *path, const struct ip_send *send) {
     if (path->cast == LINK_MULTICAST) {
-        return send->loop && ip_v4_igmp_member(ip, path->netif, addr_ipv4(&path->dst));
+        return send->loop && ip_groups_member(ip, path->netif, &path->dst);
     }
     return path->cast == LINK_BROADCAST;
 }
@@ -119,8 +87,7 @@ static void loop_copy(struct ip *ip, const struct ip_path *path, const struct ip
     memcpy(frame_put(copy, frame->len), frame->data, frame->len);
     copy->offload = frame->offload;
     copy->mark = path->netif->index;
-    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, frame->len + header_len_of(send));
-    ip_v4_send_prepend(copy, &header);
+    ip_send_prepend(ip, path, send, copy);
     (void)link_send_frame(lo, &path->dst, LINK_UNICAST, copy, now_us);
 }
 
@@ -133,7 +100,7 @@ static int too_big(struct ip *ip, struct tapir_frame *frame) {
 
 int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame,
                   uint64_t now_us) {
-    uint32_t total_len = frame->len + header_len_of(send);
+    uint32_t total_len = frame->len + ip_send_header_len(path, send);
     uint32_t mtu = send->probe_pmtu ? path->netif->mtu_bytes : ip_path_mtu(ip, path, now_us);
     /* A super-segment is cut by the device, to sizes that its transport has chosen. */
     bool whole = total_len <= mtu || frame->offload.gso != TAPIR_GSO_NONE;
@@ -151,42 +118,22 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
         finish_frame(frame, send->protocol);
     }
     if (!whole) {
-        return ip_v4_fragment_send(ip, path, send, frame, mtu, now_us);
+        return path->version->fragment(ip, path, send, frame, mtu, now_us);
     }
-    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, total_len);
-    ip_v4_send_prepend(frame, &header);
-    return ip_v4_send_datagram(ip, path, frame, now_us);
-}
-
-/* Parses the user's header, whose total length counts for nothing: the frame's does. */
-static bool parse_user_header(struct tapir_frame *frame, struct wire_ipv4 *header) {
-    if (frame->len < WIRE_IPV4_LEN) {
-        return false;
-    }
-    struct writer w = writer_of(frame->data + TOTAL_LEN_OFFSET, sizeof(uint16_t));
-    writer_u16(&w, (uint16_t)frame->len);
-    return wire_ipv4_parse_quote(frame->data, frame->len, header);
+    ip_send_prepend(ip, path, send, frame);
+    return ip_send_datagram(ip, path, frame, now_us);
 }
 
 int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame, uint64_t now_us) {
-    struct wire_ipv4 header;
-    uint8_t options[WIRE_IPV4_OPTIONS_MAX];
     /* As on Linux such a datagram is never cut. */
     if (frame->len > path->netif->mtu_bytes) {
         return too_big(ip, frame);
     }
-    if (!parse_user_header(frame, &header)) {
+    if (!path->version->adopt_header(ip, path, frame)) {
         frame_release(frame);
         return -EINVAL;
     }
-    /* The options are copied aside, as emitting writes over what they are read from. */
-    memcpy(options, header.options, header.header_len - (size_t)WIRE_IPV4_LEN);
-    header.options = options;
-    header.src = header.src == IPV4_ANY ? addr_ipv4(&path->src) : header.src;
-    header.id = header.id == 0 ? ip_v4_id_next(ip, header.dont_fragment) : header.id;
-    struct writer w = writer_of(frame->data, header.header_len);
-    wire_ipv4_emit(&w, &header);
-    return ip_v4_send_datagram(ip, path, frame, now_us);
+    return ip_send_datagram(ip, path, frame, now_us);
 }
 
 /* A segment that does not leave as it is: to lo, or cut. Always 0 as the device has nothing to send from it. */
@@ -203,7 +150,7 @@ static int send_copied(struct ip *ip, const struct ip_path *path, const struct i
 
 int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_out *out,
                 uint64_t now_us) {
-    uint32_t header_len = header_len_of(send);
+    uint32_t header_len = ip_send_header_len(path, send);
     size_t total_len = out->len + header_len;
     /* TCP asks for the path MTU before it builds; one lowered since is rare enough to pay for a copy. */
     bool fits = out->offload.gso != TAPIR_GSO_NONE || total_len <= ip_path_mtu(ip, path, now_us);
@@ -214,13 +161,11 @@ int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send 
         finish_out(out, send->protocol);
     }
     CHECK((size_t)(out->header - out->room) >= header_len + (size_t)WIRE_ETH_LEN);
-    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, (uint32_t)total_len);
     out->header -= header_len;
     out->header_len += header_len;
     out->len = total_len;
-    struct writer w = writer_of(out->header, header_len);
-    wire_ipv4_emit(&w, &header);
-    shift_checksum(&out->offload, header_len);
+    path->version->put_header(ip, path, send, (uint32_t)total_len, out->header);
+    ip_send_shift_checksum(&out->offload, header_len);
     COUNT(ip->core, ip_out);
     return link_send_out(path->netif, &path->next_hop, path->cast, out, now_us);
 }

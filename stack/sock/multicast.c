@@ -49,7 +49,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
     if (m == NULL) {
         return -ENOBUFS;
     }
-    int error = ip_v4_igmp_join(layer->ip, netif, group, now_us);
+    int error = ip_groups_join(layer->ip, netif, group, now_us);
     if (error != 0) {
         mem_free(&layer->core->mem, m, sizeof *m);
         return error;
@@ -63,7 +63,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
 /* ip must know of the membership, or the two counts have come apart: our own bug. */
 static void end(struct sock_dgram *d, struct membership *m, uint64_t now_us) {
     struct sock_layer *layer = d->sock->layer;
-    int error = ip_v4_igmp_leave(layer->ip, m->netif, &m->group, now_us);
+    int error = ip_groups_leave(layer->ip, m->netif, &m->group, now_us);
     CHECK(error == 0);
     list_remove(&m->node);
     d->membership_count--;

@@ -1,5 +1,7 @@
 /* What an IPv4 address is to this host: its own, a broadcast, a group, or somebody else's. */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
+
+#include <errno.h>
 
 /* RFC 1122 3.3.6: the all-zeros forms are old broadcasts, which a host must recognise too. A prefix of 31 or 32
  * bits has no broadcast (RFC 3021). */
@@ -31,7 +33,7 @@ static enum ip_kind kind_on(const struct link_netif *netif, uint32_t addr) {
 }
 
 /* An address that is ours on one interface is so on all: the weak end system model of RFC 1122 3.3.4.2. */
-enum ip_kind ip_cast_kind(const struct ip *ip, uint32_t addr) {
+enum ip_kind ip_v4_cast_kind(const struct ip *ip, uint32_t addr) {
     if (ipv4_is_multicast(addr)) {
         return IP_KIND_MULTICAST;
     }
@@ -48,45 +50,22 @@ enum ip_kind ip_cast_kind(const struct ip *ip, uint32_t addr) {
     return kind == IP_KIND_OTHER && ipv4_is_loopback(addr) ? IP_KIND_OWN : kind;
 }
 
-int ip_cast_on_link(const struct link_netif *netif, uint32_t addr, bool tentative, uint32_t *own) {
-    int best = -1;
-    for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
-        const struct link_address *address = &netif->addresses[i];
-        bool usable = address->used && (tentative || address->state == LINK_ADDRESS_VALID);
-        uint32_t mine = addr_ipv4(&address->addr);
-        if (usable && ((mine ^ addr) & ipv4_mask(address->prefix_len)) == 0 && address->prefix_len > best) {
-            best = address->prefix_len;
-            if (own != NULL) {
-                *own = mine;
-            }
-        }
-    }
-    return best;
+enum ip_kind ip_v4_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
+    return ip_v4_cast_kind(ip, addr_ipv4(addr));
 }
 
-bool ip_cast_first_address(const struct link_netif *netif, uint32_t *own) {
+bool ip_v4_cast_first(const struct link_netif *netif, struct tapir_addr *own) {
     for (size_t i = 0; i < ARRAY_LEN(netif->addresses); i++) {
         const struct link_address *address = &netif->addresses[i];
-        if (address->used && address->state == LINK_ADDRESS_VALID) {
-            *own = addr_ipv4(&address->addr);
+        if (address->used && address->state == LINK_ADDRESS_VALID && addr_is_ipv4(&address->addr)) {
+            *own = address->addr;
             return true;
         }
     }
     return false;
 }
 
-enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
-    if (!addr_is_ipv4(addr)) {
-        return addr_is_multicast(addr) ? LINK_MULTICAST : LINK_UNICAST;
-    }
-    switch (ip_cast_kind(ip, addr_ipv4(addr))) {
-    case IP_KIND_MULTICAST:
-        return LINK_MULTICAST;
-    case IP_KIND_BROADCAST:
-        return LINK_BROADCAST;
-    case IP_KIND_OWN:
-    case IP_KIND_OTHER:
-        break;
-    }
-    return LINK_UNICAST;
+/* RFC 1122 3.3.4.3: an address of the outgoing interface, best the one that shares the next hop's prefix. */
+int ip_v4_cast_source(const struct link_netif *netif, const struct tapir_addr *next_hop, struct tapir_addr *src) {
+    return ip_cast_on_link(netif, next_hop, false, src) >= 0 || ip_v4_cast_first(netif, src) ? 0 : -EADDRNOTAVAIL;
 }

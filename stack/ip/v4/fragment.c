@@ -2,7 +2,7 @@
  *
  * Pieces are copies: a fragment waits in the device queue on its own, and its header has to stand right before its
  * bytes. What is large and in a hurry does not come here: TCP and careful datagram senders keep to the path MTU. */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 #include <errno.h>
 
@@ -19,7 +19,7 @@ static struct tapir_frame *make_fragment(struct ip *ip, const struct tapir_frame
     header->total_len = (uint16_t)(header->header_len + len);
     header->fragment_offset = (uint16_t)offset;
     header->more_fragments = offset + len < whole->len;
-    ip_v4_send_prepend(fragment, header);
+    ip_v4_header_prepend(fragment, header);
     return fragment;
 }
 
@@ -40,7 +40,7 @@ static bool make_fragments(struct ip *ip, const struct tapir_frame *whole, struc
 int ip_v4_fragment_send(struct ip *ip, const struct ip_path *path, const struct ip_send *send,
                         struct tapir_frame *frame, uint32_t mtu, uint64_t now_us) {
     struct frame_queue queue;
-    struct wire_ipv4 header = ip_v4_send_header(ip, path, send, 0);
+    struct wire_ipv4 header = ip_v4_header_of(ip, path, send, 0);
     uint32_t step = (mtu - header.header_len) / UNIT_BYTES * UNIT_BYTES;
     CHECK(mtu >= TAPIR_MTU_MIN && step > 0);
     frame_queue_init(&queue);
@@ -54,7 +54,7 @@ int ip_v4_fragment_send(struct ip *ip, const struct ip_path *path, const struct 
     int result = 0;
     while (queue.count > 0 && result == 0) {
         COUNT(ip->core, ip_frag_out);
-        result = ip_v4_send_datagram(ip, path, frame_queue_pop(&queue), now_us);
+        result = ip_send_datagram(ip, path, frame_queue_pop(&queue), now_us);
     }
     frame_queue_clear(&queue);
     return result;

@@ -2,7 +2,7 @@
  *
  * Each step returns why the message goes no further, or NULL: the reason of its trace event. The counter is
  * raised where the reason is found, so that there is one for each. */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 void ip_v4_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct wire_icmp *icmp,
                      struct tapir_frame *frame, const char *reason, uint64_t now_us) {
@@ -21,12 +21,6 @@ void ip_v4_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, str
     (void)ip_send_frame(ip, path, &send, frame, now_us);
 }
 
-/* A reply is no larger than its request, and none to it can come: the limit bounds what a flood of them makes us send in
- * somebody's name. Ourselves we answer always. */
-static bool within_limit(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
-    return rx->netif->index == LINK_LOOPBACK || bucket_take(&ip->icmp_echo, ip->core, now_us);
-}
-
 /* RFC 1122 3.2.2.6: the reply comes from the address that was pinged and carries all of the data, and with it no
  * byte that did not come in the request (C1). Returns why there is none, or NULL. */
 static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wire_icmp *icmp, uint64_t now_us) {
@@ -36,7 +30,7 @@ static const char *answer_echo(struct ip *ip, const struct ip_rx *rx, struct wir
         COUNT(ip->core, icmp_broadcast);
         return "echo request to a broadcast or multicast address";
     }
-    if (!within_limit(ip, rx, now_us)) {
+    if (!ip_limits_echo(ip, rx->netif, now_us)) {
         COUNT(ip->core, icmp_echo_ratelimit);
         return "too many echo requests";
     }

@@ -1,5 +1,5 @@
 /* ICMP errors that we send: when one may be sent at all, how many, and what it quotes (RFC 1122 3.2.2). */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 /* An error about an error could go on for ever (C7); of a type that we do not know, we do not know. */
 static bool is_icmp_error(const struct ip_rx *rx) {
@@ -16,17 +16,6 @@ static bool is_icmp_error(const struct ip_rx *rx) {
 static bool may_answer(const struct ip *ip, const struct ip_rx *rx) {
     return rx->dst_cast == LINK_UNICAST && rx->link_cast == LINK_UNICAST && !is_icmp_error(rx) &&
            ip_cast_of(ip, &rx->src) == LINK_UNICAST;
-}
-
-/* C8: a destination has a bucket of its own, far smaller than the common one, so that what somebody makes us send
- * to one host does not show in what we send to another. Ourselves we may tell all there is to tell. */
-static bool within_limits(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
-    uint64_t hash = siphash(&ip->core->key, path->dst.b, sizeof path->dst.b);
-    if (path->netif->index == LINK_LOOPBACK) {
-        return true;
-    }
-    struct bucket *host = &ip->icmp_hosts[hash % ARRAY_LEN(ip->icmp_hosts)];
-    return bucket_take(host, ip->core, now_us) && bucket_take(&ip->icmp_limit, ip->core, now_us);
 }
 
 /* The datagram as it came, as much of it as fits (RFC 1812 4.3.2.3). */
@@ -68,7 +57,7 @@ void ip_v4_icmp_error(struct ip *ip, const struct ip_rx *rx, uint8_t type, uint8
         COUNT(ip->core, ip_no_route);
         return;
     }
-    if (!within_limits(ip, &path, now_us)) {
+    if (!ip_limits_error(ip, &path, now_us)) {
         COUNT(ip->core, icmp_ratelimit);
         return;
     }

@@ -9,9 +9,8 @@
  *
  * A membership is "exclude nobody" in version 3's terms, so each change and each state is one record without
  * sources. A group left stays in its slot, without members, until the leave has been repeated. */
-#include "ip/internal.h"
-
-#include <errno.h>
+#include "ip/groups.h"
+#include "ip/v4/v4.h"
 
 #define ALL_SYSTEMS IPV4(224, 0, 0, 1)
 #define ALL_ROUTERS IPV4(224, 0, 0, 2)
@@ -37,33 +36,6 @@ static enum version version_of(const struct ip_groups *groups, uint64_t now_us) 
     return now_us < groups->v2_until_us ? VERSION_2 : VERSION_3;
 }
 
-/* RFC 1112 7.2, RFC 3376 6: everybody is in 224.0.0.1 and nobody says so; lo has no routers, and an interface that is
- * down reaches none. */
-static bool is_silent(const struct ip_groups *groups, uint32_t group) {
-    return group == ALL_SYSTEMS || groups->netif == LINK_LOOPBACK || !groups->ip->link->netifs[groups->netif].up;
-}
-
-/* Few groups an interface: a walk, and none at all on the interfaces without (`used`). */
-static struct ip_group *find(struct ip_groups *groups, uint32_t group) {
-    for (size_t i = 0; i < ARRAY_LEN(groups->groups) && groups->used > 0; i++) {
-        if (groups->groups[i].used && groups->groups[i].group == group) {
-            return &groups->groups[i];
-        }
-    }
-    return NULL;
-}
-
-bool ip_v4_igmp_member(const struct ip *ip, const struct link_netif *netif, uint32_t group) {
-    const struct ip_groups *groups = &ip->igmp[netif->index];
-    for (size_t i = 0; i < ARRAY_LEN(groups->groups) && groups->used > 0; i++) {
-        const struct ip_group *g = &groups->groups[i];
-        if (g->used && g->group == group && g->refs > 0) {
-            return true;
-        }
-    }
-    return group == ALL_SYSTEMS;
-}
-
 /* ---- messages ---- */
 
 /* Takes frame. RFC 3376 4: TTL 1, Router Alert; 4.2.13: from 0.0.0.0 while there is no address. */
@@ -73,11 +45,12 @@ static void send_message(struct ip_groups *groups, uint32_t dst, struct tapir_fr
     struct link_netif *netif = &ip->link->netifs[groups->netif];
     const struct ip_send send = {
         .protocol = WIRE_PROTO_IGMP, .ttl = 1, .tos = TOS_INTERNETWORK_CONTROL, .router_alert = true};
-    uint32_t own = IPV4_ANY;
-    (void)ip_cast_first_address(netif, &own);
+    struct tapir_addr own = addr_of_ipv4(IPV4_ANY);
+    (void)ip_v4_cast_first(netif, &own);
     struct ip_path path = {.generation = ip->generation,
                            .netif = netif,
-                           .src = addr_of_ipv4(own),
+                           .version = groups->version,
+                           .src = own,
                            .dst = addr_of_ipv4(dst),
                            .next_hop = addr_of_ipv4(dst),
                            .cast = LINK_MULTICAST};
@@ -123,15 +96,21 @@ static void send_v3(struct ip_groups *groups, const struct wire_igmp_record *rec
     send_message(groups, V3_ROUTERS, frame, reason, now_us);
 }
 
+/* Has the group members that routers are to know of? */
+static bool is_told(const struct ip_group *g) {
+    return g->used && g->refs > 0 && !ip_groups_silent(g->owner, &g->addr);
+}
+
 /* Tells the routers about one group. `record`: how version 3 says it. */
 static void send_report(struct ip_group *g, uint8_t record, const char *reason, uint64_t now_us) {
-    const struct wire_igmp_record one = {.type = record, .group = g->group};
+    uint32_t group = addr_ipv4(&g->addr);
+    const struct wire_igmp_record one = {.type = record, .group = group};
     switch (version_of(g->owner, now_us)) {
     case VERSION_1:
-        send_short(g->owner, WIRE_IGMP_V1_REPORT, g->group, g->group, reason, now_us);
+        send_short(g->owner, WIRE_IGMP_V1_REPORT, group, group, reason, now_us);
         break;
     case VERSION_2:
-        send_short(g->owner, WIRE_IGMP_V2_REPORT, g->group, g->group, reason, now_us);
+        send_short(g->owner, WIRE_IGMP_V2_REPORT, group, group, reason, now_us);
         break;
     case VERSION_3:
         send_v3(g->owner, &one, 1, reason, now_us);
@@ -141,36 +120,26 @@ static void send_report(struct ip_group *g, uint8_t record, const char *reason, 
 }
 
 /* All groups, in as many reports as the MTU makes of them (RFC 3376 4.2.16). */
-static void report_all(struct timer *timer, uint64_t now_us) {
-    struct ip_groups *groups = CONTAINER_OF(timer, struct ip_groups, general);
+void ip_v4_igmp_general_report(struct ip_groups *groups, uint64_t now_us) {
     struct wire_igmp_record records[TAPIR_IGMP_GROUPS_MAX];
     uint32_t mtu = groups->ip->link->netifs[groups->netif].mtu_bytes;
     uint32_t fit = (mtu - HEADER_WITH_ALERT - MESSAGE_LEN) / RECORD_LEN;
-    uint16_t count = 0;
+    uint32_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
         const struct ip_group *g = &groups->groups[i];
-        if (g->used && g->refs > 0 && !is_silent(groups, g->group)) {
-            records[count++] = (struct wire_igmp_record){.type = WIRE_IGMP_MODE_IS_EXCLUDE, .group = g->group};
-        }
-        if (count == fit) {
-            send_v3(groups, records, count, "general query", now_us);
-            count = 0;
+        if (is_told(g)) {
+            records[count++] =
+                (struct wire_igmp_record){.type = WIRE_IGMP_MODE_IS_EXCLUDE, .group = addr_ipv4(&g->addr)};
         }
     }
-    if (count > 0) {
-        send_v3(groups, records, count, "general query", now_us);
+    for (uint32_t at = 0; at < count; at += fit) {
+        send_v3(groups, records + at, (uint16_t)min_u32(fit, count - at), "general query", now_us);
     }
 }
 
 /* ---- joining and leaving ---- */
 
 static struct timer_wheel *wheel_of(const struct ip_groups *groups) { return &groups->ip->core->wheel; }
-
-static void release(struct ip_group *g) {
-    timer_cancel(wheel_of(g->owner), &g->report);
-    g->used = false;
-    g->owner->used--;
-}
 
 /* RFC 3376 5.1, 5.2: uniformly within the time allowed, so that a thousand hosts do not answer at once. */
 static void arm(struct ip_groups *groups, struct timer *timer, uint64_t within_us, uint64_t now_us) {
@@ -182,13 +151,12 @@ static void repeat(struct ip_group *g, uint64_t now_us) {
     if (g->resends > 0) {
         arm(g->owner, &g->report, version_of(g->owner, now_us) == VERSION_3 ? V3_REPEAT_US : V2_REPEAT_US, now_us);
     } else if (g->refs == 0) {
-        release(g);
+        ip_groups_release(g);
     }
 }
 
 /* With repeats owed this is one of them, and does for a query that came meanwhile as well. */
-static void report_due(struct timer *timer, uint64_t now_us) {
-    struct ip_group *g = CONTAINER_OF(timer, struct ip_group, report);
+void ip_v4_igmp_report(struct ip_group *g, uint64_t now_us) {
     if (g->resends == 0) {
         send_report(g, WIRE_IGMP_MODE_IS_EXCLUDE, "group query", now_us);
         return;
@@ -199,52 +167,15 @@ static void report_due(struct timer *timer, uint64_t now_us) {
     repeat(g, now_us);
 }
 
-static struct ip_group *take_slot(struct ip_groups *groups, uint32_t group) {
-    for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
-        struct ip_group *g = &groups->groups[i];
-        if (!g->used) {
-            *g = (struct ip_group){.used = true, .group = group, .owner = groups};
-            timer_init(&g->report, report_due);
-            groups->used++;
-            return g;
-        }
-    }
-    return NULL;
-}
-
-static bool known_netif(const struct ip *ip, const struct link_netif *netif) {
-    return netif != NULL && netif == link_netif_get(ip->link, netif->index);
-}
-
 /* RFC 3376 5.1: the news that the interface listens to the group. */
-static void announce_join(struct ip_group *g, uint64_t now_us) {
+void ip_v4_igmp_joined(struct ip_group *g, uint64_t now_us) {
     g->resends = ROBUSTNESS - 1;
     send_report(g, WIRE_IGMP_TO_EXCLUDE, "joined", now_us);
     repeat(g, now_us);
 }
 
-int ip_v4_igmp_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
-    if (!known_netif(ip, netif)) {
-        return -ENODEV;
-    }
-    if (!addr_is_ipv4(group) || !addr_is_multicast(group)) {
-        return -EINVAL;
-    }
-    struct ip_groups *groups = &ip->igmp[netif->index];
-    struct ip_group *g = find(groups, addr_ipv4(group));
-    g = g == NULL ? take_slot(groups, addr_ipv4(group)) : g;
-    if (g == NULL) {
-        return -ENOBUFS;
-    }
-    /* The first member is news; also if the group was being left: that news is overtaken. */
-    if (g->refs++ == 0 && !is_silent(groups, g->group)) {
-        announce_join(g, now_us);
-    }
-    return 0;
-}
-
 /* RFC 3376 5.1 repeats a leave as a join; RFC 2236 3 says it once, and only if the last report was ours. */
-static void announce_leave(struct ip_group *g, uint64_t now_us) {
+void ip_v4_igmp_left(struct ip_group *g, uint64_t now_us) {
     enum version version = version_of(g->owner, now_us);
     timer_cancel(wheel_of(g->owner), &g->report);
     g->resends = 0;
@@ -252,87 +183,12 @@ static void announce_leave(struct ip_group *g, uint64_t now_us) {
         g->resends = ROBUSTNESS - 1;
         send_report(g, WIRE_IGMP_TO_INCLUDE, "left", now_us);
     } else if (version == VERSION_2 && g->last_reporter) {
-        send_short(g->owner, WIRE_IGMP_LEAVE, g->group, ALL_ROUTERS, "left", now_us);
+        send_short(g->owner, WIRE_IGMP_LEAVE, addr_ipv4(&g->addr), ALL_ROUTERS, "left", now_us);
     }
     repeat(g, now_us);
 }
 
-int ip_v4_igmp_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us) {
-    if (!known_netif(ip, netif)) {
-        return -ENODEV;
-    }
-    if (!addr_is_ipv4(group) || !addr_is_multicast(group)) {
-        return -EINVAL;
-    }
-    struct ip_groups *groups = &ip->igmp[netif->index];
-    struct ip_group *g = find(groups, addr_ipv4(group));
-    if (g == NULL || g->refs == 0) {
-        return -EADDRNOTAVAIL;
-    }
-    if (--g->refs > 0) {
-        return 0;
-    }
-    if (is_silent(groups, g->group)) {
-        release(g);
-    } else {
-        announce_leave(g, now_us);
-    }
-    return 0;
-}
-
-void ip_v4_igmp_init(struct ip *ip) {
-    for (size_t i = 0; i < ARRAY_LEN(ip->igmp); i++) {
-        ip->igmp[i].ip = ip;
-        ip->igmp[i].netif = (uint8_t)i;
-        timer_init(&ip->igmp[i].general, report_all);
-    }
-}
-
-void ip_v4_igmp_destroy(struct ip *ip) {
-    for (size_t i = 0; i < ARRAY_LEN(ip->igmp); i++) {
-        struct ip_groups *groups = &ip->igmp[i];
-        timer_cancel(wheel_of(groups), &groups->general);
-        for (size_t j = 0; j < ARRAY_LEN(groups->groups); j++) {
-            if (groups->groups[j].used) {
-                release(&groups->groups[j]);
-            }
-        }
-    }
-}
-
 /* ---- queries and other hosts' reports ---- */
-
-/* What was owed to the routers of before, or in an old version (RFC 3376 7.2.1), is owed no more. */
-static void forget_owed(struct ip_groups *groups) {
-    timer_cancel(wheel_of(groups), &groups->general);
-    for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
-        struct ip_group *g = &groups->groups[i];
-        if (g->used) {
-            timer_cancel(wheel_of(groups), &g->report);
-            g->resends = 0;
-            if (g->refs == 0) {
-                release(g);
-            }
-        }
-    }
-}
-
-/* The link may be another one when the interface comes up again: its routers know of no group of ours, and what is known
- * of those before does not hold. */
-void ip_v4_igmp_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us) {
-    struct ip_groups *groups = &ip->igmp[netif->index];
-    if (!netif->up) {
-        forget_owed(groups);
-        groups->v1_until_us = groups->v2_until_us = 0;
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
-        struct ip_group *g = &groups->groups[i];
-        if (g->used && !is_silent(groups, g->group)) {
-            announce_join(g, now_us);
-        }
-    }
-}
 
 /* The version of a query by its length and code (RFC 3376 7.1); remembers an older one. */
 static enum version note_querier(struct ip_groups *groups, const struct wire_igmp *query, uint64_t now_us) {
@@ -344,7 +200,7 @@ static enum version note_querier(struct ip_groups *groups, const struct wire_igm
         *until_us = now_us + OLDER_QUERIER_US;
     }
     if (version_of(groups, now_us) != before) {
-        forget_owed(groups);
+        ip_groups_forget_owed(groups);
     }
     return version;
 }
@@ -379,8 +235,8 @@ static void answer_query(struct ip_groups *groups, const struct wire_igmp *query
     }
     for (size_t i = 0; i < ARRAY_LEN(groups->groups); i++) {
         struct ip_group *g = &groups->groups[i];
-        bool asked = query->group == IPV4_ANY || query->group == g->group;
-        if (g->used && g->refs > 0 && asked && !is_silent(groups, g->group)) {
+        bool asked = query->group == IPV4_ANY || query->group == addr_ipv4(&g->addr);
+        if (asked && is_told(g)) {
             answer_within(groups, &g->report, within_us, now_us);
         }
     }
@@ -388,7 +244,8 @@ static void answer_query(struct ip_groups *groups, const struct wire_igmp *query
 
 /* RFC 2236 3: another member's report will do for ours. Not in version 3 (RFC 3376 5.2). */
 static void hear_report(struct ip_groups *groups, uint32_t group, uint64_t now_us) {
-    struct ip_group *g = find(groups, group);
+    struct tapir_addr addr = addr_of_ipv4(group);
+    struct ip_group *g = ip_groups_find(groups, &addr);
     if (g != NULL && version_of(groups, now_us) != VERSION_3) {
         timer_cancel(wheel_of(groups), &g->report);
         g->resends = 0;
@@ -417,7 +274,7 @@ static bool message_ok(const struct ip_rx *rx, struct wire_igmp *message) {
 }
 
 void ip_v4_igmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
-    struct ip_groups *groups = &ip->igmp[rx->netif->index];
+    struct ip_groups *groups = &ip->groups_v4[rx->netif->index];
     struct wire_igmp message;
     COUNT(ip->core, igmp_in);
     if (!message_ok(rx, &message)) {

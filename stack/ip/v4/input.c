@@ -9,7 +9,7 @@
  *
  * Only from the fourth step on can anything be answered: by then the source is one host, and we are who it
  * wrote to. */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 /* The header is sound and no more than the frame holds (I1, I2, I3, I6); what is not is counted. */
 static bool header_ok(struct ip *ip, const struct tapir_frame *frame, struct wire_ipv4 *header, bool outside) {
@@ -83,7 +83,7 @@ static struct ip_rx rx_of(struct tapir_frame *frame, const struct wire_ipv4 *hea
 
 /* Is the datagram for us, and fits the way the frame was addressed? Sets rx->dst_cast. */
 static bool for_us(struct ip *ip, struct ip_rx *rx, uint32_t dst) {
-    switch (ip_cast_kind(ip, dst)) {
+    switch (ip_v4_cast_kind(ip, dst)) {
     case IP_KIND_OWN:
         break;
     case IP_KIND_BROADCAST:
@@ -91,7 +91,7 @@ static bool for_us(struct ip *ip, struct ip_rx *rx, uint32_t dst) {
         return true;
     case IP_KIND_MULTICAST:
         rx->dst_cast = LINK_MULTICAST;
-        if (ip_v4_igmp_member(ip, rx->netif, dst)) {
+        if (ip_groups_member(ip, rx->netif, &rx->dst)) {
             return true;
         }
         COUNT(ip->core, ip_not_ours);
@@ -127,10 +127,8 @@ static bool options_ok(struct ip *ip, const struct ip_rx *rx, const struct wire_
     return false;
 }
 
-/* ICMP and IGMP are part of IP (RFC 1122 3.2.2, 3.2.3). A datagram that a raw socket took has found its owner, so
- * that the want of a transport is no error (I9 else). */
+/* ICMP and IGMP are part of IP (RFC 1122 3.2.2, 3.2.3). */
 static enum ip_verdict give_to_handler(struct ip *ip, const struct ip_rx *rx, bool raw_took, uint64_t now_us) {
-    const struct ip_handler *handler = &ip->handlers[rx->protocol];
     if (rx->protocol == WIRE_PROTO_ICMP) {
         ip_v4_icmp_input(ip, rx, now_us);
         return IP_DONE;
@@ -139,16 +137,11 @@ static enum ip_verdict give_to_handler(struct ip *ip, const struct ip_rx *rx, bo
         ip_v4_igmp_input(ip, rx, now_us);
         return IP_DONE;
     }
-    if (handler->input != NULL) {
-        return handler->input(handler->ctx, rx, now_us);
-    }
-    return raw_took ? IP_DONE : IP_PROTOCOL_UNREACHABLE;
+    return ip_deliver(ip, rx, raw_took, now_us);
 }
 
-/* Raw sockets come first and get copies: they cannot take a datagram away from its transport. */
 static void deliver(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
-    COUNT(ip->core, ip_delivered);
-    bool raw_took = ip->raw != NULL && ip->raw(ip->raw_ctx, rx, now_us);
+    bool raw_took = ip_deliver_raw(ip, rx, now_us);
     switch (give_to_handler(ip, rx, raw_took, now_us)) {
     case IP_DONE:
         break;
@@ -164,7 +157,7 @@ static void deliver(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
 
 /* A fragment that completes its datagram delivers it; its own frame is not needed any more. */
 static void reassemble(struct ip *ip, const struct ip_rx *rx, const struct wire_ipv4 *header, uint64_t now_us) {
-    struct tapir_frame *whole = ip_reasm_add(ip, rx, header, now_us);
+    struct tapir_frame *whole = ip_v4_reasm_add(ip, rx, header, now_us);
     if (whole == NULL) {
         return;
     }
@@ -202,9 +195,9 @@ static void receive(struct ip *ip, struct link_netif *netif, struct tapir_frame 
 }
 
 void ip_v4_input(void *ctx, struct link_netif *netif, struct tapir_frame *frame, enum link_cast cast, uint64_t now_us) {
-    receive(ctx, netif, frame, cast, netif->index != LINK_LOOPBACK, now_us);
+    receive(ctx, netif, frame, cast, true, now_us);
 }
 
-void ip_v4_input_looped(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
+void ip_v4_input_own(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us) {
     receive(ip, netif, frame, LINK_UNICAST, false, now_us);
 }

@@ -1,5 +1,5 @@
 /* Addresses that no honest datagram carries (HAZARDS I7). */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 /* RFC 1122 3.2.1.3 a, b: 0/8 is no destination beyond the link and no source but while booting. */
 static bool is_this_network(uint32_t addr) { return addr >> 24 == 0; }
@@ -14,7 +14,7 @@ static bool martian_source(const struct ip *ip, const struct wire_ipv4 *header, 
     if (is_this_network(header->src) || is_reserved(header->src)) {
         return true;
     }
-    switch (ip_cast_kind(ip, header->src)) {
+    switch (ip_v4_cast_kind(ip, header->src)) {
     case IP_KIND_OWN: /* 127/8 too */
         return outside;
     case IP_KIND_BROADCAST:

@@ -1,5 +1,5 @@
 /* IPv4 options on receipt: which datagrams they condemn (RFC 7126). None is obeyed, none is echoed. */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 enum { TYPE_AND_LEN = 2, POINTER_MIN_RR = 4, POINTER_MIN_TS = 5, ROUTER_ALERT_LEN = 4 };
 

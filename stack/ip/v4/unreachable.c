@@ -1,5 +1,5 @@
 /* What the link could not deliver: the sender of the datagram hears of it as of an ICMP error (RFC 1122 2.4). */
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 #include <errno.h>
 
@@ -21,5 +21,5 @@ void ip_v4_unreachable(void *ctx, struct link_netif *netif, struct tapir_frame *
         .quote_len = frame->len - header.header_len,
         .netif = netif,
     };
-    (void)ip_v4_icmp_notice_give(ip, &error, now_us);
+    (void)ip_deliver_error(ip, &error, now_us);
 }

@@ -61,7 +61,7 @@ void tcp_pmtu_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint3
 /* What a search came to is told to the others that go there, and forgotten by the time it is repeated. */
 static void share(struct tcp_conn *c, uint64_t now_us) {
     if (tcp_plpmtu_learnt(&c->plpmtu)) {
-        (void)ip_pmtu_lower(c->tcp->ip, &c->remote.addr, c->plpmtu.low_bytes + HEADERS_BYTES, now_us);
+        (void)ip_path_lower_mtu(c->tcp->ip, &c->remote.addr, c->plpmtu.low_bytes + HEADERS_BYTES, now_us);
     }
 }
 

@@ -15,7 +15,7 @@ static bool in_flight(const struct tcp_conn *c, struct seq seq) {
 /* The path takes less than we sent: smaller segments, and those in flight again (RFC 1191 6.4). */
 static void path_too_narrow(struct tcp_conn *c, const struct ip_error *error, uint64_t now_us) {
     bool heeds = c->set.mtu_discover == 1 || c->set.mtu_discover == 2;
-    if (!heeds || !ip_pmtu_lower(c->tcp->ip, &c->remote.addr, error->mtu, now_us)) {
+    if (!heeds || !ip_path_lower_mtu(c->tcp->ip, &c->remote.addr, error->mtu, now_us)) {
         return;
     }
     uint32_t before = c->snd.mss;

@@ -71,7 +71,7 @@ static bool start(struct rig *rig) {
     if (link_init(&rig->link, &rig->core, &handlers, rig->now_us) != 0) {
         return false;
     }
-    bool started = ip_init(&rig->ip, &rig->core, &rig->link, rig->now_us) == 0;
+    bool started = ip_init(&rig->ip, &rig->core, &rig->link, &ip_v4_version, rig->now_us) == 0;
     if (started && link_netif_add(&rig->link, &config) != 1) {
         ip_destroy(&rig->ip);
         started = false;
@@ -266,6 +266,11 @@ void rig_alive(struct rig *rig) {
     const struct sent *sent = rig_sent(rig);
     cr_assert(sent->any && sent->ip.protocol == WIRE_PROTO_ICMP && sent->ip.dst == THIRD_IP && sent->data[0] == 0,
               "no answer to a ping");
+}
+
+int rig_route(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gateway) {
+    struct tapir_addr to = addr_of_ipv4(dest), via = addr_of_ipv4(gateway);
+    return ip_route_add(&rig->ip, 1, &to, prefix_len, &via, 0);
 }
 
 struct ip_path rig_path(struct rig *rig, uint32_t dst) {

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 #include "support/env.h"
 
 #define SECOND_US 1000000ULL
@@ -95,6 +95,9 @@ unsigned rig_drain(struct rig *rig);
 
 /* Asserts that nothing more was sent and that a ping is answered. */
 void rig_alive(struct rig *rig);
+
+/* Routes dest/prefix_len by the Ethernet interface and `gateway`: what ip_route_add says. */
+int rig_route(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gateway);
 
 /* A path to dst from any source, asserted. */
 struct ip_path rig_path(struct rig *rig, uint32_t dst);

@@ -8,7 +8,7 @@ static uint32_t mtu_to(struct rig *rig, uint32_t dst) {
 
 static bool lower(struct rig *rig, uint32_t dst, uint32_t mtu) {
     struct tapir_addr to = addr_of_ipv4(dst);
-    return ip_pmtu_lower(&rig->ip, &to, mtu, rig->now_us);
+    return ip_path_lower_mtu(&rig->ip, &to, mtu, rig->now_us);
 }
 
 Test(ip_pmtu, C5_expires_after_ten_minutes) {
@@ -55,8 +55,7 @@ Test(ip_pmtu, not_for_ourselves_nor_for_many_nor_nowhere) {
 /* A flood of claims stays within the cap, and does not simply wash out what was learnt before (C5). */
 Test(ip_pmtu, C5_bounded_with_random_eviction) {
     struct rig *rig = rig_start();
-    struct tapir_addr gateway = addr_of_ipv4(GATEWAY_IP);
-    cr_assert_eq(ip_route_add(&rig->ip, 1, 0, 0, &gateway, 0), 0);
+    cr_assert_eq(rig_route(rig, 0, 0, GATEWAY_IP), 0);
     for (uint32_t i = 0; i < TAPIR_PMTU_ENTRIES_MAX; i++) {
         cr_assert(lower(rig, IPV4(40, 0, 0, 0) + i, 1000));
     }
@@ -75,13 +74,6 @@ Test(ip_pmtu, C5_bounded_with_random_eviction) {
     cr_assert(left > TAPIR_PMTU_ENTRIES_MAX * 4 / 10 && left < TAPIR_PMTU_ENTRIES_MAX * 9 / 10, "%u", left);
     cr_assert_gt(oldest_left, TAPIR_PMTU_ENTRIES_MAX / 5, "evicted by age");
     rig_stop(rig);
-}
-
-Test(ip_pmtu, plateaus) {
-    static const uint32_t steps[][2] = {{65535, 32000}, {1500, 1492}, {1492, 1006}, {576, 508}, {68, 68}, {20, 68}};
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        cr_assert_eq(ip_pmtu_plateau(steps[i][0]), steps[i][1]);
-    }
 }
 
 Test(ip_pmtu, D11_no_memory_to_learn) {

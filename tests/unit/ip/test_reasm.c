@@ -498,7 +498,7 @@ Test(ip_reasm, F8_time_exceeded_only_with_fragment_0) {
 Test(ip_reasm, F8_never_for_broadcast_multicast_or_the_killed) {
     struct rig *rig = start();
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
-    cr_assert_eq(ip_v4_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
+    cr_assert_eq(ip_groups_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     struct wire_ipv4 header = rig_header(WIRE_PROTO_UDP);

@@ -1,7 +1,7 @@
 /* What a fragment costs, counted in datagrams that are looked at: hazards F6 and Z6. */
 #include <criterion/criterion.h>
 
-#include "ip/internal.h"
+#include "ip/v4/v4.h"
 
 static uint64_t steps, copied_bytes;
 
@@ -11,9 +11,17 @@ static uint64_t steps, copied_bytes;
 #define table_first(table, hash) (steps++, table_first(table, hash))
 #define table_next(node) (steps++, table_next(node))
 #define memcpy(to, from, len) (copied_bytes += (len), memcpy(to, from, len))
+#define ip_reasm_find counted_find
+#define ip_reasm_kill counted_kill
 #define ip_reasm_add counted_add
+#define ip_reasm_merge_ecn counted_merge_ecn
+#define ip_reasm_frame counted_frame
+#define ip_reasm_drop counted_drop
 #define ip_reasm_clear counted_clear
+#define ip_v4_reasm_add counted_v4_add
+#define ip_v4_reasm_expired counted_v4_expired
 #include "../../../stack/ip/reasm.c"
+#include "../../../stack/ip/v4/reasm.c"
 
 #include "rig.h"
 
@@ -42,7 +50,7 @@ static uint64_t cost_of_piece(struct rig *rig, uint32_t src, uint16_t id, uint32
                        .netif = rig->netif,
                        .offload = &frame->offload};
     uint64_t before = steps;
-    cr_assert_null(counted_add(&rig->ip, &rx, &header, rig->now_us));
+    cr_assert_null(counted_v4_add(&rig->ip, &rx, &header, rig->now_us));
     frame_release(frame);
     return steps - before;
 }

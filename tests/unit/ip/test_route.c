@@ -6,13 +6,13 @@
 #define OTHER_GATEWAY IPV4(10, 0, 0, 253)
 
 static int add(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gateway, uint32_t metric) {
-    struct tapir_addr via = addr_of_ipv4(gateway);
-    return ip_route_add(&rig->ip, 1, dest, prefix_len, gateway == 0 ? NULL : &via, metric);
+    struct tapir_addr to = addr_of_ipv4(dest), via = addr_of_ipv4(gateway);
+    return ip_route_add(&rig->ip, 1, &to, prefix_len, gateway == 0 ? NULL : &via, metric);
 }
 
 static int del(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gateway) {
-    struct tapir_addr via = addr_of_ipv4(gateway);
-    return ip_route_remove(&rig->ip, 1, dest, prefix_len, gateway == 0 ? NULL : &via);
+    struct tapir_addr to = addr_of_ipv4(dest), via = addr_of_ipv4(gateway);
+    return ip_route_remove(&rig->ip, 1, &to, prefix_len, gateway == 0 ? NULL : &via);
 }
 
 static uint32_t hop_to(struct rig *rig, uint32_t dst) {
@@ -28,15 +28,16 @@ static int find(struct rig *rig, uint32_t dst, uint32_t src, int netif) {
 
 Test(ip_route, what_is_refused) {
     struct rig *rig = rig_start();
-    struct tapir_addr far = addr_of_ipv4(FAR_IP);
-    cr_assert_eq(ip_route_add(&rig->ip, 5, 0, 0, NULL, 0), -ENODEV);
-    cr_assert_eq(ip_route_add(&rig->ip, -1, 0, 0, NULL, 0), -ENODEV);
+    struct tapir_addr any = {0}, other = {.b = {0x20, 1}};
+    cr_assert_eq(ip_route_add(&rig->ip, 5, &any, 0, NULL, 0), -ENODEV);
+    cr_assert_eq(ip_route_add(&rig->ip, -1, &any, 0, NULL, 0), -ENODEV);
+    cr_assert_eq(ip_route_add(&rig->ip, 1, &other, 16, NULL, 0), -EINVAL, "a version that we do not speak");
     cr_assert_eq(add(rig, 0, 33, 0, 0), -EINVAL);
     cr_assert_eq(add(rig, IPV4(192, 0, 2, 1), 24, 0, 0), -EINVAL);
     cr_assert_eq(add(rig, 0, 0, OUR_IP, 0), -EINVAL);
     cr_assert_eq(add(rig, 0, 0, IPV4(10, 0, 0, 255), 0), -EINVAL);
     cr_assert_eq(add(rig, 0, 0, GROUP_IP, 0), -EINVAL);
-    cr_assert_eq(ip_route_add(&rig->ip, 1, 0, 0, &far, 0), -ENETUNREACH);
+    cr_assert_eq(rig_route(rig, 0, 0, FAR_IP), -ENETUNREACH);
     cr_assert_eq(add(rig, 0, 0, GATEWAY_IP, 0), 0);
     cr_assert_eq(add(rig, 0, 0, GATEWAY_IP, 5), -EEXIST);
     cr_assert_eq(add(rig, 0, 0, OTHER_GATEWAY, 5), 0);
@@ -128,7 +129,8 @@ Test(ip_route, agrees_with_a_naive_lookup) {
                 best = (int)j;
             }
         }
-        const struct ip_route *found = ip_route_lookup(&rig->ip, dst, 0);
+        struct tapir_addr to = addr_of_ipv4(dst);
+        const struct ip_route *found = ip_route_lookup(&rig->ip, &to, 0);
         cr_assert_eq(found == NULL, best < 0);
         cr_assert(found == NULL ||
                   (found->prefix_len == routes[best].prefix_len && found->metric == routes[best].metric));
@@ -145,8 +147,7 @@ Test(ip_route, sources) {
     cr_assert_eq(addr_ipv4(&path.src), IPV4(172, 16, 0, 1));
     path = rig_path(rig, PEER_IP);
     cr_assert_eq(addr_ipv4(&path.src), OUR_IP);
-    struct tapir_addr via = addr_of_ipv4(IPV4(172, 16, 0, 9));
-    cr_assert_eq(ip_route_add(&rig->ip, 1, 0, 0, &via, 0), 0);
+    cr_assert_eq(rig_route(rig, 0, 0, IPV4(172, 16, 0, 9)), 0);
     path = rig_path(rig, FAR_IP);
     cr_assert_eq(addr_ipv4(&path.src), IPV4(172, 16, 0, 1), "the gateway's prefix");
     path = rig_path(rig, IPV4(127, 1, 1, 1));

@@ -18,7 +18,7 @@ static struct rig *start(void) {
     return rig_start();
 }
 
-Test(ip_v4_send, header_fields) {
+Test(ip_send, header_fields) {
     struct rig *rig = start();
     cr_assert_eq(send_bytes(rig, PEER_IP, &plain, 100), 0);
     const struct sent *sent = rig_sent(rig);
@@ -41,7 +41,7 @@ Test(ip_v4_send, header_fields) {
 }
 
 /* Every length around the multiples of what a fragment holds comes out whole at another host like us. */
-Test(ip_v4_send, fragments_reassemble) {
+Test(ip_send, fragments_reassemble) {
     static const uint32_t mtus[] = {68, 69, 75, 76, 576, 1499, 1500};
     struct rig *rig = start();
     for (size_t i = 0; i < ARRAY_LEN(mtus); i++) {
@@ -70,7 +70,7 @@ Test(ip_v4_send, fragments_reassemble) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, too_big) {
+Test(ip_send, too_big) {
     struct rig *rig = start();
     cr_assert_eq(send_bytes(rig, PEER_IP, &dont_fragment, 1480), 0);
     cr_assert_eq(send_bytes(rig, PEER_IP, &dont_fragment, 1481), -EMSGSIZE);
@@ -83,10 +83,10 @@ Test(ip_v4_send, too_big) {
 }
 
 /* A learnt MTU binds those that neither fragment nor probe. */
-Test(ip_v4_send, learnt_mtu) {
+Test(ip_send, learnt_mtu) {
     struct rig *rig = start();
     struct tapir_addr peer = addr_of_ipv4(PEER_IP);
-    cr_assert(ip_pmtu_lower(&rig->ip, &peer, 1000, rig->now_us));
+    cr_assert(ip_path_lower_mtu(&rig->ip, &peer, 1000, rig->now_us));
     cr_assert_eq(send_bytes(rig, PEER_IP, &dont_fragment, 981), -EMSGSIZE);
     struct ip_send probe = dont_fragment;
     probe.probe_pmtu = true;
@@ -114,7 +114,7 @@ static bool transport_ok(const struct sent *sent, const uint8_t *data, uint32_t 
     return checksum_fold(checksum_add(sum, data, len)) == UINT16_MAX;
 }
 
-Test(ip_v4_send, checksum_is_completed_without_the_cap) {
+Test(ip_send, checksum_is_completed_without_the_cap) {
     struct rig *rig = start();
     struct ip_path path = rig_path(rig, PEER_IP);
     for (uint32_t len = 8; len < 200; len++) {
@@ -133,7 +133,7 @@ Test(ip_v4_send, checksum_is_completed_without_the_cap) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, U2_zero_goes_as_ones) {
+Test(ip_send, U2_zero_goes_as_ones) {
     struct rig *rig = start();
     struct ip_path path = rig_path(rig, PEER_IP);
     struct tapir_frame *frame = partial(rig, 10, &path);
@@ -146,7 +146,7 @@ Test(ip_v4_send, U2_zero_goes_as_ones) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, checksum_is_completed_before_cutting) {
+Test(ip_send, checksum_is_completed_before_cutting) {
     struct rig *rig = start();
     rig->netif->caps = TAPIR_CAP_CSUM;
     struct ip_path path = rig_path(rig, PEER_IP);
@@ -204,7 +204,7 @@ static void resolve_peer(struct rig *rig) {
     cr_assert_eq(rig_drain(rig), 1);
 }
 
-Test(ip_v4_send, a_segment_in_odd_pieces) {
+Test(ip_send, a_segment_in_odd_pieces) {
     struct rig *rig = start();
     resolve_peer(rig);
     struct ip_path path = rig_path(rig, PEER_IP);
@@ -227,7 +227,7 @@ Test(ip_v4_send, a_segment_in_odd_pieces) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, a_super_segment_for_a_device_that_cuts) {
+Test(ip_send, a_super_segment_for_a_device_that_cuts) {
     struct rig *rig = start();
     resolve_peer(rig);
     rig->netif->caps = TAPIR_CAP_CSUM | TAPIR_CAP_TSO4;
@@ -246,7 +246,7 @@ Test(ip_v4_send, a_super_segment_for_a_device_that_cuts) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, a_segment_waits_for_the_neighbour) {
+Test(ip_send, a_segment_waits_for_the_neighbour) {
     struct rig *rig = start();
     struct ip_path path = rig_path(rig, PEER_IP);
     struct tapir_out out;
@@ -259,7 +259,7 @@ Test(ip_v4_send, a_segment_waits_for_the_neighbour) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, a_segment_above_the_mtu) {
+Test(ip_send, a_segment_above_the_mtu) {
     struct rig *rig = start();
     resolve_peer(rig);
     struct ip_path path = rig_path(rig, PEER_IP);
@@ -291,7 +291,7 @@ static enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t n
     return IP_DONE;
 }
 
-Test(ip_v4_send, a_super_segment_over_lo) {
+Test(ip_send, a_super_segment_over_lo) {
     struct rig *rig = start();
     rig->ip.handlers[WIRE_PROTO_TCP].input = tcp_arrives;
     struct ip_path path = rig_path(rig, OUR_IP);
@@ -313,7 +313,7 @@ Test(ip_v4_send, a_super_segment_over_lo) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, lo_takes_all_of_127_and_our_own) {
+Test(ip_send, lo_takes_all_of_127_and_our_own) {
     static const uint32_t own[] = {IPV4(127, 0, 0, 1), IPV4(127, 4, 5, 6), OUR_IP};
     struct rig *rig = start();
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
@@ -328,7 +328,7 @@ Test(ip_v4_send, lo_takes_all_of_127_and_our_own) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, lo_has_a_budget) {
+Test(ip_send, lo_has_a_budget) {
     struct rig *rig = start();
     for (unsigned i = 0; i < TAPIR_LOOPBACK_BUDGET_FRAMES + 1; i++) {
         cr_assert_eq(send_bytes(rig, OUR_IP, &plain, 8), 0);
@@ -340,7 +340,7 @@ Test(ip_v4_send, lo_has_a_budget) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, group_and_broadcast_come_back_as_from_their_interface) {
+Test(ip_send, group_and_broadcast_come_back_as_from_their_interface) {
     struct rig *rig = start();
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
     struct ip_send loop = plain;
@@ -349,7 +349,7 @@ Test(ip_v4_send, group_and_broadcast_come_back_as_from_their_interface) {
     cr_assert(!ip_loopback_run(&rig->ip, rig->now_us));
     cr_assert_eq(rig->inputs, 0, "no member");
     cr_assert_eq(rig_drain(rig), 3);
-    cr_assert_eq(ip_v4_igmp_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
+    cr_assert_eq(ip_groups_join(&rig->ip, rig->netif, &group, rig->now_us), 0);
     rig_drain(rig);
     cr_assert_eq(send_bytes(rig, GROUP_IP, &plain, 100), 0);
     cr_assert(!ip_loopback_run(&rig->ip, rig->now_us));
@@ -368,7 +368,7 @@ Test(ip_v4_send, group_and_broadcast_come_back_as_from_their_interface) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, group_and_broadcast_hardware_addresses) {
+Test(ip_send, group_and_broadcast_hardware_addresses) {
     struct rig *rig = start();
     static const uint8_t group_mac[6] = {1, 0, 0x5e, 1, 2, 3}, all_mac[6] = {255, 255, 255, 255, 255, 255};
     cr_assert_eq(send_bytes(rig, GROUP_IP, &plain, 8), 0);
@@ -390,7 +390,7 @@ static int send_own(struct rig *rig, struct wire_ipv4 header, uint32_t payload) 
     return ip_send_with_header(&rig->ip, &path, frame, rig->now_us);
 }
 
-Test(ip_v4_send, with_header_fills_in) {
+Test(ip_send, with_header_fills_in) {
     struct rig *rig = start();
     static const uint8_t options[8] = {WIRE_IPOPT_RR, 7, 4};
     struct wire_ipv4 header = {
@@ -412,7 +412,7 @@ Test(ip_v4_send, with_header_fills_in) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, with_header_refuses) {
+Test(ip_send, with_header_refuses) {
     struct rig *rig = start();
     struct wire_ipv4 header = {.header_len = 20, .ttl = 9, .protocol = 99, .dst = PEER_IP};
     cr_assert_eq(send_own(rig, header, 1481), -EMSGSIZE);
@@ -428,7 +428,7 @@ Test(ip_v4_send, with_header_refuses) {
 
 /* ---- what may go wrong below ---- */
 
-Test(ip_v4_send, the_interface_is_down) {
+Test(ip_send, the_interface_is_down) {
     struct rig *rig = start();
     struct ip_path path = rig_path(rig, PEER_IP);
     link_netif_set_up(rig->netif, false, rig->now_us);
@@ -437,7 +437,7 @@ Test(ip_v4_send, the_interface_is_down) {
     rig_stop(rig);
 }
 
-Test(ip_v4_send, no_neighbour_is_told_to_the_transport) {
+Test(ip_send, no_neighbour_is_told_to_the_transport) {
     struct rig *rig = start();
     rig->mute = true;
     cr_assert_eq(send_bytes(rig, PEER_IP, &plain, 3000), 0);
@@ -458,7 +458,7 @@ Test(ip_v4_send, no_neighbour_is_told_to_the_transport) {
 
 /* ---- D11 and the poison ---- */
 
-Test(ip_v4_send, D11_all_fragments_or_none) {
+Test(ip_send, D11_all_fragments_or_none) {
     for (uint64_t k = 1; k < 6; k++) {
         struct rig *rig = start();
         resolve_peer(rig);

@@ -13,7 +13,7 @@ static void host_open(struct host *host, uint32_t ipv4, uint64_t now_us) {
     host->env.seed += ipv4;
     core_init(&host->core, &host->env.env, 256U << 20, now_us);
     cr_assert_eq(link_init(&host->link, &host->core, &handlers, now_us), 0);
-    cr_assert_eq(ip_init(&host->ip, &host->core, &host->link, now_us), 0);
+    cr_assert_eq(ip_init(&host->ip, &host->core, &host->link, &ip_v4_version, now_us), 0);
     cr_assert_eq(udp_init(&host->udp, &host->core, &host->ip), 0);
     sock_init(&host->sock, &host->core, &host->ip, NULL, &host->udp);
     host->ip.handlers[WIRE_PROTO_UDP] = (struct ip_handler){.ctx = &host->udp, .input = udp_input, .error = udp_error};

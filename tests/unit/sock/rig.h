@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "ip/state.h"
+#include "ip/v4/v4.h"
 #include "sock/dgram.h"
 #include "support/env.h"
 

@@ -402,7 +402,7 @@ Test(sock_udp, learnt_path_mtu) {
     struct rig *rig = rig_open();
     tapir_sock server = udp_bound(&rig->b, IPV4_ANY, 53), s = udp_connected(rig, &rig->a, B_ADDR, 53);
     struct tapir_addr b = addr_of_ipv4(B_ADDR);
-    cr_assert(ip_pmtu_lower(&rig->a.ip, &b, 1000, rig->now_us));
+    cr_assert(ip_path_lower_mtu(&rig->a.ip, &b, 1000, rig->now_us));
     cr_assert_eq(get(&rig->a, s, TAPIR_OPT_MTU), 1000);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1400), 1400);
     cr_assert_eq(rig->a.core.counters.ip_frag_out, 2);
@@ -438,13 +438,14 @@ Test(sock_udp, broadcast) {
 /* A kept path ends with the routes it was found by: a new one takes its place at once. */
 Test(sock_udp, path_follows_the_routes) {
     struct rig *rig = rig_open();
-    struct tapir_addr gateway = addr_of_ipv4(B_ADDR), own = addr_of_ipv4(A_ADDR);
+    struct tapir_addr gateway = addr_of_ipv4(B_ADDR), own = addr_of_ipv4(A_ADDR),
+                      net = addr_of_ipv4(IPV4(192, 0, 2, 0));
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     const uint32_t far = IPV4(192, 0, 2, 1);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
-    cr_assert_eq(ip_route_add(&rig->a.ip, 1, IPV4(192, 0, 2, 0), 24, &gateway, 0), 0);
+    cr_assert_eq(ip_route_add(&rig->a.ip, 1, &net, 24, &gateway, 0), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), 1);
-    cr_assert_eq(ip_route_remove(&rig->a.ip, 1, IPV4(192, 0, 2, 0), 24, &gateway), 0);
+    cr_assert_eq(ip_route_remove(&rig->a.ip, 1, &net, 24, &gateway), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 1);
     cr_assert_eq(link_address_remove(rig->a.netif, &own), 0);
@@ -456,11 +457,11 @@ Test(sock_udp, path_follows_the_routes) {
 /* TAPIR_OPT_DONTROUTE, and for one datagram TAPIR_MSG_DONTROUTE: the kept path is not used for the other kind. */
 Test(sock_udp, without_a_gateway) {
     struct rig *rig = rig_open();
-    struct tapir_addr gateway = addr_of_ipv4(B_ADDR);
+    struct tapir_addr gateway = addr_of_ipv4(B_ADDR), any = {0};
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     struct tapir_msg far = {.has_peer = true, .peer = endpoint(IPV4(192, 0, 2, 1), 9)};
     struct tapir_msg near = {.has_peer = true, .peer = endpoint(B_ADDR, 9)};
-    cr_assert_eq(ip_route_add(&rig->a.ip, 1, 0, 0, &gateway, 0), 0);
+    cr_assert_eq(ip_route_add(&rig->a.ip, 1, &any, 0, &gateway, 0), 0);
     cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);
     cr_assert_eq(sock_send(&rig->a.sock, s, &far, TAPIR_MSG_DONTROUTE, rig->now_us), -ENETUNREACH);
     cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);

@@ -18,7 +18,7 @@ struct rig *rig_open(void) {
     test_env_init(&rig->env);
     core_init(&rig->core, &rig->env.env, 64U << 20, RIG_US);
     cr_assert_eq(link_init(&rig->link, &rig->core, &handlers, RIG_US), 0);
-    cr_assert_eq(ip_init(&rig->ip, &rig->core, &rig->link, RIG_US), 0);
+    cr_assert_eq(ip_init(&rig->ip, &rig->core, &rig->link, &ip_v4_version, RIG_US), 0);
     cr_assert_eq(udp_init(&rig->udp, &rig->core, &rig->ip), 0);
     rig->netif.index = 1;
     rig->other.index = 2;

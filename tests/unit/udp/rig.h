@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "ip/state.h"
+#include "ip/v4/v4.h"
 #include "support/env.h"
 #include "udp/table.h"
 

@@ -13,6 +13,7 @@ static struct ip_error port_unreachable(struct rig *rig, const uint8_t *quote, u
                              .src = addr_of_ipv4(RIG_US_ADDR),
                              .dst = addr_of_ipv4(RIG_PEER_ADDR),
                              .protocol = WIRE_PROTO_UDP,
+                             .fatal = true,
                              .quote = quote,
                              .quote_len = quote_len,
                              .netif = &rig->netif};

@@ -32,8 +32,7 @@ static void send_error(struct rig *rig, uint8_t type, uint8_t code, uint32_t res
 
 static struct rig *start(void) {
     struct rig *rig = rig_start();
-    struct tapir_addr gateway = addr_of_ipv4(GATEWAY_IP);
-    cr_assert_eq(ip_route_add(&rig->ip, 1, 0, 0, &gateway, 0), 0);
+    cr_assert_eq(rig_route(rig, 0, 0, GATEWAY_IP), 0);
     return rig;
 }
 
@@ -41,6 +40,8 @@ Test(ip_v4_icmp_notice, C3_what_each_code_means) {
     static const int errors[16] = {ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, EMSGSIZE,     EOPNOTSUPP,
                                    ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
                                    EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
+    static const bool fatal[16] = {[2] = true, [3] = true,  [4] = true,  [6] = true,  [7] = true, [8] = true,
+                                   [9] = true, [10] = true, [13] = true, [14] = true, [15] = true}; /* as Linux */
     struct rig *rig = start();
     rig->believe = true;
     uint8_t quote[600];
@@ -53,6 +54,7 @@ Test(ip_v4_icmp_notice, C3_what_each_code_means) {
         if (code < 16) {
             cr_assert_eq(rig->error.error, errors[code], "code %u", code);
             cr_assert_eq(rig->error.hard, code == 2 || code == 3);
+            cr_assert_eq(rig->error.fatal, fatal[code], "code %u", code);
             cr_assert_eq(rig->error.code, code);
             cr_assert_eq(rig->error.kind, code == 4 ? IP_ERROR_FRAG_NEEDED : IP_ERROR_UNREACHABLE);
         }
@@ -60,8 +62,10 @@ Test(ip_v4_icmp_notice, C3_what_each_code_means) {
     cr_assert_eq(COUNTED(rig, icmp_type), 240);
     send_error(rig, WIRE_ICMP_TIME_EXCEEDED, 0, 0, quote, len);
     cr_assert(rig->error.kind == IP_ERROR_TIME_EXCEEDED && rig->error.error == EHOSTUNREACH && !rig->error.hard);
+    cr_assert_not(rig->error.fatal);
     send_error(rig, WIRE_ICMP_PARAMETER_PROBLEM, 0, 0, quote, len);
     cr_assert(rig->error.kind == IP_ERROR_PARAMETER && rig->error.error == EPROTO && !rig->error.hard);
+    cr_assert(rig->error.fatal);
     cr_assert(!rig->error.local);
     cr_assert_eq(addr_ipv4(&rig->error.offender), GATEWAY_IP);
     cr_assert_eq(addr_ipv4(&rig->error.src), OUR_IP);
@@ -196,6 +200,20 @@ Test(ip_v4_icmp_notice, C5_what_mtu_is_believed) {
         cr_assert_eq(mtu_to(rig, FAR_IP), cases[i].used, "claimed %u", cases[i].claimed);
         send_error(rig, WIRE_ICMP_UNREACHABLE, 4, 1499, quote, len);
         cr_assert_eq(mtu_to(rig, FAR_IP), min_u32(cases[i].used, 1499), "never upward");
+        rig_stop(rig);
+    }
+}
+
+/* RFC 1191 5: a router from before that RFC does not tell its MTU. */
+Test(ip_v4_icmp_notice, plateaus) {
+    static const uint16_t steps[][2] = {{65535, 32000}, {1500, 1492}, {1492, 1006}, {576, 508}, {68, 68}, {30, 68}};
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct rig *rig = start();
+        uint8_t quote[600];
+        struct wire_ipv4 quoted = our_datagram();
+        quoted.total_len = steps[i][0];
+        send_error(rig, WIRE_ICMP_UNREACHABLE, 4, 0, quote, make_quote(quote, &quoted, 30));
+        cr_assert_eq(rig->error.mtu, steps[i][1], "%u", steps[i][0]);
         rig_stop(rig);
     }
 }
