@@ -6,6 +6,9 @@
 #include "sock/stream.h"
 #include "tcp/conn/timers.h"
 #include "tcp/user/user.h"
+#include "tcp/conn/owe.h"
+#include "tcp/conn/tuning.h"
+#include "tcp/conn/path.h"
 
 #define SECOND_US 1000000LL
 #define KEEP_MAX_US (32767 * SECOND_US) /* Linux MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */
@@ -60,7 +63,7 @@ static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
         }
         break;
     case TAPIR_OPT_MAXSEG:
-        tcp_conn_update_mss(c, now_us);
+        tcp_conn_path_update_mss(c, now_us);
         break;
     case TAPIR_OPT_RCVLOWAT:
         news_mark(c->tcp->core, &c->news);
@@ -205,7 +208,7 @@ static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_
         set->notsent_lowat_bytes = (uint32_t)value; /* a negative one is a huge one, as on Linux */
         return 0;
     case TAPIR_OPT_RCVLOWAT:
-        tcp_conn_set_low_water(set, &s->layer->core->mem, value < 0 ? INT32_MAX : (uint64_t)value);
+        tcp_conn_tuning_low_water(set, &s->layer->core->mem, value < 0 ? INT32_MAX : (uint64_t)value);
         return 0;
     case TAPIR_OPT_MAXSEG:
         rc = value == 0 ? 0 : in_range(value, TCP_MSS_OFFER_MIN, 32767);

@@ -1,4 +1,4 @@
-/* A connection: the transmission control block of RFC 9293 3.3.1, its settings, and its life. */
+/* A connection: the transmission control block of RFC 9293 3.3.1, what follows from its fields, and its life. */
 #ifndef TCP_CONN_H
 #define TCP_CONN_H
 
@@ -10,12 +10,12 @@
 #include "tcp/cc/ecn.h"
 #include "tcp/cc/usage.h"
 #include "tcp/conn/chrono.h"
+#include "tcp/conn/settings.h"
 #include "tcp/conn/state.h"
 #include "tcp/loss/loss.h"
 #include "tcp/loss/rtt.h"
 #include "tcp/receive/rcvtune.h"
 #include "tcp/receive/reasm.h"
-#include "tcp/secret/fastopen.h"
 #include "tcp/segment/limits.h"
 #include "tcp/segment/seq.h"
 #include "tcp/send/plpmtu.h"
@@ -24,37 +24,6 @@
 
 struct tcp;
 struct tcp_listener;
-
-/* What the application chose; inherited from a listener by its connections. */
-struct tcp_settings {
-    uint32_t rcvbuf_bytes, sndbuf_bytes, rcvlowat_bytes;
-    uint32_t notsent_lowat_bytes; /* TCP_NOTSENT_LOWAT; 0: no limit */
-    uint32_t maxseg_bytes;        /* TCP_MAXSEG; 0: not set */
-    uint64_t keepidle_us, keepintvl_us;
-    uint64_t rto_min_us;                /* TAPIR_TCP_RTO_MIN_US */
-    uint64_t user_timeout_us;           /* 0: R2 decides */
-    uint64_t max_pacing_bytes_per_s;    /* SO_MAX_PACING_RATE; UINT64_MAX, 0: no limit, and no pacing for its sake */
-    int64_t linger2_us;                 /* FIN-WAIT-2 life of an orphan; < 0: none */
-    int32_t linger_s;                   /* SO_LINGER; -1 off */
-    const struct cc_ops *cc;            /* TCP_CONGESTION */
-    struct fastopen_keys fastopen_keys; /* TCP_FASTOPEN_KEY */
-    uint16_t fastopen_queue;            /* TCP_FASTOPEN; 0: off */
-    uint8_t keepcnt, syncnt, defer_accept, ecn;
-    bool rcvbuf_fixed, sndbuf_fixed; /* the application chose: they do not grow by themselves */
-    uint32_t base_mss_bytes;         /* Linux tcp_base_mss */
-    uint8_t ttl, tos, mtu_discover, mtu_probing;
-    uint8_t netif; /* SO_BINDTODEVICE; 0 any */
-    bool keepalive, nodelay, cork, oobinline, quickack, recverr, reuseaddr, reuseport, broadcast;
-    bool dont_route; /* SO_DONTROUTE */
-    bool fastopen_connect, fastopen_no_cookie;
-};
-
-/* Who says how large segments may be (TAPIR_OPT_MTU_PROBING); numbers as Linux's tcp_mtu_probing. */
-enum tcp_mtu_probing {
-    TCP_MTU_PROBING_OFF,        /* interface, peer and ICMP */
-    TCP_MTU_PROBING_BLACK_HOLE, /* they, until full segments vanish; then probes */
-    TCP_MTU_PROBING_ON,         /* probes, from the start */
-};
 
 /* What is to be sent, as bits: marked by events, done by output. */
 enum tcp_owed {
@@ -204,8 +173,55 @@ static inline bool tcp_conn_may_send(const struct tcp_conn *c) {
     return tcp_in(c, TCP_SENDING) || (tcp_conn_early(c) && !c->fin_wanted);
 }
 
-/* The defaults of a new socket. */
-void tcp_conn_settings(struct tcp_settings *set);
+/* What is still on offer: right edge less rcv.nxt. */
+static inline uint32_t tcp_conn_offered(const struct tcp_conn *c) { return seq_diff(c->rcv.edge, c->rcv.nxt); }
+
+/* Stream offsets have 64 bits and do not wrap; 0 is the byte after the SYN. The sequence number must be near the connection's
+ * own. */
+static inline uint64_t tcp_conn_snd_offset(const struct tcp_conn *c, struct seq seq) {
+    uint64_t head = c->snd.queue.head;
+    struct seq at_head = seq_add(c->snd.iss, 1 + (uint32_t)head);
+    return head + (uint64_t)(int64_t)(int32_t)seq_diff(seq, at_head);
+}
+
+/* The offset of snd.una; 0 while the SYN is not acknowledged. */
+static inline uint64_t tcp_conn_una_offset(const struct tcp_conn *c) {
+    return tcp_in(c, SYN_SENT | SYN_RECEIVED) ? 0 : tcp_conn_snd_offset(c, c->snd.una);
+}
+
+static inline struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset) {
+    return seq_add(c->snd.iss, 1 + (uint32_t)offset);
+}
+
+static inline uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq) {
+    uint64_t next = c->rcv.queue.next;
+    struct seq at_next = seq_add(c->rcv.irs, 1 + (uint32_t)next);
+    return next + (uint64_t)(int64_t)(int32_t)seq_diff(seq, at_next);
+}
+
+static inline struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset) {
+    return seq_add(c->rcv.irs, 1 + (uint32_t)offset);
+}
+
+/* Our FIN was sent and acknowledged. */
+static inline bool tcp_conn_fin_acked(const struct tcp_conn *c) {
+    return c->fin_sent && seq_gt(c->snd.una, tcp_conn_snd_seq(c, c->snd.queue.tail));
+}
+
+/* The timestamp clock of this connection: milliseconds plus its offset (RFC 7323 5.4). */
+static inline uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us) {
+    return (uint32_t)(now_us / 1000) + c->ts.offset;
+}
+
+/* The rate that it may send at, in bytes per second; 0: it is not paced. */
+static inline uint64_t tcp_conn_pacing_rate(const struct tcp_conn *c) {
+    uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
+    uint64_t most = c->set.max_pacing_bytes_per_s == 0 ? UINT64_MAX : c->set.max_pacing_bytes_per_s;
+    uint64_t rate = min_u64(own, most);
+    return rate == UINT64_MAX ? 0 : rate;
+}
+
+/* Its life (conn.c). */
 
 /* Gives a new connection in CLOSED, or NULL when memory is short. */
 struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set);
@@ -220,56 +236,5 @@ void tcp_conn_free(struct tcp_conn *c);
 /* The end of a connection: CLOSED, timers stopped, out of the tables; `error` for the application (0: a normal
  * end). An orphan is freed. */
 void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t now_us);
-
-/* Offsets (64-bit, 0 is the byte after the SYN) from sequence numbers near the connection's own. */
-uint64_t tcp_conn_snd_offset(const struct tcp_conn *c, struct seq seq);
-uint64_t tcp_conn_una_offset(const struct tcp_conn *c); /* of snd.una; 0 while the SYN is not acknowledged */
-struct seq tcp_conn_snd_seq(const struct tcp_conn *c, uint64_t offset);
-uint64_t tcp_conn_rcv_offset(const struct tcp_conn *c, struct seq seq);
-struct seq tcp_conn_rcv_seq(const struct tcp_conn *c, uint64_t offset);
-
-/* Advice that things go badly, though the connection lives on (a positive errno): kept for SO_ERROR, and pending at
- * once if the application asked to be told by IP_RECVERR (MUST-47, SHLD-9, SHLD-20). */
-void tcp_conn_advise(struct tcp_conn *c, int error);
-
-/* Marks something as owed and puts the connection in line for output. */
-void tcp_conn_owe(struct tcp_conn *c, uint32_t owed);
-
-/* Our FIN was sent and acknowledged. */
-bool tcp_conn_fin_acked(const struct tcp_conn *c);
-
-/* The shift to offer windows with: the largest that the buffer may come to have. */
-uint8_t tcp_conn_wscale(const struct tcp_settings *set);
-
-/* The reader has read: the receive buffer grows if that earns it. */
-void tcp_conn_tune_receiving(struct tcp_conn *c, uint64_t now_us);
-
-/* The congestion window has grown: the send buffer follows. */
-void tcp_conn_tune_sending(struct tcp_conn *c);
-
-/* Free receive space in bytes for the window, by the buffer's setting and the stack's memory. */
-uint32_t tcp_conn_rcv_space(const struct tcp_conn *c);
-
-/* What is still on offer: right edge less rcv.nxt. */
-static inline uint32_t tcp_conn_offered(const struct tcp_conn *c) { return seq_diff(c->rcv.edge, c->rcv.nxt); }
-
-/* Whether the peer will send nothing more to speak of before something is read: the window is down to its last segment, or
- * memory is short. */
-bool tcp_conn_no_more_comes(const struct tcp_conn *c);
-
-/* SO_RCVLOWAT: at most half the buffer, which grows for it unless the application chose its size (as on Linux). */
-void tcp_conn_set_low_water(struct tcp_settings *set, const struct mem *mem, uint64_t bytes);
-
-/* The timestamp clock of this connection: milliseconds plus its offset (RFC 7323 5.4). */
-uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us);
-
-/* Finds or renews the path. 0 or a negative errno. */
-int tcp_conn_path(struct tcp_conn *c);
-
-/* The rate that it may send at, in bytes per second; 0: it is not paced. */
-uint64_t tcp_conn_pacing_rate(const struct tcp_conn *c);
-
-/* Recomputes snd.mss from the peer's MSS, the path and the options. */
-void tcp_conn_update_mss(struct tcp_conn *c, uint64_t now_us);
 
 #endif

@@ -1,4 +1,5 @@
 /* What the options of the two SYNs agree on (RFC 9293 3.2, RFC 7323 2.2 and 3.2, RFC 2018 2). */
+#include "tcp/conn/path.h"
 #include "tcp/in/arrives.h"
 #include "tcp/send/window.h"
 
@@ -22,7 +23,7 @@ void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uin
         c->ts.recent = options->tsval;
         c->ts.recent_us = now_us;
     }
-    tcp_conn_update_mss(c, now_us);
+    tcp_conn_path_update_mss(c, now_us);
 }
 
 uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes) {

@@ -1,6 +1,7 @@
 /* A connection's part in path MTU discovery without ICMP (RFC 4821). The search itself is plpmtu.c. */
 #include "tcp/conn/pmtu.h"
 
+#include "tcp/conn/path.h"
 #include "tcp/conn/trace.h"
 
 #define HEADERS_BYTES (WIRE_IPV4_LEN + WIRE_TCP_LEN)
@@ -18,10 +19,10 @@ static enum tcp_mtu_probing mode_of(const struct tcp_conn *c) {
 static uint32_t base_bytes(const struct tcp_conn *c) { return c->set.base_mss_bytes + (c->ts.ok ? 12 : 0); }
 
 void tcp_pmtu_start(struct tcp_conn *c, uint64_t now_us) {
-    tcp_conn_update_mss(c, now_us);
+    tcp_conn_path_update_mss(c, now_us);
     if (mode_of(c) == TCP_MTU_PROBING_ON) {
         tcp_plpmtu_begin(&c->plpmtu, base_bytes(c));
-        tcp_conn_update_mss(c, now_us);
+        tcp_conn_path_update_mss(c, now_us);
     }
 }
 
@@ -95,7 +96,7 @@ void tcp_pmtu_judge(struct tcp_conn *c, uint64_t now_us) {
         tcp_trace_mtu(c, 0, "found", now_us);
         share(c, now_us);
     }
-    tcp_conn_update_mss(c, now_us);
+    tcp_conn_path_update_mss(c, now_us);
 }
 
 void tcp_pmtu_timeout(struct tcp_conn *c, uint64_t now_us) {
@@ -108,7 +109,7 @@ void tcp_pmtu_timeout(struct tcp_conn *c, uint64_t now_us) {
     uint64_t head = min_u64(tcp_loss_head_bytes(&c->loss, una, nxt), c->snd.mss) + (c->ts.ok ? 12 : 0);
     if (tcp_plpmtu_black_hole(&c->plpmtu, base_bytes(c), (uint32_t)head)) {
         COUNT(c->tcp->core, tcp_black_holes);
-        tcp_conn_update_mss(c, now_us);
+        tcp_conn_path_update_mss(c, now_us);
         tcp_trace_mtu(c, 0, "black hole", now_us);
     }
 }

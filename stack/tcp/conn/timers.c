@@ -26,6 +26,7 @@
 
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/trace.h"
 #include "tcp/out/bare.h"
@@ -102,7 +103,7 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
     tcp_user_fastopen_timeout(c, now_us);
     if (c->retransmits == TCP_RETRIES_1 && c->has_path) { /* MUST-20: R1 */
         ip_path_suspect(c->tcp->ip, &c->path, now_us);
-        tcp_conn_advise(c, c->soft_error != 0 ? c->soft_error : ETIMEDOUT); /* SHLD-9 */
+        tcp_conn_owe_advice(c, c->soft_error != 0 ? c->soft_error : ETIMEDOUT); /* SHLD-9 */
     }
     c->timing = false;
     tcp_rtt_back_off(&c->rtt);

@@ -1,7 +1,9 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
+#include "tcp/conn/owe.h"
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
+#include "tcp/conn/tuning.h"
 #include "tcp/in/arrives.h"
 #include "tcp/segment/place.h"
 
@@ -133,7 +135,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
         }
     }
     tcp_timers_reordered(c, now_us);
-    tcp_conn_tune_sending(c);
+    tcp_conn_tuning_sending(c);
     tcp_pmtu_judge(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }

@@ -2,6 +2,7 @@
 #include "tcp/in/arrives.h"
 
 #include "base/addr.h"
+#include "tcp/conn/owe.h"
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"

@@ -1,6 +1,7 @@
 /* A segment arrives in SYN-RECEIVED or a synchronized state: the eight steps of RFC 9293 3.10.7.4. */
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"

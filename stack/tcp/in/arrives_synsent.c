@@ -1,6 +1,7 @@
 /* A segment arrives in SYN-SENT (RFC 9293 3.10.7.3). */
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"

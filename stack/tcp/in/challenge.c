@@ -1,4 +1,5 @@
 /* Challenge ACKs, limited for each connection by itself: a shared limit would be an oracle (RFC 5961 7, S5). */
+#include "tcp/conn/owe.h"
 #include "tcp/in/arrives.h"
 
 bool tcp_challenge_allowed(struct tcp_conn *c, uint64_t now_us) {

@@ -1,6 +1,8 @@
 /* ICMP errors about segments of ours (RFC 9293 3.9.2.2, RFC 5927, RFC 5461, RFC 1191). */
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
+#include "tcp/conn/path.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"
@@ -19,7 +21,7 @@ static void path_too_narrow(struct tcp_conn *c, const struct ip_error *error, ui
         return;
     }
     uint32_t before = c->snd.mss;
-    tcp_conn_update_mss(c, now_us);
+    tcp_conn_path_update_mss(c, now_us);
     bool syn_data = tcp_in(c, SYN_SENT) && seq_gt(c->snd.nxt, seq_add(c->snd.iss, 1));
     if (c->snd.mss < before && syn_data) { /* at once without, and it proves nothing against Fast Open */
         c->fastopen.asked = false;
@@ -61,7 +63,7 @@ bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
         }
         tcp_conn_end(c, TCP_EVENT_ICMP, error->error, now_us);
     } else {
-        tcp_conn_advise(c, error->error);
+        tcp_conn_owe_advice(c, error->error);
     }
     return true;
 }

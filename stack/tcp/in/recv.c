@@ -1,6 +1,7 @@
 /* The sixth and seventh steps of 3.10.7.4: urgent data and the segment text; when to acknowledge. */
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
 #include "tcp/conn/timers.h"
 #include "tcp/in/arrives.h"
 #include "tcp/out/bare.h"

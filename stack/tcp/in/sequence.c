@@ -1,4 +1,5 @@
 /* The first step of 3.10.7.4: is the segment within the window, and young enough (RFC 7323 5)? */
+#include "tcp/conn/owe.h"
 #include "tcp/in/arrives.h"
 #include "tcp/segment/place.h"
 #include "tcp/send/window.h"

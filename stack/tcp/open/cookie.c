@@ -64,7 +64,7 @@ void tcp_cookie_reply_to(struct tcp_listener *l, const struct tcp_segment *syn, 
     };
     if (reply.timestamps) { /* without them there is nowhere to remember these */
         reply.has_wscale = tcp_segment_option(syn, WIRE_TCPOPT_WSCALE);
-        reply.wscale = tcp_conn_wscale(&l->set);
+        reply.wscale = tcp_conn_settings_wscale(&l->set);
         reply.sack = tcp_segment_option(syn, WIRE_TCPOPT_SACK_PERMITTED);
         uint32_t bits = reply.has_wscale ? tcp_options_wscale(tcp->core, &syn->options) : TS_NO_WSCALE;
         bits |= reply.sack ? TS_SACK : 0;

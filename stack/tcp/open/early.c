@@ -1,7 +1,9 @@
 /* Connections that a listener makes of a SYN at once: whether, how many, and with what. */
 #include "tcp/open/early.h"
 
+#include "tcp/conn/owe.h"
 #include "tcp/conn/pmtu.h"
+#include "tcp/conn/tuning.h"
 #include "tcp/in/arrives.h"
 #include "tcp/secret/fastopen.h"
 
@@ -55,7 +57,7 @@ struct tcp_early tcp_early_judge(struct tcp_listener *l, const struct tcp_segmen
 
 /* What does not fit, or finds no memory, is not acknowledged: the client sends it again after the handshake. */
 static void take_text(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    uint32_t len = min_u32(seg->len, min_u32(tcp_conn_rcv_space(c), tcp_conn_offered(c)));
+    uint32_t len = min_u32(seg->len, min_u32(tcp_conn_tuning_rcv_space(c), tcp_conn_offered(c)));
     if (len < seg->len) {
         COUNT(c->tcp->core, tcp_window_full);
     }

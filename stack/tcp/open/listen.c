@@ -1,6 +1,7 @@
 /* Listeners: the SYN queue of compact records, and the accept queue with Linux's meaning of backlog. */
 #include "tcp/open/listen.h"
 
+#include "tcp/conn/path.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
@@ -174,7 +175,7 @@ static struct tcp_conn *grow_up(const struct tcp_half *half, uint64_t now_us) {
     c->rcv.irs = half->irs;
     c->rcv.nxt = c->rcv.wup = seq_add(half->irs, 1);
     c->rcv.mss = half->offered_mss;
-    c->rcv.wscale = half->has_wscale ? tcp_conn_wscale(&l->set) : 0;
+    c->rcv.wscale = half->has_wscale ? tcp_conn_settings_wscale(&l->set) : 0;
     c->rcv.edge = seq_add(c->rcv.nxt, min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX));
     c->snd.peer_mss = half->mss;
     c->snd.wscale_ok = half->has_wscale;

@@ -123,7 +123,7 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     bare.wire.seq = half->iss.v;
     bare.wire.flags = (uint8_t)(WIRE_TCP_SYN | WIRE_TCP_ACK | (half->ecn ? WIRE_TCP_ECE : 0));
     struct wire_tcp_options agreed =
-        syn_ack_options(half->offered_mss, half->has_wscale, tcp_conn_wscale(&l->set), half->sack);
+        syn_ack_options(half->offered_mss, half->has_wscale, tcp_conn_settings_wscale(&l->set), half->sack);
     agreed.present |= bare.wire.options.present;
     agreed.tsval = bare.wire.options.tsval;
     agreed.tsecr = bare.wire.options.tsecr;
@@ -139,7 +139,7 @@ void tcp_bare_half_ack(struct tcp_half *half, uint64_t now_us) {
     struct bare bare = half_bare(half, "challenge ACK", now_us);
     bare.wire.seq = seq_add(half->iss, 1).v;
     bare.wire.flags = WIRE_TCP_ACK;
-    uint8_t scale = half->has_wscale ? tcp_conn_wscale(&l->set) : 0;
+    uint8_t scale = half->has_wscale ? tcp_conn_settings_wscale(&l->set) : 0;
     bare.wire.window = (uint16_t)(bare.wire.window >> scale);
     send_bare(l->tcp, NULL, &bare, now_us);
 }

@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
+#include "tcp/conn/tuning.h"
 #include "tcp/open/early.h"
 #include "tcp/send/window.h"
 
@@ -12,7 +13,7 @@
 
 /* The window to offer with rcv.nxt as it is; moves the right edge (SHLD-14: only to the right). */
 static uint16_t offer_window(struct tcp_conn *c, bool syn) {
-    uint32_t space = tcp_conn_rcv_space(c);
+    uint32_t space = tcp_conn_tuning_rcv_space(c);
     if (syn) { /* RFC 7323 2.2: never scaled */
         uint32_t window = min_u32(space, UINT16_MAX);
         c->rcv.edge = seq_add(c->rcv.nxt, window);

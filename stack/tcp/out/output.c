@@ -1,4 +1,5 @@
 /* A connection's segments: what to send next (RFC 9293 3.8.6, 3.10.2). How it is laid out is layout.c's. */
+#include "tcp/conn/path.h"
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
@@ -392,7 +393,7 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
     }
     if (tcp_in(c, TCP_SYNCHRONIZED) || (tcp_conn_early(c) && c->snd.wnd > 0)) {
         if (now_us - c->snd.mss_checked_us >= MSS_CHECK_US) {
-            tcp_conn_update_mss(c, now_us);
+            tcp_conn_path_update_mss(c, now_us);
         }
         int rc = send_again(c, out, now_us);
         if (rc < 0 && c->loss.probe.owed) {
@@ -433,7 +434,7 @@ static bool path_ready(struct tcp_conn *c, int netif, uint64_t now_us) {
             tcp_timers_no_path(c, now_us);
             return false;
         }
-        tcp_conn_update_mss(c, now_us);
+        tcp_conn_path_update_mss(c, now_us);
     }
     if (c->path.netif->index != netif) {
         list_remove(&c->owed);

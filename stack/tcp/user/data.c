@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tcp/conn/owe.h"
+#include "tcp/conn/tuning.h"
 #include "tcp/send/window.h"
 #include "tcp/user/user.h"
 
@@ -140,7 +142,7 @@ void tcp_user_data_update_window(struct tcp_conn *c) {
     }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
     uint32_t offered = tcp_conn_offered(c);
-    uint32_t next = tcp_window_to_offer(offered, tcp_conn_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
+    uint32_t next = tcp_window_to_offer(offered, tcp_conn_tuning_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
     if (tcp_window_update_due(offered, next, buffer, c->rcv.mss)) {
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
@@ -188,7 +190,7 @@ int64_t tcp_user_data_receive(struct tcp_conn *c, struct tapir_msg *msg, uint32_
         return nothing_to_read(c, flags);
     }
     if ((flags & TAPIR_MSG_PEEK) == 0) {
-        tcp_conn_tune_receiving(c, now_us);
+        tcp_conn_tuning_receiving(c, now_us);
         tcp_user_data_update_window(c);
         acknowledge_push(c);
     }

@@ -1,6 +1,8 @@
 /* OPEN with data, as TCP Fast Open has it (RFC 7413 4.2.1): the first SYN carries a cookie and data, or asks for one. */
 #include <errno.h>
 
+#include "tcp/conn/owe.h"
+#include "tcp/conn/path.h"
 #include "tcp/user/user.h"
 
 static const struct fastopen_server *known(struct tcp_conn *c) {
@@ -16,7 +18,7 @@ static uint32_t room_on_syn(struct tcp_conn *c, uint64_t now_us) {
         return 0;
     }
     c->snd.peer_mss = cookie && server->mss > 0 ? server->mss : TCP_MSS_DEFAULT;
-    tcp_conn_update_mss(c, now_us);
+    tcp_conn_path_update_mss(c, now_us);
     return c->snd.mss > WIRE_TCP_OPTIONS_MAX ? c->snd.mss - WIRE_TCP_OPTIONS_MAX : 0;
 }
 

@@ -4,8 +4,10 @@
 #include <errno.h>
 
 #include "base/addr.h"
+#include "tcp/conn/owe.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
+#include "tcp/conn/tuning.h"
 #include "tcp/in/arrives.h"
 #include "tcp/out/bare.h"
 #include "tcp/send/window.h"
@@ -202,7 +204,7 @@ static bool writable(const struct tcp_conn *c) {
  * window probes. */
 static bool worth_reading(const struct tcp_conn *c) {
     uint64_t bytes = tcp_user_readable(c);
-    return bytes > 0 && (bytes >= c->set.rcvlowat_bytes || tcp_conn_no_more_comes(c));
+    return bytes > 0 && (bytes >= c->set.rcvlowat_bytes || tcp_conn_tuning_no_more_comes(c));
 }
 
 uint32_t tcp_user_ready(const struct tcp_conn *c) {

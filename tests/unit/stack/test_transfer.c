@@ -2,6 +2,7 @@
 #include "pair.h"
 
 #include "tcp/conn/table.h"
+#include "tcp/conn/owe.h"
 
 static struct pair *run(const struct pair_config *config) {
     struct pair *p = pair_open(config);

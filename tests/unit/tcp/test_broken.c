@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "support/tcp_bench.h"
+#include "tcp/conn/path.h"
 
 static const struct tcp_bench_config plain = {.active = true, .sack = true};
 
@@ -42,7 +43,7 @@ static void a_segment_without_a_size(struct tcp_bench *b) {
     struct tcp_conn *c = tcp_bench_conn(b);
     c->snd.peer_mss = 20000000;
     c->has_path = false;
-    tcp_conn_update_mss(c, b->now_us);
+    tcp_conn_path_update_mss(c, b->now_us);
 }
 
 static void a_run_that_cannot_be(struct tcp_bench *b) {

@@ -1,5 +1,6 @@
 /* Buffers that grow by themselves, and what a connection's time goes to. */
 #include "support/tcp_bench.h"
+#include "tcp/conn/tuning.h"
 
 static const struct tcp_bench_config plain = {
     .active = true, .timestamps = true, .sack = true, .has_wscale = true, .wscale = 7};
@@ -90,13 +91,13 @@ Test(tcp_tuning, the_send_buffer_is_a_share) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     struct tcp_conn *c = tcp_bench_conn(b);
     c->cc.cwnd_bytes = 64U << 20;
-    tcp_conn_tune_sending(c);
+    tcp_conn_tuning_sending(c);
     cr_assert_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), TCP_SNDBUF_TUNED_BYTES);
     cr_assert_eq(c->tcp->tuned_count, 1);
     static const uint32_t others[] = {1, 3, 7, 1000};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         c->tcp->tuned_count += others[i];
-        tcp_conn_tune_sending(c);
+        tcp_conn_tuning_sending(c);
         uint32_t share = TCP_SNDBUF_TOTAL_BYTES / (1 + others[i]);
         cr_expect_eq(tcp_bench_get(b, TAPIR_OPT_SNDBUF), max_u32(share, TCP_SNDBUF_SHARE_BYTES), "%u others",
                      others[i]);
