@@ -61,7 +61,7 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
  * of others that were in the way must not take the end for a good one. */
 static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
-    tcp_user_abort(c, now_us);
+    tcp_abort(c, now_us);
     int error = c->error;
     if (!stream->bound) {
         ip_ports_unbind(&c->tcp->ports, &c->port);

@@ -4,11 +4,11 @@
 
 #include "ip/state.h"
 #include "sock/stream.h"
-#include "tcp/conn/timers.h"
-#include "tcp/user/user.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/tuning.h"
 #include "tcp/conn/path.h"
+#include "tcp/conn/timers.h"
+#include "tcp/conn/tuning.h"
+#include "tcp/user/user.h"
 
 #define SECOND_US 1000000LL
 #define KEEP_MAX_US (32767 * SECOND_US) /* Linux MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */
@@ -388,7 +388,7 @@ int sock_stream_options_set_congestion(struct sock *s, const char *name) {
     while (len < TAPIR_CONGESTION_BYTES && name[len] != '\0') {
         len++;
     }
-    const struct cc_ops *ops = tcp_cc_find(name, len);
+    const struct cc_ops *ops = tcp_cc_known(name, len);
     if (ops == NULL) {
         return -ENOENT;
     }

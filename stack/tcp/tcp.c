@@ -3,14 +3,14 @@
 
 #include <errno.h>
 
-#include "tcp/conn/table.h"
-#include "tcp/open/listen.h"
+#include "tcp/in/timewait.h"
+#include "tcp/timeout/timeout.h"
 
 #define TABLE_BUCKETS 256
 
 int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us) {
     (void)now_us;
-    *tcp = (struct tcp){.core = core, .ip = ip};
+    *tcp = (struct tcp){.core = core, .ip = ip, .timer_actions = &tcp_timeout_actions};
     const struct tapir_env *env = core->mem.env;
     env->random(env->ctx, &tcp->isn_key, sizeof tcp->isn_key);
     env->random(env->ctx, &tcp->cookie_key, sizeof tcp->cookie_key);
@@ -21,7 +21,7 @@ int tcp_init(struct tcp *tcp, struct core *core, struct ip *ip, uint64_t now_us)
     for (size_t i = 0; i < ARRAY_LEN(tcp->owed); i++) {
         list_init(&tcp->owed[i]);
     }
-    timer_init(&tcp->waits_timer, tcp_timewait_expire);
+    timer_init(&tcp->waits_timer, tcp->timer_actions->waits);
     if (tcp_fastopen_init(&tcp->fastopen, &core->mem, &core->key) != 0) {
         return -ENOBUFS;
     }

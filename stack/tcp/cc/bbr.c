@@ -1,5 +1,6 @@
 /* BBR (draft-ietf-ccwg-bbr, version 3): the window and the pacing rate that its model gives (5.6). */
 #include "base/check.h"
+
 #include "tcp/cc/cc.h"
 
 #define MARGIN_PERCENT 1       /* pace a little below the rate, so that a queue drains */

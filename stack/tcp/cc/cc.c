@@ -1,19 +1,7 @@
 /* What every congestion control algorithm shares. */
 #include "tcp/cc/cc.h"
 
-#include <string.h>
-
 #include "base/check.h"
-
-const struct cc_ops *tcp_cc_find(const char *name, size_t len) {
-    static const struct cc_ops *const known[] = {&tcp_cc_cubic, &tcp_cc_reno, &tcp_cc_bbr};
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (len < sizeof known[i]->name && memcmp(known[i]->name, name, len) == 0 && known[i]->name[len] == '\0') {
-            return known[i];
-        }
-    }
-    return NULL;
-}
 
 uint32_t tcp_cc_initial_window(uint32_t mss_bytes) { return min_u32(10 * mss_bytes, max_u32(2 * mss_bytes, 14600)); }
 

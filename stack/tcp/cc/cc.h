@@ -96,8 +96,8 @@ struct cc_ops {
 
 extern const struct cc_ops tcp_cc_reno, tcp_cc_cubic, tcp_cc_bbr;
 
-/* The algorithm of that name, len bytes without a NUL, or NULL. Borrows name. */
-const struct cc_ops *tcp_cc_find(const char *name, size_t len);
+/* The algorithm of that name, len bytes without a NUL, or NULL. Borrows name. known.c */
+const struct cc_ops *tcp_cc_known(const char *name, size_t len);
 
 /* Starts with the initial window of RFC 6928. */
 void tcp_cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss_bytes);

@@ -7,13 +7,8 @@
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
-#include "tcp/conn/trace.h"
 #include "tcp/conn/tuning.h"
-#include "tcp/open/early.h"
-#include "tcp/out/bare.h"
 #include "tcp/secret/isn.h"
-#include "tcp/send/window.h"
-#include "tcp/tcp.h"
 
 struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
     struct tcp_conn *c = mem_admit(&tcp->core->mem, sizeof *c, TCP_PROMISED_BYTES);
@@ -82,7 +77,7 @@ void tcp_conn_prepare(struct tcp_conn *c, const struct tapir_endpoint *local, co
 
 static void leave_tables(struct tcp_conn *c) {
     tcp_table_remove_conn(c->tcp, c);
-    tcp_early_settled(c);
+    tcp_listener_settled(c);
     if (list_linked(&c->owed)) {
         list_remove(&c->owed);
     }
@@ -94,7 +89,7 @@ static void leave_tables(struct tcp_conn *c) {
 void tcp_conn_free(struct tcp_conn *c) {
     struct tcp *tcp = c->tcp;
     leave_tables(c);
-    tcp_listen_forget(c);
+    tcp_listener_forget(c);
     if (list_linked(&c->orphans)) {
         list_remove(&c->orphans);
         tcp->orphan_count--;

@@ -1,7 +1,9 @@
 /* What the options of the two SYNs agree on (RFC 9293 3.2, RFC 7323 2.2 and 3.2, RFC 2018 2). */
+#include "tcp/conn/options.h"
 #include "tcp/conn/path.h"
-#include "tcp/in/arrives.h"
-#include "tcp/send/window.h"
+
+#include "tcp/conn/tcp.h"
+#include "tcp/receive/offer.h"
 
 uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *options) {
     if (options->wscale > TCP_WSCALE_MAX) { /* RFC 7323 2.3 */

@@ -1,7 +1,7 @@
 /* What a connection owes: segments to its peer, and advice to its application. */
 #include "tcp/conn/owe.h"
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 void tcp_conn_owe(struct tcp_conn *c, uint32_t owed) {
     c->owes |= owed;

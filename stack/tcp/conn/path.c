@@ -1,7 +1,7 @@
 /* A connection's path, and the length of segments that follows from it. */
 #include "tcp/conn/path.h"
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 int tcp_conn_path(struct tcp_conn *c) {
     if (c->has_path && ip_path_valid(c->tcp->ip, &c->path)) {

@@ -2,7 +2,7 @@
 #ifndef TCP_PMTU_H
 #define TCP_PMTU_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 /* The connection is established: its MSS, and the search if it trusts nobody. */
 void tcp_pmtu_start(struct tcp_conn *c, uint64_t now_us);

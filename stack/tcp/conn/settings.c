@@ -2,9 +2,10 @@
 #include "tcp/conn/settings.h"
 
 #include "ip/ip.h"
-#include "tcp/conn/conn.h"
+#include "tcp/cc/ecn.h"
+#include "tcp/loss/rtt.h"
+#include "tcp/receive/offer.h"
 #include "tcp/segment/limits.h"
-#include "tcp/send/window.h"
 
 void tcp_conn_settings(struct tcp_settings *set) {
     *set = (struct tcp_settings){
@@ -29,5 +30,5 @@ void tcp_conn_settings(struct tcp_settings *set) {
 }
 
 uint8_t tcp_conn_settings_wscale(const struct tcp_settings *set) {
-    return tcp_window_scale_for(set->rcvbuf_fixed ? set->rcvbuf_bytes : TCP_RCVBUF_TUNED_BYTES / 2);
+    return tcp_offer_scale_for(set->rcvbuf_fixed ? set->rcvbuf_bytes : TCP_RCVBUF_TUNED_BYTES / 2);
 }

@@ -66,23 +66,6 @@ enum tcp_event {
     TCP_EVENT_ICMP,
 };
 
-struct tcp_arrow {
-    uint32_t from; /* set of enum tcp_state */
-    enum tcp_event event;
-    enum tcp_state to;
-    const char *section; /* of RFC 9293 */
-};
-
-/* The table, for the tests' coverage report. */
-extern const struct tcp_arrow tcp_state_arrows[];
-extern const size_t tcp_state_arrow_count;
-
-/* The arrow (index into the table) from state by event to `to`, or -1. */
-int tcp_state_arrow(enum tcp_state from, enum tcp_event event, enum tcp_state to);
-
-/* The event as figure 5 writes it. */
-const char *tcp_state_event_name(enum tcp_event event);
-
 /* The number of a state in enum tapir_tcp_state. */
 static inline uint8_t tcp_state_number(enum tcp_state state) { return (uint8_t)__builtin_ctz((unsigned)state); }
 

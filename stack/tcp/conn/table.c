@@ -159,7 +159,7 @@ static bool is_tuple_free(const void *ctx, const struct tapir_endpoint *local) {
     }
     const struct tcp_wait *w = tcp_table_wait(tcp, local, flow->remote);
     return !somebody_listens(tcp, local) && tcp_table_conn(tcp, local, flow->remote) == NULL &&
-           tcp_table_half(tcp, local, flow->remote) == NULL && (w == NULL || tcp_timewait_reusable(w, flow->now_us));
+           tcp_table_half(tcp, local, flow->remote) == NULL && (w == NULL || tcp_wait_reusable(w, flow->now_us));
 }
 
 int tcp_table_bind_for(struct tcp *tcp, struct ip_ports_claim *claim, struct tapir_endpoint *local,

@@ -2,7 +2,7 @@
 #ifndef TCP_TABLE_H
 #define TCP_TABLE_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 /* Exact matches; NULL: none. */
 struct tcp_conn *tcp_table_conn(const struct tcp *tcp, const struct tapir_endpoint *local,

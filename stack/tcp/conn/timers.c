@@ -1,4 +1,4 @@
-/* Every TCP timer. No other file arms one.
+/* Every TCP timer. No other file arms one; what happens when one fires is in timeout/timeout.c.
  *
  *   timer       armed when                         cancelled when               when it fires                     RFC
  *   rto         SYN, data or FIN is sent; snd.una  all is acknowledged          sends again from snd.una, backs   6298 5
@@ -24,15 +24,7 @@
  */
 #include "tcp/conn/timers.h"
 
-#include <errno.h>
-
-#include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/trace.h"
-#include "tcp/out/bare.h"
-#include "tcp/user/user.h"
-
-#define PERSIST_BACKOFF_MAX 12 /* doublings of the shortest RTO that pass TCP_PROBE_MAX_US */
 
 static struct timer_wheel *wheel_of(const struct tcp_conn *c) { return &c->tcp->core->wheel; }
 
@@ -48,17 +40,6 @@ static void cancel(struct tcp_conn *c, struct timer *timer, const char *name, ui
     }
 }
 
-static void give_up(struct tcp_conn *c, uint64_t now_us) {
-    COUNT(c->tcp->core, tcp_timeouts);
-    /* RFC 1122 4.2.3.9: the advice that came meanwhile says more than "timed out". */
-    tcp_conn_end(c, TCP_EVENT_TIMEOUT, c->soft_error != 0 ? c->soft_error : ETIMEDOUT, now_us);
-}
-
-static bool past_user_timeout(const struct tcp_conn *c, uint64_t now_us) {
-    return c->set.user_timeout_us != 0 && c->first_unacked_us != 0 &&
-           now_us - c->first_unacked_us >= c->set.user_timeout_us;
-}
-
 /* When to look next: the timer's own time, or the user timeout if that comes first. */
 static uint64_t within_user_timeout(const struct tcp_conn *c, uint64_t deadline_us) {
     if (c->set.user_timeout_us == 0 || c->first_unacked_us == 0) {
@@ -71,55 +52,10 @@ static void arm_rto(struct tcp_conn *c, uint64_t now_us) {
     arm(c, &c->timers.rto, "rto", within_user_timeout(c, now_us + tcp_rtt_timeout_us(&c->rtt)), now_us);
 }
 
-static uint32_t retries_allowed(const struct tcp_conn *c) {
-    if (tcp_in(c, SYN_SENT)) {
-        return c->set.syncnt;
-    }
-    if (tcp_conn_early(c)) { /* D3: as for a record */
-        return TCP_SYNACK_RETRIES;
-    }
-    if (tcp_in(c, SYN_RECEIVED)) {
-        return max_u32(c->set.syncnt, TCP_SYNACK_RETRIES);
-    }
-    return c->orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES_2;
-}
-
 /* Something is outstanding, or waits to be sent. */
 static bool waits(const struct tcp_conn *c) {
     return tcp_in(c, SYN_SENT | SYN_RECEIVED) || !seq_eq(c->snd.una, c->snd.nxt) ||
            c->snd.queue.tail > tcp_conn_snd_offset(c, c->snd.nxt) || (c->fin_wanted && !c->fin_sent);
-}
-
-/* RFC 6298 5.4-5.7. A peer that keeps its window shut over data in flight, and answers, resets the count (SHLD-17). */
-static void rto_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.rto);
-    tcp_trace_timer(c, "rto", TAPIR_TIMER_FIRED, now_us, now_us);
-    COUNT(c->tcp->core, tcp_rto);
-    if (past_user_timeout(c, now_us) || c->retransmits >= retries_allowed(c)) {
-        give_up(c, now_us);
-        return;
-    }
-    c->retransmits++;
-    tcp_user_fastopen_timeout(c, now_us);
-    if (c->retransmits == TCP_RETRIES_1 && c->has_path) { /* MUST-20: R1 */
-        ip_path_suspect(c->tcp->ip, &c->path, now_us);
-        tcp_conn_owe_advice(c, c->soft_error != 0 ? c->soft_error : ETIMEDOUT); /* SHLD-9 */
-    }
-    c->timing = false;
-    tcp_rtt_back_off(&c->rtt);
-    if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
-        tcp_conn_owe(c, TCP_OWE_SYN);
-    } else if (seq_lt(c->snd.una, c->snd.nxt)) {
-        tcp_pmtu_timeout(c, now_us);
-        tcp_loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt),
-                         now_us);
-        tcp_timers_reordered(c, now_us);
-        tcp_trace_cwnd(c, "timeout", now_us);
-        tcp_conn_owe(c, TCP_OWE_TRY);
-    } else {
-        tcp_conn_owe(c, TCP_OWE_TRY); /* the way was missing: look again */
-    }
-    arm_rto(c, now_us);
 }
 
 /* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). Where the RTO would come first
@@ -135,29 +71,7 @@ static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
     arm(c, &c->timers.tlp, "tlp", now_us + pto_us, now_us);
 }
 
-static void tlp_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.tlp);
-    tcp_trace_timer(c, "tlp", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (tcp_loss_may_probe_tail(&c->loss)) {
-        c->loss.probe.owed = true;
-        arm_rto(c, now_us); /* also so that, when both are due in one run, the probe still comes first */
-        tcp_conn_owe(c, TCP_OWE_TRY);
-    }
-}
-
 void tcp_timers_resent(struct tcp_conn *c, uint64_t now_us) { arm_rto(c, now_us); }
-
-static void reorder_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
-    tcp_trace_timer(c, "reorder", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (tcp_loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, c->snd.cwnd_limited, now_us)) {
-        COUNT(c->tcp->core, tcp_fast_retransmit);
-        tcp_trace_cwnd(c, "reordering timeout", now_us);
-    }
-    tcp_pmtu_judge(c, now_us);
-    tcp_timers_reordered(c, now_us);
-    tcp_conn_owe(c, TCP_OWE_TRY);
-}
 
 void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
     if (c->loss.reorder_us == 0) {
@@ -170,95 +84,28 @@ void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
-static void pace_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.pace);
-    tcp_trace_timer(c, "pace", TAPIR_TIMER_FIRED, now_us, now_us);
-    tcp_conn_owe(c, TCP_OWE_TRY);
-}
-
 void tcp_timers_paced(struct tcp_conn *c, uint64_t due_us, uint64_t now_us) {
     if (!timer_armed(&c->timers.pace) || due_us < c->timers.pace.deadline_us) { /* the rate may have grown */
         arm(c, &c->timers.pace, "pace", due_us, now_us);
     }
 }
 
-static void arm_persist(struct tcp_conn *c, uint64_t now_us) {
+void tcp_timers_probed(struct tcp_conn *c, uint64_t now_us) {
     uint64_t wait_us = min_u64(c->rtt.rto_us << c->persist_backoff, TCP_PROBE_MAX_US);
     arm(c, &c->timers.persist, "persist", within_user_timeout(c, now_us + wait_us), now_us);
 }
 
-static void persist_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.persist);
-    tcp_trace_timer(c, "persist", TAPIR_TIMER_FIRED, now_us, now_us);
-    /* MUST-37: as long as probes are answered, c->probes stays low and the connection lives. */
-    uint32_t allowed = c->orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES_2;
-    if (past_user_timeout(c, now_us) || c->probes >= allowed) {
-        give_up(c, now_us);
-        return;
-    }
-    c->probes++;
-    c->persist_backoff = (uint8_t)min_u32(c->persist_backoff + 1U, PERSIST_BACKOFF_MAX);
-    tcp_conn_owe(c, TCP_OWE_PROBE);
-    arm_persist(c, now_us);
-}
-
-static void delack_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.delack);
-    tcp_trace_timer(c, "delack", TAPIR_TIMER_FIRED, now_us, now_us);
-    c->rcv.pingpong = false; /* no answer came that the ACK could ride on */
-    tcp_conn_owe(c, TCP_OWE_ACK);
-}
-
-static void hold_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.hold);
-    tcp_trace_timer(c, "hold", TAPIR_TIMER_FIRED, now_us, now_us);
-    tcp_conn_owe(c, TCP_OWE_FORCE | TCP_OWE_TRY);
-}
-
-static bool nothing_to_send(const struct tcp_conn *c) {
-    return seq_eq(c->snd.una, c->snd.nxt) && c->snd.queue.tail <= tcp_conn_snd_offset(c, c->snd.nxt);
-}
-
-static void keepalive_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.keepalive);
-    tcp_trace_timer(c, "keepalive", TAPIR_TIMER_FIRED, now_us, now_us);
-    uint64_t due_us = c->stat.last_recv_us + c->set.keepidle_us;
-    if (!nothing_to_send(c)) { /* MUST-26: the other timers see to a connection that is sending */
-        due_us = now_us + c->set.keepidle_us;
-    }
-    if (now_us < due_us) {
-        arm(c, &c->timers.keepalive, "keepalive", due_us, now_us);
-        return;
-    }
-    bool late = c->set.user_timeout_us != 0 && now_us - c->stat.last_recv_us >= c->set.user_timeout_us;
-    if (c->keepalive_probes >= (c->set.user_timeout_us != 0 ? UINT32_MAX : c->set.keepcnt) ||
-        (late && c->keepalive_probes > 0)) {
-        tcp_bare_reset(c, now_us);
-        give_up(c, now_us);
-        return;
-    }
-    c->keepalive_probes++;
-    tcp_conn_owe(c, TCP_OWE_KEEPALIVE);
-    arm(c, &c->timers.keepalive, "keepalive", now_us + c->set.keepintvl_us, now_us);
-}
-
-static void fin_wait_2_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.fin_wait_2);
-    tcp_trace_timer(c, "fin_wait_2", TAPIR_TIMER_FIRED, now_us, now_us);
-    COUNT(c->tcp->core, tcp_linger_timeout);
-    tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
-}
-
 void tcp_timers_init(struct tcp_conn *c) {
-    timer_init(&c->timers.rto, rto_fired);
-    timer_init(&c->timers.tlp, tlp_fired);
-    timer_init(&c->timers.pace, pace_fired);
-    timer_init(&c->timers.reorder, reorder_fired);
-    timer_init(&c->timers.persist, persist_fired);
-    timer_init(&c->timers.delack, delack_fired);
-    timer_init(&c->timers.hold, hold_fired);
-    timer_init(&c->timers.keepalive, keepalive_fired);
-    timer_init(&c->timers.fin_wait_2, fin_wait_2_fired);
+    const struct tcp_timer_actions *actions = c->tcp->timer_actions;
+    timer_init(&c->timers.rto, actions->rto);
+    timer_init(&c->timers.tlp, actions->tlp);
+    timer_init(&c->timers.reorder, actions->reorder);
+    timer_init(&c->timers.pace, actions->pace);
+    timer_init(&c->timers.persist, actions->persist);
+    timer_init(&c->timers.delack, actions->delack);
+    timer_init(&c->timers.hold, actions->hold);
+    timer_init(&c->timers.keepalive, actions->keepalive);
+    timer_init(&c->timers.fin_wait_2, actions->fin_wait_2);
 }
 
 void tcp_timers_stop(struct tcp_conn *c) {
@@ -299,7 +146,7 @@ void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us) {
         /* D5: what waits behind a shut window is unacknowledged too, however well probes are answered. */
         c->first_unacked_us = c->first_unacked_us == 0 ? now_us : c->first_unacked_us;
         if (!timer_armed(&c->timers.persist)) {
-            arm_persist(c, now_us);
+            tcp_timers_probed(c, now_us);
         }
         return;
     }
@@ -335,13 +182,17 @@ void tcp_timers_ack_sent(struct tcp_conn *c) {
     c->rcv.pushed = false;
 }
 
+void tcp_timers_keepalive(struct tcp_conn *c, uint64_t deadline_us, uint64_t now_us) {
+    arm(c, &c->timers.keepalive, "keepalive", deadline_us, now_us);
+}
+
 void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us) {
     c->keepalive_probes = 0;
     if (!c->set.keepalive || !tcp_in(c, TCP_SYNCHRONIZED)) {
         timer_cancel(wheel_of(c), &c->timers.keepalive);
     } else if (!timer_armed(&c->timers.keepalive)) {
         /* Lazily: it looks at last_recv_us when it fires, so that nothing is re-armed a segment. */
-        arm(c, &c->timers.keepalive, "keepalive", now_us + c->set.keepidle_us, now_us);
+        tcp_timers_keepalive(c, now_us + c->set.keepidle_us, now_us);
     }
 }
 
@@ -350,27 +201,8 @@ void tcp_timers_fin_wait_2(struct tcp_conn *c, uint64_t now_us) {
     arm(c, &c->timers.fin_wait_2, "fin_wait_2", now_us + life_us, now_us);
 }
 
-static void half_fired(struct timer *timer, uint64_t now_us) {
-    struct tcp_half *half = CONTAINER_OF(timer, struct tcp_half, timer);
-    uint8_t deferred = half->listener->set.defer_accept;
-    bool waits_for_data = half->acked && half->timeouts < deferred;
-    if (half->timeouts >= TCP_SYNACK_RETRIES && !waits_for_data) {
-        tcp_trace_half(half, SYN_RECEIVED, CLOSED, TCP_EVENT_TIMEOUT, now_us);
-        tcp_listen_half_drop(half);
-        return;
-    }
-    half->timeouts++;
-    if (!waits_for_data ||
-        half->timeouts >= deferred) { /* as on Linux, whose ACK came hears once more, before the end */
-        half->retransmits++;
-        COUNT(half->listener->tcp->core, tcp_retransmits);
-        tcp_bare_syn_ack(half, now_us);
-    }
-    tcp_timers_half_sent(half, now_us);
-}
-
 void tcp_timers_half_sent(struct tcp_half *half, uint64_t now_us) {
-    half->timer.fire = half_fired;
+    half->timer.fire = half->listener->tcp->timer_actions->half;
     timer_arm(&half->listener->tcp->core->wheel, &half->timer,
               now_us + min_u64(TCP_RTO_INITIAL_US << half->timeouts, TCP_RTO_MAX_US));
 }

@@ -2,7 +2,14 @@
 #ifndef TCP_TIMERS_H
 #define TCP_TIMERS_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
+
+/* What each timer does when it fires. The table is given by tcp.c: these functions use all that stands above this room. */
+struct tcp_timer_actions {
+    timer_fire_fn *rto, *tlp, *reorder, *pace, *persist, *delack, *hold, *keepalive, *fin_wait_2;
+    timer_fire_fn *half;  /* of a half-open record */
+    timer_fire_fn *waits; /* of the first TIME-WAIT record */
+};
 
 /* Prepares a connection's timers, and stops them all. */
 void tcp_timers_init(struct tcp_conn *c);
@@ -32,6 +39,9 @@ void tcp_timers_blocked(struct tcp_conn *c, bool blocked, uint64_t now_us);
 /* Data could be sent, but is paced and may leave at due_us only. */
 void tcp_timers_paced(struct tcp_conn *c, uint64_t due_us, uint64_t now_us);
 
+/* A window probe is owed, or was the last time: the next one, backed off. */
+void tcp_timers_probed(struct tcp_conn *c, uint64_t now_us);
+
 /* A partial segment is held back (Nagle does not need a timer: the ACK ends it; cork and SWS do). */
 void tcp_timers_held(struct tcp_conn *c, bool held, uint64_t now_us);
 
@@ -41,6 +51,9 @@ void tcp_timers_ack_sent(struct tcp_conn *c);
 
 /* Something came from the peer, the connection was established, or SO_KEEPALIVE was changed. */
 void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us);
+
+/* The keep-alive timer looks again then. */
+void tcp_timers_keepalive(struct tcp_conn *c, uint64_t deadline_us, uint64_t now_us);
 
 /* FIN-WAIT-2 was entered by an orphan, or a connection in it became one. */
 void tcp_timers_fin_wait_2(struct tcp_conn *c, uint64_t now_us);

@@ -2,8 +2,8 @@
 #include "tcp/conn/trace.h"
 
 #include "base/check.h"
-#include "tcp/open/listen.h"
-#include "tcp/tcp.h"
+#include "tcp/conn/arrows.h"
+#include "tcp/conn/tcp.h"
 
 static struct tapir_event event_of(const struct tcp_conn *c, enum tapir_event_kind kind, const char *reason,
                                    uint64_t now_us) {
@@ -94,18 +94,18 @@ void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_sta
     if (!core_tracing(c->tcp->core) || (c->recorded && (to == LISTEN || from == LISTEN))) {
         return;
     }
-    struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
+    struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_arrows_event_name(trigger), now_us);
     trace_state(c->tcp->core, &event, from, to);
 }
 
 void tcp_trace_half(const struct tcp_half *half, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                     uint64_t now_us) {
     struct core *core = half->listener->tcp->core;
-    CHECK(tcp_state_arrow(from, trigger, to) >= 0);
+    CHECK(tcp_arrows_find(from, trigger, to) >= 0);
     if (!core_tracing(core)) {
         return;
     }
-    struct tapir_event event = event_of(NULL, TAPIR_EVENT_STATE, tcp_state_event_name(trigger), now_us);
+    struct tapir_event event = event_of(NULL, TAPIR_EVENT_STATE, tcp_arrows_event_name(trigger), now_us);
     event.local = half->local;
     event.remote = half->remote;
     trace_state(core, &event, from, to);

@@ -1,7 +1,7 @@
 /* How large a connection's buffers are. */
 #include "tcp/conn/tuning.h"
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 void tcp_conn_tuning_leave(struct tcp_conn *c) {
     c->tcp->tuned_count -= c->tuned ? 1 : 0;

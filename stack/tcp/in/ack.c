@@ -4,18 +4,9 @@
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/conn/tuning.h"
+#include "tcp/conn/window.h"
 #include "tcp/in/arrives.h"
 #include "tcp/segment/place.h"
-
-/* SEG.WND, in bytes. */
-static uint32_t window_of(const struct tcp_conn *c, const struct tcp_segment *seg) {
-    return seg->wnd << (seg->syn_window ? 0 : c->snd.wscale);
-}
-
-void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg) {
-    c->snd.wnd = window_of(c, seg);
-    c->snd.max_wnd = max_u32(c->snd.max_wnd, c->snd.wnd);
-}
 
 void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     uint64_t sample_us;
@@ -45,7 +36,7 @@ void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now
  * window, says nothing of segments that arrived. */
 static bool repeats(const struct tcp_conn *c, const struct tcp_segment *seg) {
     bool bare = seg->len == 0 && !seg->trimmed && !seg->beside && !tcp_segment_has(seg, WIRE_TCP_SYN | WIRE_TCP_FIN);
-    return bare && seq_eq(seg->ack, c->snd.una) && window_of(c, seg) == c->snd.wnd && c->snd.wnd != 0;
+    return bare && seq_eq(seg->ack, c->snd.una) && tcp_window_of(c, seg) == c->snd.wnd && c->snd.wnd != 0;
 }
 
 /* A probe's octet was accepted beyond snd.nxt. */
@@ -188,10 +179,10 @@ static void update_window(struct tcp_conn *c, const struct tcp_segment *seg, boo
     bool fills = seg->len > 0 && seq_eq(seg->seq, c->rcv.nxt) && c->rcv.queue.early_bytes > 0;
     bool late = fills || seq_lt(seg->seq, c->rcv.nxt);
     uint32_t before_bytes = c->snd.wnd;
-    if (late && !advances && window_of(c, seg) <= before_bytes) {
+    if (late && !advances && tcp_window_of(c, seg) <= before_bytes) {
         return;
     }
-    tcp_ack_window(c, seg);
+    tcp_window_take(c, seg);
     if (c->snd.wnd > before_bytes) {
         tcp_conn_owe(c, TCP_OWE_TRY);
     }

@@ -2,14 +2,12 @@
 #include "tcp/in/arrives.h"
 
 #include "base/addr.h"
-#include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
-#include "tcp/open/early.h"
+#include "tcp/in/timewait.h"
+#include "tcp/open/listen.h"
 #include "tcp/out/bare.h"
-#include "tcp/user/user.h"
 
 /* TCP speaks to single hosts only (MUST-57, MUST-63, L9). */
 static bool from_one_to_one(const struct ip_rx *rx) {
@@ -121,34 +119,4 @@ enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us) 
         core_trace_release(tcp->core, NULL); /* not every segment is told of */
     }
     return IP_DONE;
-}
-
-void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    COUNT(c->tcp->core, tcp_established);
-    c->stat.established_us = now_us;
-    if (c->retransmits > 0) {
-        tcp_rtt_syn_lost(&c->rtt);
-    }
-    tcp_ack_rtt(c, seg, now_us);
-    tcp_early_settled(c);
-    if (c->fastopen.early) { /* data is on its way: what else is acknowledged, tcp_ack_process sees to */
-        c->snd.una = seq_add(c->snd.iss, 1);
-        tcp_ack_window(c, seg);
-    } else {
-        c->snd.una = seg->ack;
-        tcp_ack_window(c, seg);
-        tcp_pmtu_start(c, now_us);
-        tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
-        tcp_loss_start(&c->loss, c->sack_ok);
-        tcp_user_fastopen_settle(c);
-    }
-    if (c->retransmits > 1) { /* RFC 6928 2, RFC 5681 3.1: a SYN lost twice is a loss like another */
-        c->cc.cwnd_bytes = c->snd.mss;
-    }
-    tcp_rtt_progress(&c->rtt);
-    tcp_timers_acked(c, now_us);
-    tcp_timers_alive(c, now_us);
-    ip_path_confirm(c->tcp->ip, &c->path, now_us);
-    news_mark(c->tcp->core, &c->news);
-    tcp_conn_owe(c, TCP_OWE_TRY);
 }

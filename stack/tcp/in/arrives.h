@@ -6,7 +6,12 @@
 #ifndef TCP_ARRIVES_H
 #define TCP_ARRIVES_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
+#include "tcp/segment/segment.h"
+
+/* What ip calls for protocol 6 (struct ip_handler); ctx is the struct tcp. arrives.c, icmp.c */
+enum ip_verdict tcp_arrives(void *ctx, const struct ip_rx *rx, uint64_t now_us);
+bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us);
 
 enum tcp_verdict {
     TCP_GO_ON,
@@ -35,9 +40,6 @@ struct tcp_judgement tcp_sequence_check(struct tcp_conn *c, struct tcp_segment *
 /* The fifth step in synchronized states: what the ACK acknowledges, and the window. ack.c */
 struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 
-/* The peer's window as of seg. ack.c */
-void tcp_ack_window(struct tcp_conn *c, const struct tcp_segment *seg);
-
 /* The segment's SACK blocks as offsets, those that make sense (T6); what was reported twice is a D-SACK. blocks.c */
 void tcp_blocks_take(struct tcp_conn *c, const struct tcp_segment *seg, struct loss_ack *ack);
 
@@ -64,21 +66,12 @@ struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment 
 /* The connection has exchanged everything: TIME-WAIT, then a record in its place. fin.c */
 struct tcp_judgement tcp_fin_finished(struct tcp_conn *c, enum tcp_event event, uint64_t now_us);
 
-/* What the options of the peer's SYN agree on. options.c */
-void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
-
-/* The window scale to use of an option: above 14 counts as 14 (T5). options.c */
-uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *options);
-
-/* The MSS option for a path: the interface's MTU less headers (MUST-67), or TCP_MAXSEG. options.c */
-uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes);
-
 /* Owes a challenge ACK unless one went out a moment ago (RFC 5961 7, S5); and: may something else go in answer under that limit?
  * challenge.c */
 void tcp_challenge(struct tcp_conn *c, uint64_t now_us);
 bool tcp_challenge_allowed(struct tcp_conn *c, uint64_t now_us);
 
-/* The handshake is done: windows, MSS, first window of congestion control, keep-alive, news. arrives.c */
-void tcp_arrives_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+/* The handshake is done: windows, MSS, first window of congestion control, keep-alive, news. established.c */
+void tcp_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 
 #endif

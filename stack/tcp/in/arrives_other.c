@@ -5,7 +5,7 @@
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"
-#include "tcp/open/early.h"
+#include "tcp/open/fastopen_passive.h"
 #include "tcp/out/bare.h"
 #include "tcp/segment/place.h"
 
@@ -27,7 +27,7 @@ static struct tcp_judgement second_check_rst(struct tcp_conn *c, struct tcp_segm
     }
     COUNT(c->tcp->core, tcp_rst_in);
     c->reset_by_peer = true;
-    tcp_early_reset(c, now_us);
+    tcp_fastopen_passive_reset(c, now_us);
     tcp_conn_end(c, TCP_EVENT_RCV_RST, reset_error(c), now_us);
     return (struct tcp_judgement){TCP_GONE, "reset"};
 }
@@ -50,7 +50,7 @@ static struct tcp_judgement ack_of_syn(struct tcp_conn *c, struct tcp_segment *s
         return (struct tcp_judgement){TCP_DROP_RESET, "ACK of no SYN of ours"};
     }
     tcp_state_enter(c, ESTABLISHED, TCP_EVENT_RCV_ACK_OF_SYN, now_us);
-    tcp_arrives_established(c, seg, now_us);
+    tcp_established(c, seg, now_us);
     if (c->fin_wanted) { /* CLOSE came in SYN-RECEIVED and was queued (3.10.4) */
         tcp_state_enter(c, FIN_WAIT_1, TCP_EVENT_CLOSE, now_us);
     }

@@ -1,13 +1,14 @@
 /* A segment arrives in SYN-SENT (RFC 9293 3.10.7.3). */
 #include <errno.h>
 
+#include "tcp/conn/options.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
+#include "tcp/conn/window.h"
 #include "tcp/in/arrives.h"
+#include "tcp/open/fastopen_active.h"
 #include "tcp/out/bare.h"
 #include "tcp/segment/place.h"
-#include "tcp/user/user.h"
 
 /* The peer's SYN: its sequence space, its options, its window. */
 static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
@@ -19,7 +20,7 @@ static void take_syn(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     tcp_options_from_syn(c, seg, now_us);
     c->ecn.ok = tcp_segment_has(seg, WIRE_TCP_ACK) && tcp_ecn_agreed(seg->flags) &&
                 tcp_ecn_asks((enum tcp_ecn_mode)c->set.ecn, c->retransmits);
-    tcp_ack_window(c, seg);
+    tcp_window_take(c, seg);
 }
 
 /* First: is the ACK of our SYN? */
@@ -28,10 +29,10 @@ static bool ack_acceptable(const struct tcp_conn *c, const struct tcp_segment *s
 }
 
 static void established(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
-    tcp_user_fastopen_answered(c, seg, now_us);
+    tcp_fastopen_active_answered(c, seg, now_us);
     take_syn(c, seg, now_us);
     tcp_state_enter(c, ESTABLISHED, TCP_EVENT_RCV_SYN_ACK, now_us);
-    tcp_arrives_established(c, seg, now_us);
+    tcp_established(c, seg, now_us);
     tcp_conn_owe(c, TCP_OWE_ACK);
     tcp_trace_in(c->tcp->core, c, seg, false, "handshake", now_us);
     bool more = seg->len > 0 || tcp_segment_has(seg, WIRE_TCP_FIN | WIRE_TCP_URG);

@@ -1,7 +1,5 @@
 /* The eighth step of 3.10.7.4: the peer's FIN, in order or early; and the end of everything. */
 #include "tcp/conn/owe.h"
-#include "tcp/conn/timers.h"
-#include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"
 #include "tcp/in/timewait.h"
 

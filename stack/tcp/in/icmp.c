@@ -4,10 +4,8 @@
 #include "tcp/conn/owe.h"
 #include "tcp/conn/path.h"
 #include "tcp/conn/table.h"
-#include "tcp/conn/trace.h"
 #include "tcp/in/arrives.h"
-#include "tcp/out/bare.h"
-#include "tcp/user/user.h"
+#include "tcp/open/fastopen_active.h"
 
 /* RFC 5927 4.1: the quoted segment must be one that is in flight. */
 static bool in_flight(const struct tcp_conn *c, struct seq seq) {
@@ -59,7 +57,7 @@ bool tcp_icmp_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     bool opening = tcp_in(c, SYN_SENT | SYN_RECEIVED) && !accepted;
     if (opening && (error->hard || error->local)) {
         if (!error->local) {
-            tcp_user_fastopen_refused(c, now_us);
+            tcp_fastopen_active_refused(c, now_us);
         }
         tcp_conn_end(c, TCP_EVENT_ICMP, error->error, now_us);
     } else {

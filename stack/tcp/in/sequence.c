@@ -1,8 +1,8 @@
 /* The first step of 3.10.7.4: is the segment within the window, and young enough (RFC 7323 5)? */
 #include "tcp/conn/owe.h"
 #include "tcp/in/arrives.h"
+#include "tcp/receive/offer.h"
 #include "tcp/segment/place.h"
-#include "tcp/send/window.h"
 
 static bool is_retransmitted_syn_ack(const struct tcp_conn *c, const struct tcp_segment *seg) {
     return tcp_in(c, SYN_RECEIVED) && seq_eq(seg->seq, c->rcv.irs) &&

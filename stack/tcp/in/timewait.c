@@ -7,12 +7,6 @@
 #include "tcp/conn/trace.h"
 #include "tcp/out/bare.h"
 
-#define REUSE_AFTER_MS 1000U /* RFC 6191 2: the timestamp clock must have ticked for the peer to see it */
-
-static uint32_t clock_ms(uint64_t now_us) { return (uint32_t)(now_us / 1000); }
-
-static uint32_t life_ms(void) { return (uint32_t)(2 * TCP_MSL_US / 1000); }
-
 static struct tcp_wait *first_wait(const struct tcp *tcp) {
     return list_empty(&tcp->waits_fifo) ? NULL : LIST_ENTRY(tcp->waits_fifo.next, struct tcp_wait, node);
 }
@@ -24,7 +18,7 @@ static void arm_first(struct tcp *tcp, uint64_t now_us) {
         tcp_timers_waits(tcp, TAPIR_NEVER);
         return;
     }
-    int32_t left_ms = (int32_t)(first->expires_ms - clock_ms(now_us));
+    int32_t left_ms = (int32_t)(first->expires_ms - tcp_wait_clock_ms(now_us));
     tcp_timers_waits(tcp, now_us + (left_ms > 0 ? (uint64_t)left_ms * 1000 : 0));
 }
 
@@ -37,7 +31,7 @@ void tcp_timewait_drop(struct tcp *tcp, struct tcp_wait *w) {
 void tcp_timewait_expire(struct timer *timer, uint64_t now_us) {
     struct tcp *tcp = CONTAINER_OF(timer, struct tcp, waits_timer);
     struct tcp_wait *w = first_wait(tcp);
-    while (w != NULL && (int32_t)(w->expires_ms - clock_ms(now_us)) <= 0) {
+    while (w != NULL && (int32_t)(w->expires_ms - tcp_wait_clock_ms(now_us)) <= 0) {
         tcp_timewait_drop(tcp, w);
         w = first_wait(tcp);
     }
@@ -47,7 +41,7 @@ void tcp_timewait_expire(struct timer *timer, uint64_t now_us) {
 static void restart(struct tcp *tcp, struct tcp_wait *w, uint64_t now_us) {
     list_remove(&w->node);
     list_push_back(&tcp->waits_fifo, &w->node);
-    w->expires_ms = clock_ms(now_us) + life_ms();
+    w->expires_ms = tcp_wait_clock_ms(now_us) + tcp_wait_life_ms();
     arm_first(tcp, now_us);
 }
 
@@ -61,8 +55,8 @@ static struct tcp_wait record_of(const struct tcp_conn *c, uint64_t now_us) {
                              .ts_recent = c->ts.recent,
                              .ts_offset = c->ts.offset,
                              .has_ts = c->ts.ok,
-                             .expires_ms = clock_ms(now_us) + life_ms(),
-                             .answered_ms = clock_ms(now_us) - (uint32_t)(TCP_CHALLENGE_US / 1000),
+                             .expires_ms = tcp_wait_clock_ms(now_us) + tcp_wait_life_ms(),
+                             .answered_ms = tcp_wait_clock_ms(now_us) - (uint32_t)(TCP_CHALLENGE_US / 1000),
                              .window = (uint16_t)(tcp_conn_offered(c) >> c->rcv.wscale),
                              .tos = c->set.tos};
 }
@@ -112,8 +106,8 @@ static bool is_old_by_timestamp(const struct tcp_wait *w, const struct tcp_segme
 
 /* S6: two ends that disagree would answer each other's bare ACKs for ever. */
 static bool may_answer(struct tcp_wait *w, uint64_t now_us) {
-    bool may = clock_ms(now_us) - w->answered_ms >= TCP_CHALLENGE_US / 1000;
-    w->answered_ms = may ? clock_ms(now_us) : w->answered_ms;
+    bool may = tcp_wait_clock_ms(now_us) - w->answered_ms >= TCP_CHALLENGE_US / 1000;
+    w->answered_ms = may ? tcp_wait_clock_ms(now_us) : w->answered_ms;
     return may;
 }
 
@@ -148,9 +142,4 @@ enum tcp_wait_verdict tcp_timewait_arrives(struct tcp *tcp, struct tcp_wait *w, 
         restart(tcp, w, now_us); /* 3.10.7.4 eighth: "Restart the 2 MSL time-wait timeout" */
     }
     return TCP_WAIT_DONE;
-}
-
-bool tcp_timewait_reusable(const struct tcp_wait *w, uint64_t now_us) {
-    uint32_t age_ms = clock_ms(now_us) - (w->expires_ms - life_ms());
-    return w->has_ts && age_ms >= REUSE_AFTER_MS;
 }

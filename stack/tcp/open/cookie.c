@@ -8,12 +8,10 @@
 
 #include <string.h>
 
-#include "tcp/conn/trace.h"
-#include "tcp/in/arrives.h"
+#include "tcp/conn/options.h"
 #include "tcp/out/bare.h"
+#include "tcp/receive/offer.h"
 #include "tcp/secret/isn.h"
-#include "tcp/send/window.h"
-#include "tcp/tcp.h"
 
 #define TS_BITS 6U
 #define TS_MASK ((1U << TS_BITS) - 1)

@@ -1,17 +1,16 @@
 /* Listeners: the SYN queue of compact records, and the accept queue with Linux's meaning of backlog. */
 #include "tcp/open/listen.h"
 
+#include "tcp/conn/options.h"
 #include "tcp/conn/path.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
-#include "tcp/in/arrives.h"
 #include "tcp/open/cookie.h"
-#include "tcp/open/early.h"
+#include "tcp/open/fastopen_passive.h"
+#include "tcp/out/abort.h"
 #include "tcp/out/bare.h"
 #include "tcp/secret/isn.h"
-#include "tcp/send/window.h"
-#include "tcp/user/user.h"
 
 struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct ip_ports_claim *port,
                                     unsigned backlog) {
@@ -33,28 +32,19 @@ struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *
 
 void tcp_listen_backlog(struct tcp_listener *l, unsigned backlog) { l->backlog = min_u32(backlog, TCP_BACKLOG_MAX); }
 
-void tcp_listen_half_drop(struct tcp_half *half) {
-    struct tcp_listener *l = half->listener;
-    timer_cancel(&l->tcp->core->wheel, &half->timer);
-    tcp_table_remove_half(l->tcp, half);
-    list_remove(&half->node);
-    l->half_count--;
-    mem_free(&l->tcp->core->mem, half, sizeof *half);
-}
-
 void tcp_listen_close(struct tcp_listener *l, uint64_t now_us) {
     struct tcp *tcp = l->tcp;
     while (!list_empty(&l->halves)) {
         struct tcp_half *half = LIST_ENTRY(l->halves.next, struct tcp_half, node);
         tcp_trace_half(half, SYN_RECEIVED, CLOSED, TCP_EVENT_ABORT, now_us);
-        tcp_listen_half_drop(half);
+        tcp_listener_half_drop(half);
     }
     while (!list_empty(&l->accept_queue)) { /* 3.10.4: nobody will ever accept them */
         struct tcp_conn *c = LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node);
-        tcp_user_abort(c, now_us);
+        tcp_abort(c, now_us);
         tcp_conn_free(c);
     }
-    tcp_early_forget(l);
+    tcp_fastopen_passive_forget(l);
     ip_ports_unbind(&tcp->ports, &l->port);
     news_drop(&l->news);
     list_remove(&l->node);
@@ -66,21 +56,8 @@ struct tcp_conn *tcp_listen_accept(struct tcp_listener *l) {
         return NULL;
     }
     struct tcp_conn *c = LIST_ENTRY(l->accept_queue.next, struct tcp_conn, accept_node);
-    tcp_listen_forget(c);
+    tcp_listener_forget(c);
     return c;
-}
-
-void tcp_listen_forget(struct tcp_conn *c) {
-    if (c->listener != NULL) {
-        list_remove(&c->accept_node);
-        c->listener->accept_count--;
-        c->listener = NULL;
-    }
-}
-
-uint32_t tcp_listen_half_tsval(const struct tcp_half *half, uint64_t now_us) {
-    const struct tcp *tcp = half->listener->tcp;
-    return (uint32_t)(now_us / 1000) + tcp_isn_timestamp_offset(&tcp->core->key, &half->local, &half->remote);
 }
 
 static void fill_half(struct tcp_half *half, struct tcp_listener *l, const struct tcp_segment *seg,
@@ -114,7 +91,7 @@ static bool open_early(struct tcp_listener *l, const struct tcp_segment *seg, st
     fill_half(&half, l, seg, iss_after, now_us);
     struct tcp_conn *c = tcp_listen_promote(&half, now_us);
     if (c != NULL) {
-        tcp_early_begin(c, seg, cookie, now_us);
+        tcp_fastopen_passive_begin(c, seg, cookie, now_us);
     }
     return c != NULL;
 }
@@ -122,7 +99,7 @@ static bool open_early(struct tcp_listener *l, const struct tcp_segment *seg, st
 void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struct seq iss_after, uint64_t now_us) {
     struct tcp *tcp = l->tcp;
     COUNT(tcp->core, tcp_syn_in);
-    if (tcp_listen_full(l)) { /* D4, as Linux: the client tries again */
+    if (tcp_listener_full(l)) { /* D4, as Linux: the client tries again */
         COUNT(tcp->core, tcp_syn_dropped);
         return;
     }
@@ -131,7 +108,7 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
         tcp_cookie_reply_to(l, seg, now_us);
         return;
     }
-    struct tcp_early early = tcp_early_judge(l, seg, now_us);
+    struct tcp_fastopen_offer early = tcp_fastopen_passive_judge(l, seg, now_us);
     if (early.open && open_early(l, seg, iss_after, early.cookie, now_us)) {
         return;
     }
@@ -212,7 +189,7 @@ struct tcp_conn *tcp_listen_promote(const struct tcp_half *half, uint64_t now_us
 static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment *seg, uint64_t now_us) {
     struct tcp_listener *l = half->listener;
     struct core *core = l->tcp->core;
-    if (tcp_listen_full(l)) {
+    if (tcp_listener_full(l)) {
         COUNT(core, tcp_accept_full);
         tcp_trace_in(core, NULL, seg, true, "accept queue full", now_us);
         return NULL;
@@ -228,7 +205,7 @@ static struct tcp_conn *complete(struct tcp_half *half, const struct tcp_segment
         COUNT(core, tcp_syn_dropped);
         return NULL;
     }
-    tcp_listen_half_drop(half);
+    tcp_listener_half_drop(half);
     return c;
 }
 
@@ -258,7 +235,7 @@ static void reset(struct tcp_half *half, const struct tcp_segment *seg, uint64_t
     if (exact) {
         COUNT(core, tcp_rst_in);
         tcp_trace_half(half, SYN_RECEIVED, LISTEN, TCP_EVENT_RCV_RST, now_us);
-        tcp_listen_half_drop(half);
+        tcp_listener_half_drop(half);
         return;
     }
     COUNT(core, tcp_rst_ignored);
@@ -320,7 +297,7 @@ bool tcp_listen_cookie_ack(struct tcp_listener *l, const struct tcp_segment *seg
     if (!tcp_cookie_check(l, seg, &half, now_us)) {
         return false;
     }
-    if (tcp_listen_full(l)) { /* D4: no reset; the client sends its text again */
+    if (tcp_listener_full(l)) { /* D4: no reset; the client sends its text again */
         COUNT(core, tcp_accept_full);
         tcp_trace_in(core, NULL, seg, true, "accept queue full", now_us);
         return true;

@@ -1,11 +1,7 @@
 /* Segments without a connection to look after them: resets, SYN-ACKs of half-open records, TIME-WAIT's ACKs. */
 #include "tcp/out/bare.h"
 #include "base/addr.h"
-#include "tcp/conn/table.h"
-#include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
-#include "tcp/open/early.h"
-#include "tcp/send/window.h"
 
 struct bare {
     const struct tapir_endpoint *local, *remote;
@@ -112,7 +108,7 @@ static struct bare half_bare(const struct tcp_half *half, const char *reason, ui
     bare.wire.window = (uint16_t)min_u32(l->set.rcvbuf_bytes / 2, UINT16_MAX);
     if (half->timestamps) {
         bare.wire.options = (struct wire_tcp_options){
-            .present = WIRE_TCPOPT_TIMESTAMPS, .tsval = tcp_listen_half_tsval(half, now_us), .tsecr = half->tsval};
+            .present = WIRE_TCPOPT_TIMESTAMPS, .tsval = tcp_listener_half_tsval(half, now_us), .tsecr = half->tsval};
     }
     return bare;
 }
@@ -129,7 +125,8 @@ void tcp_bare_syn_ack(struct tcp_half *half, uint64_t now_us) {
     agreed.tsecr = bare.wire.options.tsecr;
     bare.wire.options = agreed;
     if (half->fastopen && half->retransmits == 0) { /* sent again, without: a box on the way may dislike the option */
-        tcp_early_add_cookie(l->tcp, &l->set, &half->remote.addr, &half->local.addr, &bare.wire.options, now_us);
+        struct fastopen_keys keys = tcp_fastopen_keys_of(&l->set.fastopen_keys, &l->tcp->fastopen_key, now_us);
+        tcp_fastopen_add(&keys, &half->remote.addr, &half->local.addr, &bare.wire.options);
     }
     send_bare(l->tcp, NULL, &bare, now_us);
 }

@@ -2,7 +2,8 @@
 #ifndef TCP_BARE_H
 #define TCP_BARE_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
+#include "tcp/segment/segment.h"
 
 /* The answer to a segment that belongs to no connection, or that c, the one that it came to, must refuse: RST (RFC 9293
  * 3.10.7.1). Never to an RST. c may be NULL. */

@@ -5,8 +5,7 @@
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/conn/tuning.h"
-#include "tcp/open/early.h"
-#include "tcp/send/window.h"
+#include "tcp/receive/offer.h"
 
 #define HEADER_AT 128    /* where the TCP header starts in tapir_out.room: IP and Ethernet go before it */
 #define SACK_TEXT_MIN 12 /* a segment's MSS beyond this may go to SACK blocks: 4 bytes of option, 8 of text */
@@ -20,7 +19,7 @@ static uint16_t offer_window(struct tcp_conn *c, bool syn) {
         return (uint16_t)window;
     }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
-    uint32_t window = tcp_window_to_offer(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
+    uint32_t window = tcp_offer_window(tcp_conn_offered(c), space, buffer, c->rcv.mss, c->rcv.wscale);
     c->rcv.edge = seq_max(c->rcv.edge, seq_add(c->rcv.nxt, window));
     return (uint16_t)(window >> c->rcv.wscale);
 }
@@ -51,7 +50,8 @@ struct wire_tcp_options tcp_layout_syn_options(struct tcp_conn *c, uint64_t now_
         options.tsecr = reply ? c->ts.recent : 0;
     }
     if (reply && c->fastopen.add_cookie && c->retransmits == 0) {
-        tcp_early_add_cookie(c->tcp, &c->set, &c->remote.addr, &c->local.addr, &options, now_us);
+        struct fastopen_keys keys = tcp_fastopen_keys_of(&c->set.fastopen_keys, &c->tcp->fastopen_key, now_us);
+        tcp_fastopen_add(&keys, &c->remote.addr, &c->local.addr, &options);
     }
     return options;
 }

@@ -2,7 +2,7 @@
 #ifndef TCP_LAYOUT_H
 #define TCP_LAYOUT_H
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
 
 /* A segment in the making. */
 struct tcp_plan {

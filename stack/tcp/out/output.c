@@ -3,10 +3,9 @@
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
-#include "tcp/open/early.h"
 #include "tcp/out/layout.h"
-#include "tcp/send/window.h"
-#include "tcp/user/user.h"
+#include "tcp/out/syn.h"
+#include "tcp/send/nagle.h"
 
 #define MSS_CHECK_US 1000000ULL /* how often a learnt path MTU is looked up again */
 
@@ -123,7 +122,7 @@ static uint8_t ecn_flags(const struct tcp_conn *c) {
 static void add_syn_data(struct tcp_conn *c, struct tcp_plan *plan, struct wire_tcp_options *options,
                          struct tapir_out *out, uint64_t now_us) {
     uint32_t covered = 0;
-    plan->len = tcp_user_fastopen_syn(c, options, now_us);
+    plan->len = tcp_syn_data(c, options, now_us);
     out->piece_count = tcp_sndq_pieces(&c->snd.queue, 0, plan->len, out->pieces, TAPIR_OUT_PIECES, &covered);
     plan->len = PROMISE(&c->promises, covered == plan->len) ? plan->len : covered;
     c->stat.bytes_sent += plan->len;
@@ -254,18 +253,18 @@ static int send_new(struct tcp_conn *c, struct tapir_out *out, bool single, uint
         c->snd.cwnd_limited = c->snd.cwnd_limited && usable < mss; /* else it is time that limits */
         return -1;
     }
-    struct window_send w = {.unsent_bytes = tail - nxt,
-                            .usable_bytes = usable,
-                            .mss_bytes = mss,
-                            .max_wnd_bytes = c->snd.max_wnd,
-                            .unacked = una<nxt, .small_unacked = c->snd.small_end> una,
-                            .nodelay = c->set.nodelay,
-                            .corked = c->set.cork || c->snd.more,
-                            .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
-                                    (c->owes & TCP_OWE_FORCE) != 0};
+    struct nagle_send w = {.unsent_bytes = tail - nxt,
+                           .usable_bytes = usable,
+                           .mss_bytes = mss,
+                           .max_wnd_bytes = c->snd.max_wnd,
+                           .unacked = una<nxt, .small_unacked = c->snd.small_end> una,
+                           .nodelay = c->set.nodelay,
+                           .corked = c->set.cork || c->snd.more,
+                           .push = c->fin_wanted || (c->snd.urgent && tcp_conn_snd_offset(c, c->snd.up) > nxt) ||
+                                   (c->owes & TCP_OWE_FORCE) != 0};
     struct tcp_plan plan = {.offset = nxt, .flags = WIRE_TCP_ACK, .reason = "data"};
-    plan.len = min_u32(tcp_window_may_send(&w),
-                       single || c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR: for one alone */
+    plan.len =
+        min_u32(tcp_nagle_may_send(&w), single || c->ecn.cwr_owed ? mss : burst(c, room, mss)); /* CWR: for one alone */
     bool at_end = nxt + plan.len == tail;
     if (c->fin_wanted && at_end && usable > plan.len && !tcp_conn_early(c)) { /* 3.10.4: queued until ESTABLISHED */
         plan.flags |= WIRE_TCP_FIN;

@@ -39,6 +39,11 @@ struct fastopen_keys tcp_fastopen_keys_at(const struct siphash_key *master, uint
                                   .count = period > 0 ? 2 : 1};
 }
 
+struct fastopen_keys tcp_fastopen_keys_of(const struct fastopen_keys *set, const struct siphash_key *master,
+                                          uint64_t now_us) {
+    return set->count > 0 ? *set : tcp_fastopen_keys_at(master, now_us);
+}
+
 int tcp_fastopen_keys_read(struct fastopen_keys *keys, const uint8_t *bytes, size_t len) {
     if (len != FASTOPEN_KEY_BYTES && len != 2UL * FASTOPEN_KEY_BYTES) {
         return -EINVAL;
@@ -70,6 +75,16 @@ struct fastopen_cookie tcp_fastopen_cookie(const struct siphash_key *key, const 
     struct fastopen_cookie cookie = {.len = COOKIE_BYTES};
     write_little(cookie.bytes, siphash(key, pair, 2 * len));
     return cookie;
+}
+
+void tcp_fastopen_add(const struct fastopen_keys *keys, const struct tapir_addr *client,
+                      const struct tapir_addr *server, struct wire_tcp_options *options) {
+    struct fastopen_cookie cookie = tcp_fastopen_cookie(&keys->key[0], client, server);
+    options->present |= WIRE_TCPOPT_FASTOPEN;
+    options->fastopen_len = cookie.len;
+    for (uint8_t i = 0; i < cookie.len; i++) {
+        options->fastopen[i] = cookie.bytes[i];
+    }
 }
 
 enum fastopen_verdict tcp_fastopen_check(const struct fastopen_keys *keys, const struct tapir_addr *client,

@@ -31,6 +31,10 @@ enum fastopen_verdict {
 /* The keys of this time, which follow from one that never changes: a cookie lives for one to two periods. */
 struct fastopen_keys tcp_fastopen_keys_at(const struct siphash_key *master, uint64_t now_us);
 
+/* Those that the application set (TCP_FASTOPEN_KEY), else those of this time. */
+struct fastopen_keys tcp_fastopen_keys_of(const struct fastopen_keys *set, const struct siphash_key *master,
+                                          uint64_t now_us);
+
 /* Reads one or two keys of FASTOPEN_KEY_BYTES each: 0 or -EINVAL (another length). */
 int tcp_fastopen_keys_read(struct fastopen_keys *keys, const uint8_t *bytes, size_t len);
 
@@ -41,6 +45,10 @@ size_t tcp_fastopen_keys_write(const struct fastopen_keys *keys, uint8_t bytes[2
  * share it. */
 struct fastopen_cookie tcp_fastopen_cookie(const struct siphash_key *key, const struct tapir_addr *client,
                                            const struct tapir_addr *server);
+
+/* Adds a cookie for a client to the options of a SYN-ACK. */
+void tcp_fastopen_add(const struct fastopen_keys *keys, const struct tapir_addr *client,
+                      const struct tapir_addr *server, struct wire_tcp_options *options);
 
 enum fastopen_verdict tcp_fastopen_check(const struct fastopen_keys *keys, const struct tapir_addr *client,
                                          const struct tapir_addr *server, const struct fastopen_cookie *cookie);

@@ -138,3 +138,20 @@ size_t tcp_sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tap
     }
     return count;
 }
+
+size_t tcp_sndq_take(struct sndq *queue, const struct tapir_msg *msg, uint64_t room) {
+    size_t taken = 0;
+    for (size_t i = 0; i < msg->iov_count && room > 0; i++) {
+        size_t want = min_size(msg->iov[i].len, (size_t)room);
+        if (want == 0) {
+            continue;
+        }
+        size_t got = tcp_sndq_append(queue, msg->iov[i].base, want);
+        taken += got;
+        room -= got;
+        if (got < want) {
+            break;
+        }
+    }
+    return taken;
+}

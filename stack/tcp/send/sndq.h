@@ -2,6 +2,8 @@
 #ifndef TCP_SNDQ_H
 #define TCP_SNDQ_H
 
+#include <tapir/sock.h>
+
 #include "base/promise.h"
 
 #define SNDQ_CHUNK_BYTES 65536
@@ -46,5 +48,8 @@ size_t tcp_sndq_pieces(struct sndq *q, uint64_t offset, uint32_t len, struct tap
                        uint32_t *covered);
 
 static inline uint64_t tcp_sndq_bytes(const struct sndq *q) { return q->tail - q->head; }
+
+/* Copies up to `room` bytes of the message to the end; returns how many. */
+size_t tcp_sndq_take(struct sndq *queue, const struct tapir_msg *msg, uint64_t room);
 
 #endif

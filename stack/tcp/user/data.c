@@ -4,25 +4,8 @@
 
 #include "tcp/conn/owe.h"
 #include "tcp/conn/tuning.h"
-#include "tcp/send/window.h"
+#include "tcp/receive/offer.h"
 #include "tcp/user/user.h"
-
-size_t tcp_user_data_take(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t room) {
-    size_t taken = 0;
-    for (size_t i = 0; i < msg->iov_count && room > 0; i++) {
-        size_t want = min_size(msg->iov[i].len, (size_t)room);
-        if (want == 0) {
-            continue;
-        }
-        size_t got = tcp_sndq_append(&c->snd.queue, msg->iov[i].base, want);
-        taken += got;
-        room -= got;
-        if (got < want) {
-            break;
-        }
-    }
-    return taken;
-}
 
 static size_t message_bytes(const struct tapir_msg *msg) {
     size_t total = 0;
@@ -60,7 +43,7 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
     if (used >= cap || queue->true_bytes >= cap * TCP_SNDQ_TRUE_FACTOR + SNDQ_CHUNK_BYTES) {
         return -EAGAIN;
     }
-    size_t taken = tcp_user_data_take(c, msg, cap - used);
+    size_t taken = tcp_sndq_take(&c->snd.queue, msg, cap - used);
     if (taken == 0) { /* the bulk's share of memory is used up: what is acknowledged makes room, or nothing will */
         return used > 0 && !tcp_sndq_may_grow(queue) ? -EAGAIN : -ENOBUFS;
     }
@@ -142,8 +125,8 @@ void tcp_user_data_update_window(struct tcp_conn *c) {
     }
     uint32_t buffer = c->set.rcvbuf_bytes / 2;
     uint32_t offered = tcp_conn_offered(c);
-    uint32_t next = tcp_window_to_offer(offered, tcp_conn_tuning_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
-    if (tcp_window_update_due(offered, next, buffer, c->rcv.mss)) {
+    uint32_t next = tcp_offer_window(offered, tcp_conn_tuning_rcv_space(c), buffer, c->rcv.mss, c->rcv.wscale);
+    if (tcp_offer_update_due(offered, next, buffer, c->rcv.mss)) {
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
 }

@@ -4,13 +4,13 @@
 #include <errno.h>
 
 #include "base/addr.h"
+#include "tcp/conn/options.h"
 #include "tcp/conn/owe.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/tuning.h"
-#include "tcp/in/arrives.h"
-#include "tcp/out/bare.h"
-#include "tcp/send/window.h"
+#include "tcp/in/timewait.h"
+#include "tcp/out/abort.h"
 
 /* Is the 4-tuple free for a bound socket? A TIME-WAIT record may give way (RFC 6191). */
 static int claim_tuple(struct tcp *tcp, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
@@ -20,7 +20,7 @@ static int claim_tuple(struct tcp *tcp, const struct tapir_endpoint *local, cons
     }
     struct tcp_wait *w = tcp_table_wait(tcp, local, remote);
     if (w != NULL) {
-        if (!tcp_timewait_reusable(w, now_us)) {
+        if (!tcp_wait_reusable(w, now_us)) {
             return -EADDRNOTAVAIL;
         }
         *iss_after = w->snd_nxt;
@@ -109,23 +109,11 @@ int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us) {
     return 0;
 }
 
-void tcp_user_abort(struct tcp_conn *c, uint64_t now_us) {
-    if (tcp_in(c, CLOSED)) {
-        return;
-    }
-    bool peer_waits = tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
-    if (peer_waits) {
-        tcp_bare_reset(c, now_us);
-    }
-    /* Calls in the way get "connection reset" (3.10.5); in the closing states nothing is missing. */
-    tcp_conn_end(c, TCP_EVENT_ABORT, peer_waits || tcp_in(c, SYN_SENT) ? ECONNRESET : 0, now_us);
-}
-
 /* D6: too many connections that nobody owns; the one that has been alone longest goes. */
 static void limit_orphans(struct tcp *tcp, uint64_t now_us) {
     if (tcp->orphan_count > TCP_ORPHANS_MAX) {
         COUNT(tcp->core, tcp_orphan_cap);
-        tcp_user_abort(LIST_ENTRY(tcp->orphans.next, struct tcp_conn, orphans), now_us);
+        tcp_abort(LIST_ENTRY(tcp->orphans.next, struct tcp_conn, orphans), now_us);
     }
 }
 
@@ -147,7 +135,7 @@ void tcp_user_close(struct tcp_conn *c, uint64_t now_us) {
     bool unread = tcp_reasm_ready_bytes(&c->rcv.queue) > 0;
     bool refuse = c->set.linger_s == 0 || unread || (tcp_in(c, FIN_WAIT_2) && c->set.linger2_us < 0);
     if (refuse) { /* SHLD-3: the peer must learn that its data was not read (RFC 2525 2.17) */
-        tcp_user_abort(c, now_us);
+        tcp_abort(c, now_us);
     } else if (tcp_in(c, SYN_SENT)) {
         tcp_conn_end(c, TCP_EVENT_CLOSE, 0, now_us);
     } else if (tcp_in(c, SYN_RECEIVED | TCP_SENDING) && !c->fin_wanted) {

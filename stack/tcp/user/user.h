@@ -4,7 +4,9 @@
 
 #include <tapir/sock.h>
 
-#include "tcp/tcp.h"
+#include "tcp/conn/tcp.h"
+#include "tcp/open/listen.h" /* passive OPEN */
+#include "tcp/out/abort.h"   /* ABORT */
 
 /* Active OPEN to remote from a connection in CLOSED; uses its port claim or makes one. 0 (SYN-SENT), -ENETUNREACH,
  * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (remote is no single host), -ENOBUFS. */
@@ -21,22 +23,6 @@ int tcp_user_fastopen_connect(struct tcp_conn *c, const struct tapir_endpoint *r
  * -EINPROGRESS when none may. */
 int64_t tcp_user_fastopen_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us);
 
-/* What the first SYN carries: how many bytes of the send queue, and the option; later ones carry neither. */
-uint32_t tcp_user_fastopen_syn(struct tcp_conn *c, struct wire_tcp_options *options, uint64_t now_us);
-
-/* What the SYN-ACK says to that is remembered, for connections to come (RFC 7413 4.1.3). */
-void tcp_user_fastopen_answered(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
-
-/* The handshake is over, snd.una is where the peer's ACK says: data of the SYN before that was delivered. */
-void tcp_user_fastopen_settle(struct tcp_conn *c);
-
-/* The retransmission timer fired, and c->retransmits counts it; or the SYN met an ICMP error: was it Fast Open's fault? */
-void tcp_user_fastopen_timeout(struct tcp_conn *c, uint64_t now_us);
-void tcp_user_fastopen_refused(struct tcp_conn *c, uint64_t now_us);
-
-/* Copies up to `room` bytes of the message into the send queue; returns how many. */
-size_t tcp_user_data_take(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t room);
-
 /* SEND: copies out of msg; bytes taken, -EAGAIN, -EPIPE, a pending error, -ENOBUFS. */
 int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
@@ -52,10 +38,6 @@ int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us);
 
 /* The socket goes away. Takes c: it is freed now or lives on as an orphan. */
 void tcp_user_close(struct tcp_conn *c, uint64_t now_us);
-
-/* ABORT: RST where there is somebody to tell, ECONNRESET for calls in the way. The connection is in CLOSED afterwards, or
- * freed if an orphan. */
-void tcp_user_abort(struct tcp_conn *c, uint64_t now_us);
 
 /* Takes the pending error: a positive errno or 0. */
 int tcp_user_take_error(struct tcp_conn *c);

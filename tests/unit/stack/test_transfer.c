@@ -1,8 +1,8 @@
 /* Whole transfers between two stacks over bad links: every byte arrives once and in order, from many seeds. */
 #include "pair.h"
 
-#include "tcp/conn/table.h"
 #include "tcp/conn/owe.h"
+#include "tcp/conn/table.h"
 
 static struct pair *run(const struct pair_config *config) {
     struct pair *p = pair_open(config);

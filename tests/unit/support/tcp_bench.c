@@ -1,5 +1,6 @@
 /* The bench's wire: frames to and from the stack, and the clock. */
 #include "support/tcp_bench.h"
+#include "tcp/conn/arrows.h"
 
 #include <stdlib.h>
 
@@ -11,8 +12,8 @@ uint8_t tcp_bench_pattern(uint64_t offset) { return (uint8_t)(offset * 7 + (offs
 
 static void note_arrow(struct tcp_bench *b, const struct tapir_trace_state *state) {
     for (unsigned event = TCP_EVENT_ACTIVE_OPEN; event <= TCP_EVENT_ICMP; event++) {
-        if (strcmp(tcp_state_event_name((enum tcp_event)event), state->trigger) == 0) {
-            int row = tcp_state_arrow((enum tcp_state)(1U << state->from), (enum tcp_event)event,
+        if (strcmp(tcp_arrows_event_name((enum tcp_event)event), state->trigger) == 0) {
+            int row = tcp_arrows_find((enum tcp_state)(1U << state->from), (enum tcp_event)event,
                                       (enum tcp_state)(1U << state->to));
             cr_assert(row >= 0 && row < (int)ARRAY_LEN(b->arrows));
             b->arrows[row][state->from] = 1;

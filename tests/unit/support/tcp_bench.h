@@ -20,6 +20,7 @@
 #include "base/addr.h"
 #include "stack.h"
 #include "support/env.h"
+#include "tcp/conn/arrows.h"
 
 #define BENCH_OUR_IPV4 IPV4(10, 0, 0, 2)
 #define BENCH_PEER_IPV4 IPV4(10, 0, 0, 1)
@@ -110,7 +111,7 @@ struct tcp_bench {
     struct tcp_bench_heard *heard; /* BENCH_HEARD_MAX of them */
     unsigned heard_count, heard_next;
     unsigned icmp_heard;                       /* ICMP messages that the stack sent */
-    uint8_t arrows[64][TAPIR_TCP_CLOSING + 1]; /* taken: by row of tcp_state_arrows and from-state */
+    uint8_t arrows[64][TAPIR_TCP_CLOSING + 1]; /* taken: by row of tcp_arrows and from-state */
     unsigned arrows_unknown;
 };
 

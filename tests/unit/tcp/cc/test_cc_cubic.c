@@ -370,12 +370,12 @@ Test(tcp_cc_cubic, T11_the_largest_windows_do_not_overflow) {
 }
 
 Test(tcp_cc_cubic, found_by_name) {
-    cr_assert_eq(tcp_cc_find("cubic", 5), &tcp_cc_cubic);
-    cr_assert_eq(tcp_cc_find("reno", 4), &tcp_cc_reno);
-    cr_assert_eq(tcp_cc_find("reno", 3), NULL);
-    cr_assert_eq(tcp_cc_find("renovated", 9), NULL);
-    cr_assert_eq(tcp_cc_find("", 0), NULL);
-    cr_assert_eq(tcp_cc_find("a name much longer than any that there is", 41), NULL);
+    cr_assert_eq(tcp_cc_known("cubic", 5), &tcp_cc_cubic);
+    cr_assert_eq(tcp_cc_known("reno", 4), &tcp_cc_reno);
+    cr_assert_eq(tcp_cc_known("reno", 3), NULL);
+    cr_assert_eq(tcp_cc_known("renovated", 9), NULL);
+    cr_assert_eq(tcp_cc_known("", 0), NULL);
+    cr_assert_eq(tcp_cc_known("a name much longer than any that there is", 41), NULL);
 }
 
 Test(tcp_cc_cubic, a_switch_keeps_the_windows) {

@@ -1,12 +1,13 @@
 /* The state machine by its arrow table: every arrow from every state that it starts in is taken, or this fails. */
 #include "support/tcp_bench.h"
+#include "tcp/conn/arrows.h"
 
 static uint8_t taken[64][TAPIR_TCP_CLOSING + 1];
 
 /* Adds what this bench saw to what was seen, and ends it. */
 static void finish(struct tcp_bench *b) {
     cr_assert_eq(b->arrows_unknown, 0);
-    for (size_t row = 0; row < tcp_state_arrow_count; row++) {
+    for (size_t row = 0; row < tcp_arrows_count; row++) {
         for (size_t from = 0; from < ARRAY_LEN(taken[0]); from++) {
             taken[row][from] |= b->arrows[row][from];
         }
@@ -132,8 +133,8 @@ Test(tcp_state, every_arrow_is_taken) {
     icmp_errors();
     unsigned all = 0;
     unsigned covered = 0;
-    for (size_t row = 0; row < tcp_state_arrow_count; row++) {
-        const struct tcp_arrow *arrow = &tcp_state_arrows[row];
+    for (size_t row = 0; row < tcp_arrows_count; row++) {
+        const struct tcp_arrow *arrow = &tcp_arrows[row];
         for (uint8_t from = 0; from < ARRAY_LEN(taken[0]); from++) {
             if ((arrow->from & 1U << from) == 0) {
                 cr_assert_not(taken[row][from]);
@@ -142,7 +143,7 @@ Test(tcp_state, every_arrow_is_taken) {
             all++;
             covered += taken[row][from];
             cr_expect(taken[row][from], "not taken: %s by %s to %s", tapir_tcp_state_name(from),
-                      tcp_state_event_name(arrow->event), tapir_tcp_state_name(tcp_state_number(arrow->to)));
+                      tcp_arrows_event_name(arrow->event), tapir_tcp_state_name(tcp_state_number(arrow->to)));
         }
     }
     cr_log_info("arrows taken: %u of %u", covered, all);
@@ -150,9 +151,9 @@ Test(tcp_state, every_arrow_is_taken) {
 }
 
 Test(tcp_state, an_arrow_that_is_not_drawn_is_none) {
-    cr_assert_lt(tcp_state_arrow(ESTABLISHED, TCP_EVENT_RCV_FIN, LAST_ACK), 0);
-    cr_assert_lt(tcp_state_arrow(LISTEN, TCP_EVENT_RCV_RST, CLOSED), 0);
-    cr_assert_lt(tcp_state_arrow(TIME_WAIT, TCP_EVENT_RCV_RST, CLOSED), 0); /* RFC 1337 */
-    cr_assert_lt(tcp_state_arrow(SYN_SENT, TCP_EVENT_RCV_ACK_OF_SYN, ESTABLISHED), 0);
-    cr_assert_geq(tcp_state_arrow(ESTABLISHED, TCP_EVENT_RCV_FIN, CLOSE_WAIT), 0);
+    cr_assert_lt(tcp_arrows_find(ESTABLISHED, TCP_EVENT_RCV_FIN, LAST_ACK), 0);
+    cr_assert_lt(tcp_arrows_find(LISTEN, TCP_EVENT_RCV_RST, CLOSED), 0);
+    cr_assert_lt(tcp_arrows_find(TIME_WAIT, TCP_EVENT_RCV_RST, CLOSED), 0); /* RFC 1337 */
+    cr_assert_lt(tcp_arrows_find(SYN_SENT, TCP_EVENT_RCV_ACK_OF_SYN, ESTABLISHED), 0);
+    cr_assert_geq(tcp_arrows_find(ESTABLISHED, TCP_EVENT_RCV_FIN, CLOSE_WAIT), 0);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tcp/conn/table.h"
+#include "tcp/in/timewait.h"
 
 static const struct tcp_bench_config passive = {.active = false};
 static const struct tcp_bench_config active = {.active = true};

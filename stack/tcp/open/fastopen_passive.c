@@ -1,15 +1,10 @@
-/* Connections that a listener makes of a SYN at once: whether, how many, and with what. */
-#include "tcp/open/early.h"
+/* TCP Fast Open at the listener: whether a connection is made of a SYN, how many, and with what. */
+#include "tcp/open/fastopen_passive.h"
 
 #include "tcp/conn/owe.h"
 #include "tcp/conn/pmtu.h"
 #include "tcp/conn/tuning.h"
-#include "tcp/in/arrives.h"
-#include "tcp/secret/fastopen.h"
-
-static struct fastopen_keys keys_of(const struct tcp *tcp, const struct tcp_settings *set, uint64_t now_us) {
-    return set->fastopen_keys.count > 0 ? set->fastopen_keys : tcp_fastopen_keys_at(&tcp->fastopen_key, now_us);
-}
+#include "tcp/conn/window.h"
 
 /* As Linux's TCP_FASTOPEN: so many connections may wait for their handshake's end, and no more (RFC 7413 5.1). */
 static bool has_room(struct tcp_listener *l, uint64_t now_us) {
@@ -20,7 +15,7 @@ static bool has_room(struct tcp_listener *l, uint64_t now_us) {
 }
 
 static enum fastopen_verdict check(const struct tcp_listener *l, const struct tcp_segment *seg, uint64_t now_us) {
-    struct fastopen_keys keys = keys_of(l->tcp, &l->set, now_us);
+    struct fastopen_keys keys = tcp_fastopen_keys_of(&l->set.fastopen_keys, &l->tcp->fastopen_key, now_us);
     struct fastopen_cookie cookie = {.len = seg->options.fastopen_len};
     for (uint8_t i = 0; i < cookie.len; i++) {
         cookie.bytes[i] = seg->options.fastopen[i];
@@ -28,31 +23,32 @@ static enum fastopen_verdict check(const struct tcp_listener *l, const struct tc
     return tcp_fastopen_check(&keys, &seg->remote.addr, &seg->local.addr, &cookie);
 }
 
-struct tcp_early tcp_early_judge(struct tcp_listener *l, const struct tcp_segment *seg, uint64_t now_us) {
+struct tcp_fastopen_offer tcp_fastopen_passive_judge(struct tcp_listener *l, const struct tcp_segment *seg,
+                                                     uint64_t now_us) {
     struct core *core = l->tcp->core;
     bool option = tcp_segment_option(seg, WIRE_TCPOPT_FASTOPEN);
     bool wanted = option || (l->set.fastopen_no_cookie && seg->len > 0);
     if (l->set.fastopen_queue == 0 || !wanted) {
-        return (struct tcp_early){0};
+        return (struct tcp_fastopen_offer){0};
     }
     if (!has_room(l, now_us)) {
         COUNT(core, tcp_fastopen_full);
-        return (struct tcp_early){0};
+        return (struct tcp_fastopen_offer){0};
     }
     /* TCP_DEFER_ACCEPT waits for data, which a cookie alone is not. */
     bool due = seg->len > 0 || l->set.defer_accept == 0;
     if (l->set.fastopen_no_cookie) {
-        return (struct tcp_early){.open = due};
+        return (struct tcp_fastopen_offer){.open = due};
     }
     if (seg->options.fastopen_len == 0) {
         COUNT(core, tcp_fastopen_asked);
-        return (struct tcp_early){.cookie = true};
+        return (struct tcp_fastopen_offer){.cookie = true};
     }
     enum fastopen_verdict verdict = check(l, seg, now_us);
     if (verdict == FASTOPEN_BAD) {
         COUNT(core, tcp_fastopen_bad);
     }
-    return (struct tcp_early){.open = due && verdict != FASTOPEN_BAD, .cookie = verdict != FASTOPEN_GOOD};
+    return (struct tcp_fastopen_offer){.open = due && verdict != FASTOPEN_BAD, .cookie = verdict != FASTOPEN_GOOD};
 }
 
 /* What does not fit, or finds no memory, is not acknowledged: the client sends it again after the handshake. */
@@ -77,7 +73,7 @@ static void take_text(struct tcp_conn *c, const struct tcp_segment *seg, uint64_
     c->fastopen.took_data = true;
 }
 
-void tcp_early_begin(struct tcp_conn *c, const struct tcp_segment *seg, bool cookie, uint64_t now_us) {
+void tcp_fastopen_passive_begin(struct tcp_conn *c, const struct tcp_segment *seg, bool cookie, uint64_t now_us) {
     struct tcp_listener *l = c->listener;
     COUNT(c->tcp->core, tcp_fastopen_passive);
     c->fastopen.early = true;
@@ -88,7 +84,7 @@ void tcp_early_begin(struct tcp_conn *c, const struct tcp_segment *seg, bool coo
     c->snd.nxt = c->snd.iss; /* unlike a record's, the SYN-ACK is yet to be sent */
     c->timing = false;
     c->stat.segs_in = 1;
-    tcp_ack_window(c, seg);
+    tcp_window_take(c, seg);
     tcp_pmtu_start(c, now_us);
     tcp_cc_init(&c->cc, c->set.cc, c->snd.mss); /* 4.2.2: before the handshake's end no more than the initial window */
     tcp_loss_start(&c->loss, c->sack_ok);
@@ -97,36 +93,17 @@ void tcp_early_begin(struct tcp_conn *c, const struct tcp_segment *seg, bool coo
     tcp_state_check(c);
 }
 
-void tcp_early_add_cookie(const struct tcp *tcp, const struct tcp_settings *set, const struct tapir_addr *client,
-                          const struct tapir_addr *server, struct wire_tcp_options *options, uint64_t now_us) {
-    struct fastopen_keys keys = keys_of(tcp, set, now_us);
-    struct fastopen_cookie cookie = tcp_fastopen_cookie(&keys.key[0], client, server);
-    options->present |= WIRE_TCPOPT_FASTOPEN;
-    options->fastopen_len = cookie.len;
-    for (uint8_t i = 0; i < cookie.len; i++) {
-        options->fastopen[i] = cookie.bytes[i];
-    }
-}
-
-void tcp_early_settled(struct tcp_conn *c) {
-    if (c->fastopen.waits_at != NULL) {
-        list_remove(&c->fastopen.waiting);
-        c->fastopen.waits_at->early.waiting--;
-        c->fastopen.waits_at = NULL;
-    }
-}
-
-void tcp_early_reset(struct tcp_conn *c, uint64_t now_us) {
+void tcp_fastopen_passive_reset(struct tcp_conn *c, uint64_t now_us) {
     struct tcp_listener *l = c->fastopen.waits_at;
     if (l != NULL) {
         l->early.resets++;
         l->early.resets_until_us = now_us + TCP_FASTOPEN_RESET_US;
-        tcp_early_settled(c);
+        tcp_listener_settled(c);
     }
 }
 
-void tcp_early_forget(struct tcp_listener *l) {
+void tcp_fastopen_passive_forget(struct tcp_listener *l) {
     while (!list_empty(&l->early.list)) {
-        tcp_early_settled(CONTAINER_OF(l->early.list.next, struct tcp_conn, fastopen.waiting));
+        tcp_listener_settled(CONTAINER_OF(l->early.list.next, struct tcp_conn, fastopen.waiting));
     }
 }
