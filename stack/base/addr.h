@@ -27,6 +27,16 @@ static inline bool addr_equal(const struct tapir_addr *a, const struct tapir_add
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
 
+/* The sum of the 16 bytes, in the terms of checksum_add. Of a v4-mapped address it is that of the IPv4 address: the ffff in
+ * front of it is nothing in ones' complement. */
+static inline uint64_t addr_sum(const struct tapir_addr *addr) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < sizeof addr->b; i += 4) {
+        sum += IPV4(addr->b[i], addr->b[i + 1], addr->b[i + 2], addr->b[i + 3]);
+    }
+    return sum;
+}
+
 /* v4-mapped? (an all-zero address is not) */
 static inline bool addr_is_ipv4(const struct tapir_addr *addr) {
     static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};

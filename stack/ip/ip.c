@@ -39,4 +39,12 @@ void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t n
     ip_groups_switched(ip, netif, now_us);
 }
 
+bool ip_speaks(const struct ip *ip, const struct tapir_addr *addr) { return ip_version_of(ip, addr) != NULL; }
+
+uint32_t ip_header_len(const struct ip *ip, const struct tapir_addr *addr) {
+    const struct ip_version *version = ip_version_of(ip, addr);
+    CHECK(version != NULL);
+    return version->header_len;
+}
+
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr) { return ip_cast_kind(ip, addr) == IP_KIND_OWN; }

@@ -7,6 +7,7 @@
 #ifndef IP_IP_H
 #define IP_IP_H
 
+#include "base/addr.h"
 #include "base/bucket.h"
 #include "base/core.h"
 #include "base/frame.h"
@@ -77,8 +78,34 @@ struct ip_path {
     struct link_netif *netif;
     const struct ip_version *version; /* of dst; in an empty path too, NULL if we speak none that it is of */
     struct tapir_addr src, dst, next_hop;
+    uint64_t addresses_sum; /* of src and dst, for ip_path_pseudo */
     enum link_cast cast;
 };
+
+/* ---- what a transport asks its path, which is not empty but for the header's length ---- */
+
+/* Bytes of IP header before the transport's. */
+static inline uint32_t ip_path_header_len(const struct ip_path *path) { return path->version->header_len; }
+
+/* The most bytes of transport header and payload that a datagram carries, in fragments if need be. */
+static inline uint32_t ip_path_payload_max(const struct ip_path *path) { return path->version->payload_max; }
+
+/* The sum of the pseudo-header before `len` bytes of transport header and payload (RFC 9293 3.1, RFC 768, RFC 8200 8.1). It
+ * is one for both versions: their fields are the same words, and the order of words is nothing to a sum. */
+static inline checksum_sum ip_path_pseudo(const struct ip_path *path, uint8_t protocol, uint32_t len) {
+    return path->addresses_sum + protocol + len;
+}
+
+/* Does the device cut super-segments of TCP, and what are they called? */
+static inline bool ip_path_cuts_tcp(const struct ip_path *path) {
+    return (path->netif->caps & path->version->cap_tcp) != 0;
+}
+static inline uint8_t ip_path_gso_tcp(const struct ip_path *path) { return path->version->gso_tcp; }
+
+/* The pseudo-header's sum for the `len` bytes of transport header and payload that rx brought. */
+static inline checksum_sum ip_rx_pseudo(const struct ip_rx *rx, uint32_t len) {
+    return addr_sum(&rx->src) + addr_sum(&rx->dst) + rx->protocol + len;
+}
 
 struct ip; /* defined in ip/state.h */
 
@@ -137,6 +164,10 @@ int ip_send_with_header(struct ip *ip, const struct ip_path *path, struct tapir_
  * delivery and 0 returned. */
 int ip_send_out(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_out *out,
                 uint64_t now_us);
+
+/* Do we speak the version of IP that addr, borrowed, is of? Bytes of header that it puts before a transport's. */
+bool ip_speaks(const struct ip *ip, const struct tapir_addr *addr);
+uint32_t ip_header_len(const struct ip *ip, const struct tapir_addr *addr);
 
 /* Is addr a valid address of ours (any interface, 127/8 included)? Of broadcast or multicast kind as dst? */
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr);

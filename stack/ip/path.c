@@ -139,6 +139,7 @@ int ip_path_find_direct(struct ip *ip, const struct tapir_addr *dst, const struc
                         bool direct, struct ip_path *path) {
     struct ip_path found = {0};
     int error = find(ip, dst, src, netif, direct, &found);
+    found.addresses_sum = addr_sum(&found.src) + addr_sum(&found.dst);
     *path = error == 0 ? found : (struct ip_path){.version = ip_version_of(ip, dst)};
     return error;
 }

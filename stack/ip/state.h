@@ -37,7 +37,7 @@ struct ip_groups {
 };
 
 /* Where non-atomic datagrams of IPv4 get their identification from (v4/id.c). */
-struct ip_v4_ids {
+struct ip_ids {
     uint16_t recent[TAPIR_IP_ID_RECENT]; /* a ring of the last ones given */
     uint32_t next;                       /* slot of the oldest */
     uint64_t in_use[65536 / 64];         /* bit i: i is in the ring */
@@ -56,7 +56,7 @@ struct ip {
     struct ip_route routes[TAPIR_ROUTES_MAX]; /* the best match first: longest prefix, then lowest metric */
     uint32_t route_count, dead_routes;
     struct ip_groups groups_v4[TAPIR_NETIFS_MAX];
-    struct ip_v4_ids ids_v4;
+    struct ip_ids ids_v4;
     struct table reassembly;    /* of struct ip_reassembly */
     struct list reassembly_age; /* the same, oldest first */
     uint32_t reassembly_count;

@@ -29,8 +29,9 @@ struct ip_version {
     uint8_t alert_len;           /* what a Router Alert adds to that (RFC 2113, RFC 2711) */
     uint16_t payload_max;        /* the most bytes a datagram carries behind such a header */
     uint32_t pmtu_floor;         /* no path MTU below this is believed */
-    uint8_t gso_tcp, gso_udp;    /* enum tapir_gso of super-segments */
-    uint32_t cap_tcp, cap_udp;   /* TAPIR_CAP_* of a device that cuts them */
+    uint8_t gso_tcp;             /* enum tapir_gso of TCP's super-segments */
+    uint32_t cap_tcp;            /* TAPIR_CAP_* of a device that cuts them */
+    uint8_t icmp, icmp_echo;     /* the protocol of echo requests, and their type */
     struct tapir_addr loopback;  /* what answers for the loopback addresses */
     struct tapir_addr all_nodes; /* the group that everybody is in and nobody says so */
 
@@ -51,6 +52,14 @@ struct ip_version {
      * before the first goes. 0, -ENOBUFS or as link_send_frame. */
     int (*fragment)(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame,
                     uint32_t mtu, uint64_t now_us);
+
+    /* Makes frame, the ICMP message that a user wrote to send along path, a true echo request with the identifier `id`. False:
+     * it is none. */
+    bool (*echo_complete)(const struct ip_path *path, struct tapir_frame *frame, uint16_t id);
+
+    /* The identifier of an echo request, or of the reply to one, of `len` bytes or the first `len` of them, borrowed. False:
+     * it is none. */
+    bool (*echo_id)(const uint8_t *message, uint32_t len, bool request, uint16_t *id);
 
     /* A datagram of our own comes in on netif, which is lo, or the interface of the group that it went to. Borrows frame. */
     void (*input_own)(struct ip *ip, struct link_netif *netif, struct tapir_frame *frame, uint64_t now_us);

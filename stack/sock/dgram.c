@@ -38,7 +38,7 @@ int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *
     if (addr_is_any(addr)) {
         return 0;
     }
-    if (!addr_is_ipv4(addr)) {
+    if (!ip_speaks(ip, addr)) {
         return -EADDRNOTAVAIL;
     }
     bool ours = ip_is_local(ip, addr) || (cast && ip_cast_of(ip, addr) != LINK_UNICAST);

@@ -58,7 +58,7 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
                          bool direct, const struct ip_path **path) {
     struct tapir_addr to = real_destination(d, dst);
     /* A message may not leave by another interface than the one the socket is bound to (SO_BINDTODEVICE). */
-    if (!addr_is_ipv4(&to) || (netif != 0 && d->inbox.netif != 0 && netif != d->inbox.netif)) {
+    if (!ip_speaks(d->sock->layer->ip, &to) || (netif != 0 && d->inbox.netif != 0 && netif != d->inbox.netif)) {
         return -EINVAL;
     }
     if (netif == 0) {
@@ -155,11 +155,12 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
  * measured by the interface, for those who search the path MTU themselves (RFC 4821). */
 int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us) {
     uint8_t way = d->opt.mtu_discover;
-    uint32_t ip_len = WIRE_IPV4_LEN + header_len + plan->len;
+    uint32_t payload_len = header_len + plan->len;
     uint32_t mtu_bytes =
         way == SOCK_PMTU_PROBE ? plan->path->netif->mtu_bytes : ip_path_mtu(d->sock->layer->ip, plan->path, now_us);
-    bool may_fragment = (way == SOCK_PMTU_DONT || way == SOCK_PMTU_WANT) && ip_len <= UINT16_MAX;
-    bool fits = ip_len <= mtu_bytes;
+    bool may_fragment =
+        (way == SOCK_PMTU_DONT || way == SOCK_PMTU_WANT) && payload_len <= ip_path_payload_max(plan->path);
+    bool fits = ip_path_header_len(plan->path) + payload_len <= mtu_bytes;
     if (!fits && !may_fragment) {
         if (ip_errqueue_too_big(&d->inbox.errors, &plan->peer, mtu_bytes)) {
             news_mark(d->sock->layer->core, &d->inbox.news);

@@ -81,7 +81,7 @@ static int leave(struct sock_dgram *d, const struct tapir_addr *group, int index
 
 int sock_multicast_join(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
-    if (!addr_is_ipv4(group) || !addr_is_multicast(group)) {
+    if (!ip_speaks(d->sock->layer->ip, group) || !addr_is_multicast(group)) {
         return -EINVAL;
     }
     if (!join) {

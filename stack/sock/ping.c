@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "ip/state.h"
 #include "sock/dgram.h"
 
 /* Random draws for an identifier; even with nine of ten taken, 256 in a row fail once in 10^12. */
@@ -110,22 +111,6 @@ static int connect_ping(struct sock *s, const struct tapir_endpoint *peer, uint6
     return error;
 }
 
-/* Makes the application's message a true echo request: our identifier, the right checksum. False: it is not one. */
-static bool complete_request(struct tapir_frame *frame, uint16_t id) {
-    struct wire_icmp icmp;
-    if (!wire_icmp_parse(frame->data, frame->len, &icmp) || icmp.type != WIRE_ICMP_ECHO || icmp.code != 0) {
-        return false;
-    }
-    icmp.echo.id = id;
-    icmp.checksum = 0;
-    struct writer blank = writer_of(frame->data, WIRE_ICMP_LEN);
-    wire_icmp_emit(&blank, &icmp);
-    icmp.checksum = checksum_finish(checksum_add(0, frame->data, frame->len));
-    struct writer whole = writer_of(frame->data, WIRE_ICMP_LEN);
-    wire_icmp_emit(&whole, &icmp);
-    return true;
-}
-
 static void trace_request(const struct sock_dgram *d, const struct ip_path *path, uint32_t len, uint64_t now_us) {
     struct core *core = d->sock->layer->core;
     if (!core_tracing(core)) {
@@ -138,7 +123,7 @@ static void trace_request(const struct sock_dgram *d, const struct ip_path *path
         .local = {.addr = path->src, .port = d->inbox.local.port},
         .remote = {.addr = path->dst},
         .reason = "ping socket",
-        .packet = {.protocol = WIRE_PROTO_ICMP, .type = WIRE_ICMP_ECHO, .len = len},
+        .packet = {.protocol = path->version->icmp, .type = path->version->icmp_echo, .len = len},
     };
     core_trace(core, &event);
 }
@@ -162,12 +147,12 @@ static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t f
         return -ENOBUFS;
     }
     sock_dgram_send_gather(frame, msg);
-    if (!complete_request(frame, d->inbox.local.port)) {
+    if (!plan.path->version->echo_complete(plan.path, frame, d->inbox.local.port)) {
         frame_release(frame);
         return -EINVAL;
     }
     trace_request(d, plan.path, plan.len, now_us);
-    plan.ip.protocol = WIRE_PROTO_ICMP;
+    plan.ip.protocol = plan.path->version->icmp;
     error = ip_send_frame(s->layer->ip, plan.path, &plan.ip, frame, now_us);
     return error != 0 ? error : (int64_t)plan.len;
 }
@@ -190,11 +175,11 @@ static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const stru
  * that nobody asked for is refused here, and ip counts and drops it (HAZARDS C2). */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
-    struct wire_icmp icmp;
-    (void)now_us;
     struct sock_dgram *d = NULL;
-    if (wire_icmp_parse(rx->data, rx->len, &icmp)) {
-        d = find(layer, icmp.echo.id, &rx->dst, rx->netif->index);
+    uint16_t id;
+    (void)now_us;
+    if (ip_version_of(layer->ip, &rx->src)->echo_id(rx->data, rx->len, false, &id)) {
+        d = find(layer, id, &rx->dst, rx->netif->index);
     }
     if (d == NULL) {
         return IP_PORT_UNREACHABLE;
@@ -210,12 +195,12 @@ enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_
 bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct tapir_endpoint remote = {.addr = error->dst};
-    struct wire_icmp icmp;
+    uint16_t id;
     bool known = sock_raw_error(layer, error, now_us);
-    if (!wire_icmp_parse(error->quote, error->quote_len, &icmp) || icmp.type != WIRE_ICMP_ECHO || icmp.code != 0) {
+    if (!ip_version_of(layer->ip, &error->dst)->echo_id(error->quote, error->quote_len, true, &id)) {
         return known;
     }
-    struct sock_dgram *d = find(layer, icmp.echo.id, &error->src, error->netif->index);
+    struct sock_dgram *d = find(layer, id, &error->src, error->netif->index);
     if (d == NULL) {
         return known;
     }

@@ -17,13 +17,12 @@ static bool checksum_good(const struct ip_rx *rx, const struct wire_udp *header)
     if (header->checksum == 0 || vouched) {
         return true;
     }
-    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&rx->src), addr_ipv4(&rx->dst), WIRE_PROTO_UDP, header->len);
-    return checksum_fold(checksum_add(sum, rx->data, header->len)) == 0xffff;
+    return checksum_fold(checksum_add(ip_rx_pseudo(rx, header->len), rx->data, header->len)) == 0xffff;
 }
 
 /* The device glued datagrams of one flow together, each gso_size long but the last (V1: link checked the sizes). */
 static bool is_super_segment(const struct ip_rx *rx) {
-    return rx->offload->gso == TAPIR_GSO_UDP4 && rx->offload->gso_size > 0;
+    return rx->offload->gso != TAPIR_GSO_NONE && rx->offload->gso_size > 0;
 }
 
 /* No device makes more datagrams into one; each costs as much as one by itself. */

@@ -45,7 +45,7 @@ static void put_header(struct tapir_frame *frame, const struct ip_path *path, co
     struct wire_udp header = {.src_port = datagram->src_port,
                               .dst_port = datagram->dst_port,
                               .len = (uint16_t)(WIRE_UDP_LEN + datagram->len)};
-    checksum_sum pseudo = wire_ipv4_pseudo(addr_ipv4(&path->src), addr_ipv4(&path->dst), WIRE_PROTO_UDP, header.len);
+    checksum_sum pseudo = ip_path_pseudo(path, WIRE_PROTO_UDP, header.len);
     if (device_sums(path, datagram)) {
         header.checksum = checksum_fold(pseudo);
         frame->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL, .csum_start = 0, .csum_offset = 6};
@@ -60,7 +60,7 @@ static void put_header(struct tapir_frame *frame, const struct ip_path *path, co
 
 int udp_output(struct udp *udp, const struct ip_path *path, const struct ip_send *send,
                const struct udp_datagram *datagram, uint64_t now_us) {
-    CHECK(datagram->len <= UDP_PAYLOAD_MAX);
+    CHECK(datagram->len + WIRE_UDP_LEN <= ip_path_payload_max(path));
     struct tapir_frame *frame =
         frame_alloc(&udp->core->mem, ip_send_share(path), TAPIR_FRAME_HEADROOM_BYTES, WIRE_UDP_LEN + datagram->len);
     if (frame == NULL) {

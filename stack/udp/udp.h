@@ -14,8 +14,6 @@
 #include "ip/inbox.h"
 #include "ip/ports.h"
 
-#define UDP_PAYLOAD_MAX (65535U - WIRE_IPV4_LEN - WIRE_UDP_LEN)
-
 struct udp {
     struct core *core;     /* kept */
     struct ip *ip;         /* kept */
@@ -72,7 +70,7 @@ struct udp_datagram {
     uint16_t src_port, dst_port;
     const struct tapir_iovec *iov;
     size_t iov_count;
-    uint32_t len;     /* of all iov, at most UDP_PAYLOAD_MAX */
+    uint32_t len;     /* of all iov, at most what the path carries behind our header */
     bool no_checksum; /* RFC 1122 4.1.3.4: the application may turn it off */
 };
 

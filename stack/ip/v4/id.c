@@ -4,11 +4,11 @@
 #define WORD_BITS 64
 #define DRAWS_MAX 16
 
-static bool in_use(const struct ip_v4_ids *ids, uint16_t id) {
+static bool in_use(const struct ip_ids *ids, uint16_t id) {
     return (ids->in_use[id / WORD_BITS] >> id % WORD_BITS) & 1;
 }
 
-static void mark(struct ip_v4_ids *ids, uint16_t id, bool used) {
+static void mark(struct ip_ids *ids, uint16_t id, bool used) {
     uint64_t bit = 1ULL << id % WORD_BITS;
     if (used) {
         ids->in_use[id / WORD_BITS] |= bit;
@@ -35,7 +35,7 @@ uint16_t ip_v4_id_next(struct ip *ip, bool dont_fragment) {
     if (dont_fragment) {
         return 0;
     }
-    struct ip_v4_ids *ids = &ip->ids_v4;
+    struct ip_ids *ids = &ip->ids_v4;
     uint16_t id = draw(ip);
     uint16_t *slot = &ids->recent[ids->next];
     ids->next = (ids->next + 1) % TAPIR_IP_ID_RECENT;

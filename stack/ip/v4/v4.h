@@ -92,6 +92,11 @@ void ip_v4_icmp_input(struct ip *ip, const struct ip_rx *rx, uint64_t now_us);
 void ip_v4_icmp_send(struct ip *ip, const struct ip_path *path, uint8_t tos, struct wire_icmp *icmp,
                      struct tapir_frame *frame, const char *reason, uint64_t now_us);
 
+/* ---- echo.c ---- */
+
+bool ip_v4_echo_complete(const struct ip_path *path, struct tapir_frame *frame, uint16_t id);
+bool ip_v4_echo_id(const uint8_t *message, uint32_t len, bool request, uint16_t *id);
+
 /* ---- icmp_error.c ---- */
 
 /* Answers rx with an ICMP error if RFC 1122 3.2.2 and the rate limit allow. */

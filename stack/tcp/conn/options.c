@@ -28,7 +28,8 @@ void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uin
     tcp_conn_path_update_mss(c, now_us);
 }
 
-uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes) {
-    uint32_t mss = min_u32(netif->mtu_bytes, UINT16_MAX) - WIRE_IPV4_LEN - WIRE_TCP_LEN;
+uint16_t tcp_options_mss_offer(const struct tcp *tcp, const struct tapir_addr *remote, const struct link_netif *netif,
+                               uint32_t maxseg_bytes) {
+    uint32_t mss = min_u32(netif->mtu_bytes, UINT16_MAX) - ip_header_len(tcp->ip, remote) - WIRE_TCP_LEN;
     return (uint16_t)(maxseg_bytes == 0 ? mss : min_u32(mss, maxseg_bytes));
 }

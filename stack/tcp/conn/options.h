@@ -12,6 +12,7 @@ void tcp_options_from_syn(struct tcp_conn *c, const struct tcp_segment *seg, uin
 uint8_t tcp_options_wscale(struct core *core, const struct wire_tcp_options *options);
 
 /* The MSS option for a path: the interface's MTU less headers (MUST-67), or TCP_MAXSEG. */
-uint16_t tcp_options_mss_offer(const struct link_netif *netif, uint32_t maxseg_bytes);
+uint16_t tcp_options_mss_offer(const struct tcp *tcp, const struct tapir_addr *remote, const struct link_netif *netif,
+                               uint32_t maxseg_bytes);
 
 #endif

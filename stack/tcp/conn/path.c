@@ -15,10 +15,9 @@ int tcp_conn_path(struct tcp_conn *c) {
 
 void tcp_conn_path_update_mss(struct tcp_conn *c, uint64_t now_us) {
     uint32_t options = c->ts.ok ? 12 : 0;
-    uint32_t headers = WIRE_IPV4_LEN + WIRE_TCP_LEN;
     uint32_t mss = max_u32(c->snd.peer_mss, TCP_MSS_MIN); /* T4: never tiny, never 0 */
     if (c->has_path) {
-        mss = min_u32(mss, ip_path_mtu(c->tcp->ip, &c->path, now_us) - headers);
+        mss = min_u32(mss, ip_path_mtu(c->tcp->ip, &c->path, now_us) - ip_path_header_len(&c->path) - WIRE_TCP_LEN);
     }
     if (c->set.maxseg_bytes != 0) {
         mss = min_u32(mss, c->set.maxseg_bytes);

@@ -4,8 +4,6 @@
 #include "tcp/conn/path.h"
 #include "tcp/conn/trace.h"
 
-#define HEADERS_BYTES (WIRE_IPV4_LEN + WIRE_TCP_LEN)
-
 /* Where datagrams may be fragmented nothing vanishes for its length; who ignores ICMP's word (IP_PMTUDISC_PROBE) needs
  * another; and no path leads through lo. */
 static enum tcp_mtu_probing mode_of(const struct tcp_conn *c) {
@@ -62,7 +60,8 @@ void tcp_pmtu_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint3
 /* What a search came to is told to the others that go there, and forgotten by the time it is repeated. */
 static void share(struct tcp_conn *c, uint64_t now_us) {
     if (tcp_plpmtu_learnt(&c->plpmtu)) {
-        (void)ip_path_lower_mtu(c->tcp->ip, &c->remote.addr, c->plpmtu.low_bytes + HEADERS_BYTES, now_us);
+        uint32_t headers = ip_header_len(c->tcp->ip, &c->remote.addr) + WIRE_TCP_LEN;
+        (void)ip_path_lower_mtu(c->tcp->ip, &c->remote.addr, c->plpmtu.low_bytes + headers, now_us);
     }
 }
 

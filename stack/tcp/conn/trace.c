@@ -147,8 +147,10 @@ void tcp_trace_rtt(const struct tcp_conn *c, uint64_t sample_us, const char *rea
     core_trace(core, &event);
 }
 
-/* The search counts what follows 40 bytes of headers; whoever reads a trace thinks in MTUs. */
-static uint32_t datagram(uint32_t bytes) { return bytes == 0 ? 0 : bytes + WIRE_IPV4_LEN + WIRE_TCP_LEN; }
+/* The search counts what follows the headers; whoever reads a trace thinks in MTUs. */
+static uint32_t datagram(const struct tcp_conn *c, uint32_t bytes) {
+    return bytes == 0 ? 0 : bytes + ip_header_len(c->tcp->ip, &c->remote.addr) + WIRE_TCP_LEN;
+}
 
 void tcp_trace_mtu(const struct tcp_conn *c, uint32_t probe_bytes, const char *reason, uint64_t now_us) {
     struct core *core = c->tcp->core;
@@ -156,8 +158,8 @@ void tcp_trace_mtu(const struct tcp_conn *c, uint32_t probe_bytes, const char *r
         return;
     }
     struct tapir_event event = event_of(c, TAPIR_EVENT_MTU, reason, now_us);
-    event.mtu = (struct tapir_trace_mtu){.low_bytes = datagram(c->plpmtu.low_bytes),
-                                         .high_bytes = datagram(c->plpmtu.high_bytes),
-                                         .probe_bytes = datagram(probe_bytes)};
+    event.mtu = (struct tapir_trace_mtu){.low_bytes = datagram(c, c->plpmtu.low_bytes),
+                                         .high_bytes = datagram(c, c->plpmtu.high_bytes),
+                                         .probe_bytes = datagram(c, probe_bytes)};
     core_trace(core, &event);
 }

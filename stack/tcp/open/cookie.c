@@ -57,7 +57,7 @@ void tcp_cookie_reply_to(struct tcp_listener *l, const struct tcp_segment *syn, 
     uint16_t peer_mss = tcp_segment_option(syn, WIRE_TCPOPT_MSS) ? syn->options.mss : TCP_MSS_DEFAULT;
     struct tcp_cookie_reply reply = {
         .iss = seq_of(make(tcp, syn, syn->seq, period_at(now_us), mss_index(peer_mss))),
-        .mss = tcp_options_mss_offer(syn->rx->netif, l->set.maxseg_bytes),
+        .mss = tcp_options_mss_offer(tcp, &syn->remote.addr, syn->rx->netif, l->set.maxseg_bytes),
         .timestamps = tcp_segment_option(syn, WIRE_TCPOPT_TIMESTAMPS),
     };
     if (reply.timestamps) { /* without them there is nowhere to remember these */
@@ -99,7 +99,8 @@ bool tcp_cookie_check(struct tcp_listener *l, const struct tcp_segment *seg, str
                               .iss = seq_sub(seg->ack, 1),
                               .irs = seq_sub(seg->seq, 1),
                               .mss = mss_table[index],
-                              .offered_mss = tcp_options_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
+                              .offered_mss =
+                                  tcp_options_mss_offer(l->tcp, &seg->remote.addr, seg->rx->netif, l->set.maxseg_bytes),
                               .timestamps = tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS),
                               .tsval = seg->options.tsval};
     if (half->timestamps) {

@@ -70,7 +70,7 @@ static void fill_half(struct tcp_half *half, struct tcp_listener *l, const struc
         .iss = tcp_isn(&l->tcp->isn_key, &seg->local, &seg->remote, now_us),
         .irs = seg->seq,
         .mss = tcp_segment_option(seg, WIRE_TCPOPT_MSS) ? seg->options.mss : TCP_MSS_DEFAULT,
-        .offered_mss = tcp_options_mss_offer(seg->rx->netif, l->set.maxseg_bytes),
+        .offered_mss = tcp_options_mss_offer(l->tcp, &seg->remote.addr, seg->rx->netif, l->set.maxseg_bytes),
         .has_wscale = tcp_segment_option(seg, WIRE_TCPOPT_WSCALE),
         .timestamps = tcp_segment_option(seg, WIRE_TCPOPT_TIMESTAMPS),
         .tsval = seg->options.tsval,

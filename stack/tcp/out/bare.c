@@ -28,9 +28,7 @@ static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *ba
         COUNT(tcp->core, ip_no_memory);
         return;
     }
-    checksum_sum sum =
-        wire_ipv4_pseudo(addr_ipv4(&bare->local->addr), addr_ipv4(&bare->remote->addr), WIRE_PROTO_TCP, (uint16_t)len);
-    bare->wire.checksum = checksum_fold(sum);
+    bare->wire.checksum = checksum_fold(ip_path_pseudo(&path, WIRE_PROTO_TCP, len));
     struct writer w = writer_of(frame_put(frame, len), len);
     wire_tcp_emit(&w, &bare->wire);
     CHECK(!w.failed && writer_left(&w) == 0);

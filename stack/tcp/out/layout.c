@@ -89,9 +89,7 @@ int tcp_layout_emit(struct tcp_conn *c, const struct tcp_plan *plan, const struc
     wire.flags |= c->ecn.echo && (plan->flags & WIRE_TCP_SYN) == 0 ? WIRE_TCP_ECE : 0;
     add_urgent(c, &wire);
     size_t header_len = WIRE_TCP_LEN + wire_tcp_options_len(options);
-    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&c->local.addr), addr_ipv4(&c->remote.addr), WIRE_PROTO_TCP,
-                                        (uint16_t)(header_len + plan->len));
-    wire.checksum = checksum_fold(sum);
+    wire.checksum = checksum_fold(ip_path_pseudo(&c->path, WIRE_PROTO_TCP, (uint32_t)(header_len + plan->len)));
     out->header = out->room + HEADER_AT;
     out->header_len = header_len;
     out->len = header_len + plan->len;
@@ -104,7 +102,7 @@ int tcp_layout_emit(struct tcp_conn *c, const struct tcp_plan *plan, const struc
     bool super = plan->len > mss && !plan->whole;
     out->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL,
                                           .csum_offset = 16,
-                                          .gso = super ? TAPIR_GSO_TCP4 : TAPIR_GSO_NONE,
+                                          .gso = super ? ip_path_gso_tcp(&c->path) : TAPIR_GSO_NONE,
                                           .gso_size = super ? (uint16_t)mss : 0};
     tcp_trace_out(c->tcp->core, c, &c->local, &c->remote, &wire, plan->len, out->offload.gso_size, plan->reason,
                   now_us);
@@ -125,9 +123,9 @@ uint32_t tcp_layout_room(const struct tcp_conn *c, size_t options_len, uint32_t 
     uint32_t header_len = (uint32_t)(WIRE_TCP_LEN + options_len);
     *mss = c->snd.mss + (c->ts.ok ? 12 : 0) + WIRE_TCP_LEN - header_len;
     bool loopback = c->path.netif->index == LINK_LOOPBACK;
-    if (!loopback && (c->path.netif->caps & TAPIR_CAP_TSO4) == 0) {
+    if (!loopback && !ip_path_cuts_tcp(&c->path)) {
         return *mss;
     }
-    uint32_t most = UINT16_MAX - WIRE_IPV4_LEN - header_len;
+    uint32_t most = ip_path_payload_max(&c->path) - header_len;
     return max_u32(most - most % *mss, *mss);
 }

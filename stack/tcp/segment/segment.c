@@ -8,8 +8,7 @@ static bool checksum_good(const struct ip_rx *rx) {
     if (rx->offload->csum != TAPIR_CSUM_NONE && !rx->fragmented) {
         return true;
     }
-    checksum_sum sum = wire_ipv4_pseudo(addr_ipv4(&rx->src), addr_ipv4(&rx->dst), WIRE_PROTO_TCP, (uint16_t)rx->len);
-    return checksum_fold(checksum_add(sum, rx->data, rx->len)) == 0xffff;
+    return checksum_fold(checksum_add(ip_rx_pseudo(rx, rx->len), rx->data, rx->len)) == 0xffff;
 }
 
 bool tcp_segment_parse(struct core *core, const struct ip_rx *rx, struct tcp_segment *seg) {
@@ -40,7 +39,7 @@ bool tcp_segment_parse(struct core *core, const struct ip_rx *rx, struct tcp_seg
         .flags = wire.flags,
         .tos = rx->tos,
         .ttl = rx->ttl,
-        .gso_bytes = rx->offload->gso == TAPIR_GSO_TCP4 ? rx->offload->gso_size : 0,
+        .gso_bytes = rx->offload->gso != TAPIR_GSO_NONE ? rx->offload->gso_size : 0,
         .data = rx->data + wire.header_len,
         .len = rx->len - wire.header_len,
         .frame = rx->frame,

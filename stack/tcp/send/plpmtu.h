@@ -1,6 +1,6 @@
 /* The search for the largest segment a path takes, by segments alone (RFC 4821, ideas of RFC 8899). Knows no connection.
  *
- * Sizes are bytes of payload and options: a datagram less 40 bytes of headers, as in the MSS option. What is known to
+ * Sizes are bytes of payload and options: a datagram less the headers of IP and TCP, as in the MSS option. What is known to
  * pass is `low`, what is not worth trying lies above `high`; in between are probes. ICMP and the peer speak through
  * `most`. A black hole, where full segments vanish without a word, is where the search begins.
  */

@@ -33,7 +33,7 @@ static uint32_t path_mtu(const struct tcp_conn *c, uint64_t now_us) {
     }
     uint32_t mtu = ip_path_mtu(c->tcp->ip, &c->path, now_us);
     bool searched = c->plpmtu.phase != PLPMTU_OFF && c->plpmtu.low_bytes < c->plpmtu.most_bytes;
-    return searched ? min_u32(mtu, c->plpmtu.low_bytes + WIRE_IPV4_LEN + WIRE_TCP_LEN) : mtu;
+    return searched ? min_u32(mtu, c->plpmtu.low_bytes + ip_path_header_len(&c->path) + WIRE_TCP_LEN) : mtu;
 }
 
 void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us) {

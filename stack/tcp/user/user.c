@@ -69,7 +69,7 @@ int tcp_user_prepare(struct tcp_conn *c, const struct tapir_endpoint *remote, ui
     if (iss_after.v != 0 && seq_le(c->snd.iss, iss_after)) {
         c->snd.iss = c->snd.una = c->snd.nxt = seq_add(iss_after, 1 + (uint32_t)(core_random(tcp->core) & 0xffff));
     }
-    c->rcv.mss = tcp_options_mss_offer(c->path.netif, c->set.maxseg_bytes);
+    c->rcv.mss = tcp_options_mss_offer(tcp, &remote->addr, c->path.netif, c->set.maxseg_bytes);
     tcp_table_add_conn(tcp, c);
     COUNT(tcp->core, tcp_active_open);
     tcp_state_enter(c, SYN_SENT, TCP_EVENT_ACTIVE_OPEN, now_us);
