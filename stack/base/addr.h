@@ -18,10 +18,13 @@ static inline struct tapir_addr addr_of_ipv4(uint32_t ipv4) {
         .b = {[10] = 0xff, 0xff, (uint8_t)(ipv4 >> 24), (uint8_t)(ipv4 >> 16), (uint8_t)(ipv4 >> 8), (uint8_t)ipv4}};
 }
 
-/* The IPv4 address in host order of a v4-mapped address. */
-static inline uint32_t addr_ipv4(const struct tapir_addr *addr) {
-    return IPV4(addr->b[12], addr->b[13], addr->b[14], addr->b[15]);
+/* Bytes at..at+3 in host order. */
+static inline uint32_t addr_word(const struct tapir_addr *addr, unsigned at) {
+    return IPV4(addr->b[at], addr->b[at + 1], addr->b[at + 2], addr->b[at + 3]);
 }
+
+/* The IPv4 address in host order of a v4-mapped address. */
+static inline uint32_t addr_ipv4(const struct tapir_addr *addr) { return addr_word(addr, 12); }
 
 static inline bool addr_equal(const struct tapir_addr *a, const struct tapir_addr *b) {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
@@ -30,11 +33,7 @@ static inline bool addr_equal(const struct tapir_addr *a, const struct tapir_add
 /* The sum of the 16 bytes, in the terms of checksum_add. Of a v4-mapped address it is that of the IPv4 address: the ffff in
  * front of it is nothing in ones' complement. */
 static inline uint64_t addr_sum(const struct tapir_addr *addr) {
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < sizeof addr->b; i += 4) {
-        sum += IPV4(addr->b[i], addr->b[i + 1], addr->b[i + 2], addr->b[i + 3]);
-    }
-    return sum;
+    return (uint64_t)addr_word(addr, 0) + addr_word(addr, 4) + addr_word(addr, 8) + addr_word(addr, 12);
 }
 
 /* v4-mapped? (an all-zero address is not) */
