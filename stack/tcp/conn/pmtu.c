@@ -53,7 +53,7 @@ void tcp_pmtu_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint3
     uint32_t size = (uint32_t)(end - start) + options_len;
     COUNT(c->tcp->core, tcp_mtu_probes);
     (void)PROMISE(&c->promises, tcp_plpmtu_sent(&c->plpmtu, size));
-    tcp_loss_mtu_probed(&c->loss, start, end);
+    tcp_mtu_verdict_probed(&c->loss.mtu_probe, start, end);
     tcp_trace_mtu(c, size, "probe", now_us);
 }
 
@@ -72,7 +72,7 @@ void tcp_pmtu_end(struct tcp_conn *c, uint64_t now_us) {
 }
 
 void tcp_pmtu_judge(struct tcp_conn *c, uint64_t now_us) {
-    enum loss_mtu_verdict verdict = tcp_loss_mtu_verdict(&c->loss, tcp_conn_snd_offset(c, c->snd.una));
+    enum loss_mtu_verdict verdict = tcp_mtu_verdict_take(&c->loss.mtu_probe, tcp_conn_snd_offset(c, c->snd.una));
     enum plpmtu_phase before = c->plpmtu.phase;
     uint32_t size = c->plpmtu.probe_bytes;
     uint64_t pause_us = c->rtt.srtt_us;          /* not more than one in two round trips is lost on purpose */

@@ -61,7 +61,7 @@ static bool waits(const struct tcp_conn *c) {
 /* Scheduled anew with each transmission and each ACK that moves snd.una (RFC 8985 7.2). Where the RTO would come first
  * the probe takes its turn, a microsecond before it. */
 static void schedule_tail_probe(struct tcp_conn *c, uint64_t now_us) {
-    if (!tcp_loss_may_probe_tail(&c->loss) || !timer_armed(&c->timers.rto) || !c->rtt.measured) {
+    if (!tcp_loss_tail_may_probe(&c->loss) || !timer_armed(&c->timers.rto) || !c->rtt.measured) {
         timer_cancel(wheel_of(c), &c->timers.tlp);
         return;
     }
@@ -79,7 +79,7 @@ void tcp_timers_reordered(struct tcp_conn *c, uint64_t now_us) {
     } else if (!timer_armed(&c->timers.reorder) || c->timers.reorder.deadline_us != c->loss.reorder_us) {
         arm(c, &c->timers.reorder, "reorder", c->loss.reorder_us, now_us);
     }
-    if (!tcp_loss_may_probe_tail(&c->loss)) {
+    if (!tcp_loss_tail_may_probe(&c->loss)) {
         timer_cancel(wheel_of(c), &c->timers.tlp);
     }
 }

@@ -45,7 +45,7 @@ static void account_probe(struct tcp_conn *c, struct seq ack, uint64_t now_us) {
         uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
         c->fin_sent = c->fin_sent || nxt == c->snd.queue.tail;
         c->snd.nxt = ack;
-        tcp_loss_accepted(&c->loss, nxt, nxt + 1, now_us);
+        tcp_loss_sent_beyond(&c->loss, nxt, nxt + 1, now_us);
     }
 }
 

@@ -8,10 +8,10 @@
 #define TCP_LOSS_H
 
 #include "tcp/cc/cc.h"
-#include "tcp/loss/loss_mtu.h"
+#include "tcp/loss/mtu_verdict.h"
+#include "tcp/loss/newreno.h"
 #include "tcp/loss/prr.h"
 #include "tcp/loss/rack.h"
-#include "tcp/loss/recovery.h"
 #include "tcp/loss/scoreboard.h"
 #include "tcp/receive/sack.h"
 
@@ -50,7 +50,7 @@ struct loss {
     struct rate rate;
     struct loss_timed timed;
     uint64_t acked_to; /* una as of the last ACK */
-    struct recovery reno;
+    struct newreno reno;
     struct scoreboard board;
     struct rack rack;
     struct prr prr;
@@ -108,16 +108,10 @@ void tcp_loss_skip(struct loss *l, uint64_t next);
 void tcp_loss_sent(struct loss *l, uint64_t start, uint64_t end, uint32_t segment_bytes, bool again, uint64_t now_us);
 
 /* [start, end) was sent beyond a shut window, nobody noted when, and is about to be acknowledged. */
-void tcp_loss_accepted(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);
+void tcp_loss_sent_beyond(struct loss *l, uint64_t start, uint64_t end, uint64_t now_us);
 
 /* [start, end) is sent as a tail loss probe, or in a recovery as its rescue retransmission; before tcp_loss_sent. */
-void tcp_loss_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
-
-/* [start, end) was sent in one segment longer than the path is known to take; after tcp_loss_sent. */
-void tcp_loss_mtu_probed(struct loss *l, uint64_t start, uint64_t end);
-
-/* What became of it since the last call, now that everything below una is acknowledged. */
-enum loss_mtu_verdict tcp_loss_mtu_verdict(struct loss *l, uint64_t una);
+void tcp_loss_tail_probed(struct loss *l, uint64_t start, uint64_t end, bool again);
 
 /* Nothing is known or presumed lost or out of order: a path MTU probe would be judged for itself. */
 bool tcp_loss_calm(const struct loss *l);
@@ -132,7 +126,7 @@ struct loss_result tcp_loss_ack(struct loss *l, struct cc *cc, const struct rtt 
 void tcp_loss_timeout(struct loss *l, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* The reordering timer fired: what waited is lost now; held_back as in struct loss_ack. True: a recovery began. */
-bool tcp_loss_reorder_timeout(struct loss *l, struct cc *cc, const struct rtt *rtt, bool held_back, uint64_t now_us);
+bool tcp_loss_with_sack_reorder(struct loss *l, struct cc *cc, const struct rtt *rtt, bool held_back, uint64_t now_us);
 
 /* The network marked congestion (RFC 3168 6.1.2): a window less, as for a loss, but nothing is sent again. */
 void tcp_loss_marked(struct loss *l, struct cc *cc, const struct loss_ack *ack);
@@ -144,12 +138,15 @@ void tcp_loss_resend_all(struct loss *l, uint64_t una, uint64_t nxt);
 uint64_t tcp_loss_next(const struct loss *l, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
 
 /* Bytes in flight, for comparing with cwnd; and what limited transmit adds to cwnd (RFC 3042). */
-uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt);
+static inline uint64_t tcp_loss_flight(const struct loss *l, uint64_t una, uint64_t nxt) {
+    return l->sack ? tcp_scoreboard_pipe(&l->board) : tcp_newreno_flight(&l->reno, una, nxt);
+}
+
 uint32_t tcp_loss_limited_bytes(const struct loss *l);
 
 /* May a tail loss probe be scheduled (RFC 8985 7.2), or in a recovery its rescue retransmission (RFC 6675 4, NextSeg (4))?
  * That one is for a recovery that hears no more: with the same timer, once, and only if nothing else waits to go again. */
-bool tcp_loss_may_probe_tail(const struct loss *l);
+bool tcp_loss_tail_may_probe(const struct loss *l);
 
 /* The highest stretch that is outstanding and not sacked, of which it would send the end again: from, to *end. */
 uint64_t tcp_loss_tail(const struct loss *l, uint64_t *end);
@@ -158,6 +155,8 @@ uint64_t tcp_loss_tail(const struct loss *l, uint64_t *end);
 void tcp_loss_app_limited(struct loss *l, uint64_t una, uint64_t nxt);
 
 /* In a recovery or after a timeout? */
-bool tcp_loss_recovering(const struct loss *l);
+static inline bool tcp_loss_recovering(const struct loss *l) {
+    return l->sack ? l->phase != LOSS_OPEN : l->reno.phase != NEWRENO_OPEN;
+}
 
 #endif

@@ -309,7 +309,7 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     c->loss.probe.owed = false;
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint64_t tail = c->snd.queue.tail;
-    if (!tcp_loss_may_probe_tail(&c->loss)) { /* an ACK came first */
+    if (!tcp_loss_tail_may_probe(&c->loss)) { /* an ACK came first */
         return -1;
     }
     struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
@@ -334,7 +334,7 @@ static int send_tail_probe(struct tcp_conn *c, struct tapir_out *out, uint64_t n
     } else {
         COUNT(c->tcp->core, tcp_tail_probes);
     }
-    tcp_loss_probed(&c->loss, plan.offset, end, plan.again); /* first: behind it no other probe is armed (7.3) */
+    tcp_loss_tail_probed(&c->loss, plan.offset, end, plan.again); /* first: behind it no other probe is armed (7.3) */
     int rc = send_data(c, &plan, &options, mss, out, now_us);
     tcp_timers_resent(c, now_us);
     return rc;

@@ -71,7 +71,7 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
 static void tlp_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.tlp);
     tcp_trace_timer(c, "tlp", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (tcp_loss_may_probe_tail(&c->loss)) {
+    if (tcp_loss_tail_may_probe(&c->loss)) {
         c->loss.probe.owed = true;
         tcp_timers_resent(c, now_us); /* also so that, when both are due in one run, the probe still comes first */
         tcp_conn_owe(c, TCP_OWE_TRY);
@@ -81,7 +81,7 @@ static void tlp_fired(struct timer *timer, uint64_t now_us) {
 static void reorder_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.reorder);
     tcp_trace_timer(c, "reorder", TAPIR_TIMER_FIRED, now_us, now_us);
-    if (tcp_loss_reorder_timeout(&c->loss, &c->cc, &c->rtt, c->snd.cwnd_limited, now_us)) {
+    if (tcp_loss_with_sack_reorder(&c->loss, &c->cc, &c->rtt, c->snd.cwnd_limited, now_us)) {
         COUNT(c->tcp->core, tcp_fast_retransmit);
         tcp_trace_cwnd(c, "reordering timeout", now_us);
     }

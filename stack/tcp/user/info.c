@@ -6,8 +6,8 @@ static uint32_t segments(uint64_t bytes, uint32_t mss) { return (uint32_t)((byte
 /* As Linux's TCP_CA_*: 0 open, 1 disorder, 3 recovery, 4 loss. */
 static uint8_t phase_number(const struct loss *l) {
     if (!l->sack) {
-        static const uint8_t reno[] = {[RECOVERY_OPEN] = 0, [RECOVERY_FAST] = 3, [RECOVERY_LOSS] = 4};
-        return l->reno.phase == RECOVERY_OPEN && l->reno.dupacks > 0 ? 1 : reno[l->reno.phase];
+        static const uint8_t reno[] = {[NEWRENO_OPEN] = 0, [NEWRENO_FAST] = 3, [NEWRENO_LOSS] = 4};
+        return l->reno.phase == NEWRENO_OPEN && l->reno.dupacks > 0 ? 1 : reno[l->reno.phase];
     }
     static const uint8_t sack[] = {[LOSS_OPEN] = 0, [LOSS_RECOVERY] = 3, [LOSS_TIMEOUT] = 4};
     return l->phase == LOSS_OPEN && l->board.sacked_bytes > 0 ? 1 : sack[l->phase];
@@ -17,8 +17,8 @@ static uint64_t lost_bytes(const struct loss *l) {
     if (l->sack) {
         return l->board.lost_bytes;
     }
-    const struct recovery *r = &l->reno;
-    return r->phase == RECOVERY_LOSS ? r->recover - min_u64(r->resend, r->recover) : 0;
+    const struct newreno *r = &l->reno;
+    return r->phase == NEWRENO_LOSS ? r->recover - min_u64(r->resend, r->recover) : 0;
 }
 
 static uint64_t unsent(const struct tcp_conn *c) {
@@ -73,7 +73,7 @@ void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint
         .rcv_wnd_bytes = up ? tcp_conn_offered(c) : 0,
         .rcv_space_bytes = (uint32_t)min_u64(c->rcv.tune.space_bytes, UINT32_MAX),
         .rcv_rtt_us = c->rcv.tune.rtt_us,
-        .reordering_segs = RECOVERY_DUPACKS,
+        .reordering_segs = NEWRENO_DUPACKS,
         .total_retrans_segs = c->stat.total_retrans,
         .bytes_sent = c->stat.bytes_sent,
         .bytes_acked = c->stat.bytes_acked,

@@ -14,6 +14,12 @@ uint64_t counted_steps;
 #define tree_at_or_before(tree, key) (counted_steps++, tree_at_or_before(tree, key))
 #define tree_insert(tree, node, key) (counted_steps++, tree_insert(tree, node, key))
 #define tree_remove(tree, node) (counted_steps++, tree_remove(tree, node))
+#include "../../../../stack/tcp/loss/congestion.c"
 #include "../../../../stack/tcp/loss/loss.c"
 #include "../../../../stack/tcp/loss/rack.c"
 #include "../../../../stack/tcp/loss/scoreboard.c"
+#include "../../../../stack/tcp/loss/sent.c"
+#include "../../../../stack/tcp/loss/tail.c"
+#include "../../../../stack/tcp/loss/undo.c"
+#include "../../../../stack/tcp/loss/with_sack.c"
+#include "../../../../stack/tcp/loss/without_sack.c"

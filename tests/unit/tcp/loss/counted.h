@@ -30,24 +30,34 @@
 #define tcp_loss_start counted_loss_start
 #define tcp_loss_skip counted_loss_skip
 #define tcp_loss_sent counted_loss_sent
-#define tcp_loss_accepted counted_loss_accepted
-#define tcp_loss_probed counted_loss_probed
-#define tcp_loss_mtu_probed counted_loss_mtu_probed
-#define tcp_loss_mtu_verdict counted_loss_mtu_verdict
+#define tcp_loss_sent_beyond counted_loss_sent_beyond
+#define tcp_loss_tail_probed counted_loss_tail_probed
 #define tcp_loss_calm counted_loss_calm
 #define tcp_loss_head_bytes counted_loss_head_bytes
 #define tcp_loss_ack counted_loss_ack
 #define tcp_loss_timeout counted_loss_timeout
-#define tcp_loss_reorder_timeout counted_loss_reorder_timeout
+#define tcp_loss_with_sack_reorder counted_loss_with_sack_reorder
 #define tcp_loss_marked counted_loss_marked
 #define tcp_loss_resend_all counted_loss_resend_all
 #define tcp_loss_next counted_loss_next
-#define tcp_loss_flight counted_loss_flight
 #define tcp_loss_limited_bytes counted_loss_limited_bytes
-#define tcp_loss_may_probe_tail counted_loss_may_probe_tail
+#define tcp_loss_tail_may_probe counted_loss_tail_may_probe
 #define tcp_loss_tail counted_loss_tail
 #define tcp_loss_app_limited counted_loss_app_limited
-#define tcp_loss_recovering counted_loss_recovering
+#define tcp_loss_undo_remember counted_loss_undo_remember
+#define tcp_loss_undo_resent counted_loss_undo_resent
+#define tcp_loss_undo_due counted_loss_undo_due
+#define tcp_loss_undo counted_loss_undo
+#define tcp_loss_tail_came_twice counted_loss_tail_came_twice
+#define tcp_loss_tail_judge counted_loss_tail_judge
+#define tcp_loss_congestion_lost counted_loss_congestion_lost
+#define tcp_loss_congestion_reduce counted_loss_congestion_reduce
+#define tcp_loss_congestion_sample counted_loss_congestion_sample
+#define tcp_loss_congestion_window counted_loss_congestion_window
+#define tcp_loss_with_sack_ack counted_loss_with_sack_ack
+#define tcp_loss_with_sack_timeout counted_loss_with_sack_timeout
+#define tcp_loss_without_sack_sent counted_loss_without_sack_sent
+#define tcp_loss_without_sack_ack counted_loss_without_sack_ack
 
 #include "tcp/loss/loss.h"
 

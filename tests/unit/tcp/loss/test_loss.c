@@ -69,7 +69,7 @@ Test(tcp_loss, ssthresh_counts_what_was_sacked_before) { /* RFC 5681 2: FlightSi
         cr_assert_eq(take_ack(.una = 0, .blocks = {{1, i}}).event, LOSS_NOTHING);
     }
     now_us = 1126 * MS; /* a round trip of 101 ms, and a quarter of the least */
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
+    cr_assert(tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us));
     cr_assert_eq(cc.ssthresh_bytes, 14 * MSS);
     cr_assert_str_eq(send_lost(), "a");
 }
@@ -117,9 +117,9 @@ Test(tcp_loss, reordering_beyond_the_window_ends_in_a_recovery) {
     now_us = 1101 * MS;
     take_ack(.una = 0, .blocks = {{1, 2}});
     now_us = l.reorder_us - 1;
-    cr_assert(!tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
+    cr_assert(!tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us));
     now_us++;
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
+    cr_assert(tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us));
     cr_assert_str_eq(send_lost(), "a");
 }
 
@@ -130,7 +130,7 @@ Test(tcp_loss, a_recovery_by_timer_does_not_throw_away_the_window) {
     take_ack(.una = 0, .blocks = {{1, 2}});
     now_us = l.reorder_us;
     uint32_t before = cc.cwnd_bytes;
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, true, now_us));
+    cr_assert(tcp_loss_with_sack_reorder(&l, &cc, &rtt, true, now_us));
     cr_assert_eq(cc.ssthresh_bytes, before / 10 * 7);
     cr_assert_eq(cc.cwnd_bytes, cc.ssthresh_bytes);
 }
@@ -248,7 +248,7 @@ Test(tcp_loss, without_sack_it_is_newreno) {
     cr_assert_eq(take_ack(.una = 3).event, LOSS_PARTIAL);
     cr_assert_str_eq(send_lost(), "d");
     cr_assert_eq(take_ack(.una = 10).event, LOSS_LEFT);
-    cr_assert(!tcp_loss_may_probe_tail(&l));
+    cr_assert(!tcp_loss_tail_may_probe(&l));
 }
 
 /* ---- without memory (D11) ---- */
@@ -307,10 +307,10 @@ Test(tcp_loss, random_walk) {
         } else if (what < 28) {
             random_ack();
         } else if (what < 30) {
-            (void)tcp_loss_reorder_timeout(&l, &cc, &rtt, what == 29, now_us);
-        } else if (what < 31 && tcp_loss_may_probe_tail(&l)) {
+            (void)tcp_loss_with_sack_reorder(&l, &cc, &rtt, what == 29, now_us);
+        } else if (what < 31 && tcp_loss_tail_may_probe(&l)) {
             tcp_loss_sent(&l, (nxt - 1) * MSS, nxt * MSS, MSS, true, now_us);
-            tcp_loss_probed(&l, (nxt - 1) * MSS, nxt * MSS, true);
+            tcp_loss_tail_probed(&l, (nxt - 1) * MSS, nxt * MSS, true);
         } else if (draw(8) == 0) {
             timeout();
         }

@@ -133,7 +133,7 @@ Test(tcp_loss_cost, Z6_whatever_a_peer_says) {
         for (unsigned i = 0; i < 3000; i++) {
             now_us += draw(8) == 0 ? draw(300) * MS : draw(100);
             if (draw(20) == 0) {
-                (void)tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us);
+                (void)tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us);
             }
             if (una < nxt) {
                 random_ack(habit);

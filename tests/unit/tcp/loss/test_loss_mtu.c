@@ -8,7 +8,7 @@ static void send_around_a_probe(bool sack, unsigned after) {
     send_new(10);
     now_us += MS;
     tcp_loss_sent(&l, 10 * MSS, 12 * MSS, MSS, false, now_us);
-    tcp_loss_mtu_probed(&l, 10 * MSS, 12 * MSS);
+    tcp_mtu_verdict_probed(&l.mtu_probe, 10 * MSS, 12 * MSS);
     nxt = 12;
     now_us += MS;
     send_new(after);
@@ -19,10 +19,10 @@ Test(tcp_loss_mtu, acknowledged) {
     for (int sack = 0; sack <= 1; sack++) {
         send_around_a_probe(sack == 1, 4);
         take_ack(.una = 11); /* who splits it has still not all */
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 11 * MSS), LOSS_MTU_NONE);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 11 * MSS), LOSS_MTU_NONE);
         take_ack(.una = 12);
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 12 * MSS), LOSS_MTU_PASSED);
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 12 * MSS), LOSS_MTU_NONE);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 12 * MSS), LOSS_MTU_PASSED);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 12 * MSS), LOSS_MTU_NONE);
         rig_finish();
     }
 }
@@ -34,14 +34,14 @@ Test(tcp_loss_mtu, lost_alone_is_no_congestion) {
     uint32_t cwnd = cc.cwnd_bytes, ssthresh = cc.ssthresh_bytes;
     now_us += 100 * MS;
     cr_assert_eq(take_ack(.una = 10, .blocks = {{12, 16}}).event, LOSS_NOTHING);
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_LOST);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_LOST);
     cr_assert_not(tcp_loss_recovering(&l));
     cr_assert_not(tcp_loss_calm(&l)); /* but no other probe meanwhile */
     cr_assert(cc.cwnd_bytes >= cwnd && cc.ssthresh_bytes == ssthresh);
     cr_assert_str_eq(send_lost(), "kl");
     now_us += 100 * MS;
     take_ack(.una = 16);
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 16 * MSS), LOSS_MTU_NONE);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 16 * MSS), LOSS_MTU_NONE);
     cr_assert(tcp_loss_calm(&l));
     rig_finish();
 }
@@ -51,10 +51,10 @@ Test(tcp_loss_mtu, lost_alone_by_the_reordering_timer) {
     take_ack(.una = 10);
     take_ack(.una = 10, .blocks = {{12, 13}});
     cr_assert_neq(l.reorder_us, 0);
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_NONE);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_NONE);
     now_us = l.reorder_us;
-    cr_assert_not(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_LOST);
+    cr_assert_not(tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us));
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_LOST);
     cr_assert_str_eq(send_lost(), "kl");
     rig_finish();
 }
@@ -80,7 +80,7 @@ Test(tcp_loss_mtu, lost_among_others_is_congestion) {
     uint32_t cwnd = cc.cwnd_bytes;
     now_us += 100 * MS;
     cr_assert_eq(take_ack(.una = 9, .blocks = {{12, 16}}).event, LOSS_ENTERED);
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 9 * MSS), LOSS_MTU_UNCLEAR);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 9 * MSS), LOSS_MTU_UNCLEAR);
     cr_assert_lt(cc.ssthresh_bytes, cwnd);
     rig_finish();
 }
@@ -89,13 +89,13 @@ Test(tcp_loss_mtu, a_timeout_says_nothing_of_it) {
     for (int sack = 0; sack <= 1; sack++) {
         send_around_a_probe(sack == 1, 4);
         timeout();
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 0), LOSS_MTU_UNCLEAR);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 0), LOSS_MTU_UNCLEAR);
         take_ack(.una = 12);
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 12 * MSS), LOSS_MTU_NONE);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 12 * MSS), LOSS_MTU_NONE);
         rig_finish();
         send_around_a_probe(sack == 1, 4);
         tcp_loss_resend_all(&l, 0, nxt * MSS);
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 0), LOSS_MTU_UNCLEAR);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 0), LOSS_MTU_UNCLEAR);
         rig_finish();
     }
 }
@@ -111,7 +111,7 @@ Test(tcp_loss_mtu, its_duplicate_undoes_no_other_recovery) {
     take_ack(.una = 10);
     uint32_t cwnd = cc.cwnd_bytes;
     tcp_loss_sent(&l, 10 * MSS, 12 * MSS, MSS, false, now_us);
-    tcp_loss_mtu_probed(&l, 10 * MSS, 12 * MSS);
+    tcp_mtu_verdict_probed(&l.mtu_probe, 10 * MSS, 12 * MSS);
     nxt = 12;
     now_us += MS;
     send_new(4);
@@ -119,7 +119,7 @@ Test(tcp_loss_mtu, its_duplicate_undoes_no_other_recovery) {
     take_ack(.una = 10, .blocks = {{12, 16}});
     now_us += 30 * MS;
     take_ack(.una = 10, .blocks = {{12, 16}});
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_LOST);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_LOST);
     send_lost();
     now_us += MS;
     take_ack(.una = 16);
@@ -135,11 +135,11 @@ Test(tcp_loss_mtu, without_SACK) {
     uint32_t cwnd = cc.cwnd_bytes, ssthresh = cc.ssthresh_bytes;
     for (int i = 0; i < 2; i++) {
         take_ack(.una = 10, .repeats = true);
-        cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_NONE);
+        cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_NONE);
     }
     cr_assert_not(tcp_loss_calm(&l));
     cr_assert_eq(take_ack(.una = 10, .repeats = true).event, LOSS_NOTHING);
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 10 * MSS), LOSS_MTU_LOST);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 10 * MSS), LOSS_MTU_LOST);
     cr_assert(cc.cwnd_bytes == cwnd && cc.ssthresh_bytes == ssthresh);
     cr_assert_str_eq(send_lost(), "kl");
     take_ack(.una = 10, .repeats = true);
@@ -157,7 +157,7 @@ Test(tcp_loss_mtu, without_SACK_another_hole_is_congestion) {
     for (int i = 0; i < 3; i++) {
         take_ack(.una = 9, .repeats = true);
     }
-    cr_assert_eq(tcp_loss_mtu_verdict(&l, 9 * MSS), LOSS_MTU_NONE);
+    cr_assert_eq(tcp_mtu_verdict_take(&l.mtu_probe, 9 * MSS), LOSS_MTU_NONE);
     cr_assert_lt(cc.ssthresh_bytes, cwnd);
     rig_finish();
 }

@@ -11,11 +11,11 @@ static void probe_the_tail(void) {
     now_us = 1110 * MS;
     take_ack(.una = 7);
     cwnd_before = cc.cwnd_bytes;
-    cr_assert(tcp_loss_may_probe_tail(&l));
+    cr_assert(tcp_loss_tail_may_probe(&l));
     now_us += 200 * MS;
     tcp_loss_sent(&l, 9 * MSS, 10 * MSS, MSS, true, now_us);
-    tcp_loss_probed(&l, 9 * MSS, 10 * MSS, true);
-    cr_assert(!tcp_loss_may_probe_tail(&l)); /* one at a time */
+    tcp_loss_tail_probed(&l, 9 * MSS, 10 * MSS, true);
+    cr_assert(!tcp_loss_tail_may_probe(&l)); /* one at a time */
 }
 
 Test(tcp_loss_probe, a_probe_finds_a_lost_tail) {
@@ -70,14 +70,14 @@ Test(tcp_loss_probe, a_probe_of_new_data_judges_nothing) {
     send_new(2);
     tcp_loss_sent(&l, 2 * MSS, 3 * MSS, MSS, false, now_us);
     nxt = 3;
-    tcp_loss_probed(&l, 2 * MSS, 3 * MSS, false);
+    tcp_loss_tail_probed(&l, 2 * MSS, 3 * MSS, false);
     now_us += 100 * MS;
     take_ack(.una = 3);
     cr_assert(!l.probe.out);
     cr_assert_eq(cc.ssthresh_bytes, CC_INFINITE);
-    cr_assert(!tcp_loss_may_probe_tail(&l)); /* nothing is outstanding */
+    cr_assert(!tcp_loss_tail_may_probe(&l)); /* nothing is outstanding */
     send_new(1);
-    cr_assert(tcp_loss_may_probe_tail(&l));
+    cr_assert(tcp_loss_tail_may_probe(&l));
 }
 
 Test(tcp_loss_probe, no_second_probe_before_a_round_trip_was_measured) { /* 7.3 */
@@ -87,18 +87,18 @@ Test(tcp_loss_probe, no_second_probe_before_a_round_trip_was_measured) { /* 7.3 
     take_ack(.una = 10, .dsack = {9, 10});
     send_new(1);
     now_us += 100 * MS;
-    cr_assert(tcp_loss_may_probe_tail(&l)); /* h and i were measured */
+    cr_assert(tcp_loss_tail_may_probe(&l)); /* h and i were measured */
     tcp_loss_sent(&l, 10 * MSS, 11 * MSS, MSS, true, now_us);
-    tcp_loss_probed(&l, 10 * MSS, 11 * MSS, true);
+    tcp_loss_tail_probed(&l, 10 * MSS, 11 * MSS, true);
     take_ack(.una = 11);
     take_ack(.una = 11, .dsack = {10, 11});
     send_new(1);
     cr_assert(!l.probe.out);
-    cr_assert(!tcp_loss_may_probe_tail(&l)); /* all that was acknowledged had been sent twice */
+    cr_assert(!tcp_loss_tail_may_probe(&l)); /* all that was acknowledged had been sent twice */
     now_us += 100 * MS;
     take_ack(.una = 12);
     send_new(1);
-    cr_assert(tcp_loss_may_probe_tail(&l));
+    cr_assert(tcp_loss_tail_may_probe(&l));
 }
 
 Test(tcp_loss_probe, a_timeout_takes_the_place_of_a_probe) {
@@ -113,7 +113,7 @@ Test(tcp_loss_probe, the_duplicate_of_a_probe_undoes_no_recovery) {
     send_new(10);
     now_us += 200 * MS;
     tcp_loss_sent(&l, 9 * MSS, 10 * MSS, MSS, true, now_us);
-    tcp_loss_probed(&l, 9 * MSS, 10 * MSS, true);
+    tcp_loss_tail_probed(&l, 9 * MSS, 10 * MSS, true);
     now_us += MS;
     cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 10}}).event, LOSS_ENTERED);
     cr_assert_str_eq(send_lost(), "a");
@@ -127,9 +127,9 @@ static void lose_the_head_twice(void) {
     send_new(10);
     now_us = 1110 * MS;
     cr_assert_eq(take_ack(.una = 0, .blocks = {{1, 9}}).event, LOSS_ENTERED);
-    cr_assert_not(tcp_loss_may_probe_tail(&l)); /* what was lost goes first */
+    cr_assert_not(tcp_loss_tail_may_probe(&l)); /* what was lost goes first */
     cr_assert_str_eq(send_lost(), "a");
-    cr_assert(tcp_loss_may_probe_tail(&l));
+    cr_assert(tcp_loss_tail_may_probe(&l));
 }
 
 static void send_rescue(uint64_t segment) {
@@ -137,7 +137,7 @@ static void send_rescue(uint64_t segment) {
     cr_assert_eq(tcp_loss_tail(&l, &end), segment * MSS);
     cr_assert_eq(end, (segment + 1) * MSS);
     tcp_loss_sent(&l, segment * MSS, end, MSS, true, now_us);
-    tcp_loss_probed(&l, segment * MSS, end, true);
+    tcp_loss_tail_probed(&l, segment * MSS, end, true);
 }
 
 Test(tcp_loss_probe, a_rescue_finds_a_retransmission_that_was_lost) { /* RFC 6675 4 NextSeg (4) */
@@ -145,7 +145,7 @@ Test(tcp_loss_probe, a_rescue_finds_a_retransmission_that_was_lost) { /* RFC 667
     uint32_t ssthresh = cc.ssthresh_bytes;
     now_us += 200 * MS;
     send_rescue(9);
-    cr_assert_not(tcp_loss_may_probe_tail(&l)); /* once a recovery */
+    cr_assert_not(tcp_loss_tail_may_probe(&l)); /* once a recovery */
     now_us += 100 * MS;
     take_ack(.una = 0, .blocks = {{1, 10}});
     cr_assert_str_eq(send_lost(), "a");
@@ -178,7 +178,7 @@ Test(tcp_loss_probe, a_rescue_is_of_the_highest_hole_and_of_each_recovery) {
     now_us += 110 * MS;
     cr_assert_eq(take_ack(.una = 10, .blocks = {{11, 19}}).event, LOSS_ENTERED);
     send_lost();
-    cr_assert(tcp_loss_may_probe_tail(&l));
+    cr_assert(tcp_loss_tail_may_probe(&l));
 }
 
 Test(tcp_loss_probe, none_after_a_timeout_nor_when_all_is_sacked) {
@@ -188,7 +188,7 @@ Test(tcp_loss_probe, none_after_a_timeout_nor_when_all_is_sacked) {
     send_lost();
     now_us += 100 * MS;
     take_ack(.una = 0, .blocks = {{0, 10}}); /* a peer that may forget it again */
-    cr_assert_not(tcp_loss_may_probe_tail(&l));
+    cr_assert_not(tcp_loss_tail_may_probe(&l));
     timeout();
-    cr_assert_not(tcp_loss_may_probe_tail(&l));
+    cr_assert_not(tcp_loss_tail_may_probe(&l));
 }

@@ -56,7 +56,7 @@ Test(tcp_loss_rate, a_probes_octet_tells_no_round_trip) { /* nobody noted when i
     send_new(1);
     finish_flight();
     uint64_t min_us = cc.bbr.min_rtt_us;
-    tcp_loss_accepted(&l, nxt * MSS, (nxt + 1) * MSS, now_us);
+    tcp_loss_sent_beyond(&l, nxt * MSS, (nxt + 1) * MSS, now_us);
     nxt++;
     cr_assert_not(take_ack(.una = nxt).has_rtt);
     cr_assert_eq(cc.bbr.min_rtt_us, min_us);

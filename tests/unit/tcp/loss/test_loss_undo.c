@@ -41,7 +41,7 @@ Test(tcp_loss_undo, no_eifel_undo_before_the_first_retransmission_is_acknowledge
     now_us += 100 * MS;
     cr_assert_eq(take_ack(.una = 1, .blocks = {{2, 10}, {12, 20}}, .echo_us = 1000 * MS).event, LOSS_NOTHING);
     now_us = l.reorder_us;
-    cr_assert(tcp_loss_reorder_timeout(&l, &cc, &rtt, false, now_us));
+    cr_assert(tcp_loss_with_sack_reorder(&l, &cc, &rtt, false, now_us));
     cr_assert_eq(send_lost()[0], 'b');
     cr_assert_eq(take_ack(.una = 1, .blocks = {{2, 10}, {12, 20}}, .echo_us = 1110 * MS).event, LOSS_NOTHING);
 }

@@ -6,20 +6,20 @@
  *   RECOVERY  fast retransmit was done; each partial ACK names the next hole
  *   LOSS      a timeout: everything from `resend` up to `recover` is sent again, as the window allows
  */
-#ifndef TCP_RECOVERY_H
-#define TCP_RECOVERY_H
+#ifndef TCP_NEWRENO_H
+#define TCP_NEWRENO_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "tcp/cc/cc.h"
 
-#define RECOVERY_DUPACKS 3 /* DupThresh, RFC 5681 3.2 */
+#define NEWRENO_DUPACKS 3 /* DupThresh, RFC 5681 3.2 */
 
-enum recovery_phase { RECOVERY_OPEN, RECOVERY_FAST, RECOVERY_LOSS };
+enum newreno_phase { NEWRENO_OPEN, NEWRENO_FAST, NEWRENO_LOSS };
 
-struct recovery {
-    enum recovery_phase phase;
+struct newreno {
+    enum newreno_phase phase;
     uint32_t dupacks;
     uint64_t recover; /* highest offset sent when the last loss event began, RFC 6582 3.2 */
     bool has_recover;
@@ -31,30 +31,30 @@ struct recovery {
 };
 
 /* What an ACK did, beyond moving snd.una. */
-enum recovery_event { RECOVERY_NOTHING, RECOVERY_ENTERED, RECOVERY_PARTIAL, RECOVERY_LEFT };
+enum newreno_event { NEWRENO_NOTHING, NEWRENO_ENTERED, NEWRENO_PARTIAL, NEWRENO_LEFT };
 
-void tcp_recovery_init(struct recovery *r);
+void tcp_newreno_init(struct newreno *r);
 
 /* A duplicate ACK (RFC 5681 2) arrived; una and nxt are offsets. Adjusts cc. */
-enum recovery_event tcp_recovery_dupack(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+enum newreno_event tcp_newreno_dupack(struct newreno *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* An ACK moved snd.una forward to una. Adjusts cc, including growth outside recovery. */
-enum recovery_event tcp_recovery_ack(struct recovery *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
-                                     uint64_t nxt);
+enum newreno_event tcp_newreno_ack(struct newreno *r, struct cc *cc, const struct cc_ack *ack, uint64_t una,
+                                   uint64_t nxt);
 
 /* The retransmission timer fired with [una, nxt) outstanding. */
-void tcp_recovery_timeout(struct recovery *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
+void tcp_newreno_timeout(struct newreno *r, struct cc *cc, uint64_t una, uint64_t nxt, uint64_t now_us);
 
 /* All of [una, nxt) is to be sent again though nothing tells of congestion: the segments were too big. */
-void tcp_recovery_resend_all(struct recovery *r, uint64_t una, uint64_t nxt);
+void tcp_newreno_resend_all(struct newreno *r, uint64_t una, uint64_t nxt);
 
 /* The next offset to send again, or UINT64_MAX. At most mss_bytes from there, up to the limit in *end. */
-uint64_t tcp_recovery_next(const struct recovery *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
+uint64_t tcp_newreno_next(const struct newreno *r, const struct cc *cc, uint64_t una, uint64_t nxt, uint64_t *end);
 
 /* [offset, offset + len) was sent again. */
-void tcp_recovery_resent(struct recovery *r, uint64_t offset, uint32_t len);
+void tcp_newreno_resent(struct newreno *r, uint64_t offset, uint32_t len);
 
 /* Bytes in flight by this module's estimate, for comparing with cwnd. */
-uint64_t tcp_recovery_flight(const struct recovery *r, uint64_t una, uint64_t nxt);
+uint64_t tcp_newreno_flight(const struct newreno *r, uint64_t una, uint64_t nxt);
 
 #endif
