@@ -85,4 +85,3 @@ uint64_t tcp_loss_head_bytes(const struct loss *l, uint64_t una, uint64_t nxt) {
     const struct scoreboard_run *head = l->sack ? tcp_scoreboard_first(&l->board) : NULL;
     return head != NULL ? head->end - head->node.key : nxt - una;
 }
-

@@ -13,4 +13,7 @@ uint32_t tcp_syn_room(struct tcp_conn *c, uint64_t now_us);
 /* What the first SYN carries: how many bytes of the send queue, and the option; later ones carry neither. */
 uint32_t tcp_syn_data(struct tcp_conn *c, struct wire_tcp_options *options, uint64_t now_us);
 
+/* The SYN, or in SYN-RECEIVED the SYN-ACK; answers as the functions of segments.h. */
+int tcp_syn_send(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us);
+
 #endif

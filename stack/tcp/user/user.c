@@ -10,7 +10,6 @@
 #include "tcp/conn/timers.h"
 #include "tcp/conn/tuning.h"
 #include "tcp/in/timewait.h"
-#include "tcp/out/abort.h"
 
 /* Is the 4-tuple free for a bound socket? A TIME-WAIT record may give way (RFC 6191). */
 static int claim_tuple(struct tcp *tcp, const struct tapir_endpoint *local, const struct tapir_endpoint *remote,
