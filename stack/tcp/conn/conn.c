@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "tcp/conn/pmtu.h"
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/tuning.h"
@@ -105,13 +105,13 @@ void tcp_conn_free(struct tcp_conn *c) {
 
 void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t now_us) {
     tcp_state_enter(c, CLOSED, event, now_us);
-    tcp_pmtu_end(c, now_us);
+    tcp_mtu_probing_end(c, now_us);
     leave_tables(c);
     c->error = error;
     tcp_sndq_clear(&c->snd.queue);
     tcp_loss_clear(&c->loss);
     tcp_reasm_prune(
-        &c->rcv.queue); /* early data can never become whole; what is in order stays readable, as on Linux */
+        &c->rcv.queue); /* out-of-order data can never become whole; what is in order stays readable, as on Linux */
     news_mark(c->tcp->core, &c->news);
     if (c->orphan) { /* one in an accept queue waits there: accept() gives it, what came can be read, then the error */
         tcp_conn_free(c);

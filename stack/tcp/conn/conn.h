@@ -102,11 +102,11 @@ struct tcp_conn {
         bool urgent_read;      /* taken with MSG_OOB */
         uint32_t unacked_segs; /* received and not acknowledged */
         uint64_t unacked_bytes;
-        uint32_t dup_acks;  /* duplicate ACKs owed to a peer that counts them (no SACK) */
-        uint8_t early_acks; /* for early data since rcv.nxt moved, each at once */
-        uint8_t quickacks;  /* this many more ACKs go at once */
-        bool pingpong;      /* we answer what we get: delay ACKs */
-        bool pushed;        /* what was received and not acknowledged has a PSH */
+        uint32_t dup_acks; /* duplicate ACKs owed to a peer that counts them (no SACK) */
+        uint8_t ooo_acks;  /* for out-of-order data since rcv.nxt moved, each at once */
+        uint8_t quickacks; /* this many more ACKs go at once */
+        bool pingpong;     /* we answer what we get: delay ACKs */
+        bool pushed;       /* what was received and not acknowledged has a PSH */
     } rcv;
 
     struct {

@@ -1,6 +1,6 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/conn/tuning.h"
@@ -127,7 +127,7 @@ static void tell_recovery(struct tcp_conn *c, const struct loss_ack *ack, uint64
     }
     tcp_timers_reordered(c, now_us);
     tcp_conn_tuning_sending(c);
-    tcp_pmtu_judge(c, now_us);
+    tcp_mtu_probing_judge(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }
 
@@ -176,7 +176,7 @@ static void take_ack(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp
  * that a window counts with an ACK of something new, since the right edge moves with snd.una only where the peer says so; and
  * if it reaches further (SHLD-14: no peer takes that back). Text that fills a hole was overtaken, too. */
 static void update_window(struct tcp_conn *c, const struct tcp_segment *seg, bool advances) {
-    bool fills = seg->len > 0 && seq_eq(seg->seq, c->rcv.nxt) && c->rcv.queue.early_bytes > 0;
+    bool fills = seg->len > 0 && seq_eq(seg->seq, c->rcv.nxt) && c->rcv.queue.ooo_bytes > 0;
     bool late = fills || seq_lt(seg->seq, c->rcv.nxt);
     uint32_t before_bytes = c->snd.wnd;
     if (late && !advances && tcp_window_of(c, seg) <= before_bytes) {

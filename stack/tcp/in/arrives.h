@@ -46,16 +46,23 @@ void tcp_blocks_take(struct tcp_conn *c, const struct tcp_segment *seg, struct l
 /* A round trip ended, measured by the timed segment or the timestamp echo. ack.c */
 void tcp_ack_rtt(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
 
-/* The sixth step: urgent data is announced. The seventh: the text. recv.c */
-void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg);
-struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+/* The sixth step: urgent data is announced. urgent.c */
+void tcp_urgent(struct tcp_conn *c, const struct tcp_segment *seg);
 
-/* [left, right) of the stream had been received before: a D-SACK, if SACK was agreed on (RFC 2883 4). recv.c */
-void tcp_recv_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right);
+/* The seventh step: the text. text.c */
+struct tcp_judgement tcp_text_take(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us);
+
+/* An ACK is owed at once; or after text, as SHLD-18 and SHLD-19 say: every second full segment at once, the rest may wait.
+ * acknowledge.c */
+void tcp_acknowledge_now(struct tcp_conn *c);
+void tcp_acknowledge_text(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us);
+
+/* [left, right) of the stream had been received before: a D-SACK, if SACK was agreed on (RFC 2883 4). acknowledge.c */
+void tcp_acknowledge_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right);
 
 /* After the sign of a timeout at the sender: it shall not wait for delayed ACKs while its window is small (RFC 5681 4.2
  * lets a receiver acknowledge each segment; Linux does after the same signs). */
-void tcp_recv_acknowledge_quickly(struct tcp_conn *c);
+void tcp_acknowledge_quickly(struct tcp_conn *c);
 
 /* Where the stream ends, if the segment says so: before the seventh step, as nothing beyond may be taken. fin.c */
 void tcp_fin_note(struct tcp_conn *c, const struct tcp_segment *seg);

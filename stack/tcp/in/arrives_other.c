@@ -88,7 +88,7 @@ static struct tcp_judgement fifth_check_ack(struct tcp_conn *c, struct tcp_segme
 
 static struct tcp_judgement sixth_check_urg(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     (void)now_us;
-    tcp_recv_urgent(c, seg);
+    tcp_urgent(c, seg);
     return tcp_go_on();
 }
 
@@ -118,9 +118,14 @@ static void act(struct tcp_conn *c, const struct tcp_segment *seg, enum tcp_verd
 void tcp_arrives_other(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     typedef struct tcp_judgement step(struct tcp_conn *, struct tcp_segment *, uint64_t);
     static step *const steps[] = {
-        tcp_sequence_check,                                                                    /* first */
-        second_check_rst,   fourth_check_syn, fifth_check_ack, sixth_check_urg, tcp_recv_text, /* seventh */
-        eighth_check_fin,
+        tcp_sequence_check, /* first: the sequence number */
+        second_check_rst,   /* second: RST */
+        /* third: security, which has no checks left */
+        fourth_check_syn, /* fourth: SYN */
+        fifth_check_ack,  /* fifth: ACK */
+        sixth_check_urg,  /* sixth: URG */
+        tcp_text_take,    /* seventh: the segment text */
+        eighth_check_fin, /* eighth: FIN */
     };
     const struct tcp_segment whole = *seg; /* the trace shows it as it came, not as it was trimmed */
     struct core *core = c->tcp->core;

@@ -1,6 +1,6 @@
 /* The handshake is done: what a connection starts with. */
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/window.h"
 #include "tcp/in/arrives.h"
@@ -20,7 +20,7 @@ void tcp_established(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t
     } else {
         c->snd.una = seg->ack;
         tcp_window_take(c, seg);
-        tcp_pmtu_start(c, now_us);
+        tcp_mtu_probing_start(c, now_us);
         tcp_cc_init(&c->cc, c->set.cc, c->snd.mss);
         tcp_loss_start(&c->loss, c->sack_ok);
         tcp_fastopen_active_settle(c);

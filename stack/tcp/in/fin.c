@@ -1,4 +1,4 @@
-/* The eighth step of 3.10.7.4: the peer's FIN, in order or early; and the end of everything. */
+/* The eighth step of 3.10.7.4: the peer's FIN, in order or not; and the end of everything. */
 #include "tcp/conn/owe.h"
 #include "tcp/in/arrives.h"
 #include "tcp/in/timewait.h"
@@ -45,7 +45,7 @@ struct tcp_judgement tcp_fin_check(struct tcp_conn *c, const struct tcp_segment 
     if (c->rcv.queue.next == c->rcv.queue.end) {
         return take_fin(c, now_us);
     }
-    if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* early: something before it is missing */
+    if (tcp_segment_has(seg, WIRE_TCP_FIN)) { /* out of order: something before it is missing */
         tcp_conn_owe(c, TCP_OWE_ACK);
     }
     return tcp_go_on();

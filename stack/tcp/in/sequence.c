@@ -81,8 +81,8 @@ static bool is_duplicate(const struct tcp_conn *c, const struct tcp_segment *seg
 
 static void report_duplicate(struct tcp_conn *c, const struct tcp_segment *seg) {
     COUNT(c->tcp->core, tcp_duplicate);
-    tcp_recv_acknowledge_quickly(c); /* what is sent for nothing was sent by a timer */
-    tcp_recv_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
+    tcp_acknowledge_quickly(c); /* what is sent for nothing was sent by a timer */
+    tcp_acknowledge_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
 }
 
 /* Nothing of the segment is new, but its ACK may be. */
@@ -120,7 +120,7 @@ static struct tcp_judgement refuse(struct tcp_conn *c, const struct tcp_segment 
 static void trim(struct tcp_conn *c, struct tcp_segment *seg) {
     struct tcp_place_cut cut = tcp_place_cut(c->rcv.nxt, c->rcv.edge, seg->seq, tcp_segment_len(seg));
     if (cut.before > 0) {
-        tcp_recv_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
+        tcp_acknowledge_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), c->rcv.queue.next);
     }
     tcp_segment_trim_front(seg, cut.before);
     if (cut.beyond == 0) {

@@ -1,8 +1,8 @@
 /* TCP Fast Open at the listener: whether a connection is made of a SYN, how many, and with what. */
 #include "tcp/open/fastopen_passive.h"
 
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/tuning.h"
 #include "tcp/conn/window.h"
 
@@ -85,7 +85,7 @@ void tcp_fastopen_passive_begin(struct tcp_conn *c, const struct tcp_segment *se
     c->timing = false;
     c->stat.segs_in = 1;
     tcp_window_take(c, seg);
-    tcp_pmtu_start(c, now_us);
+    tcp_mtu_probing_start(c, now_us);
     tcp_cc_init(&c->cc, c->set.cc, c->snd.mss); /* 4.2.2: before the handshake's end no more than the initial window */
     tcp_loss_start(&c->loss, c->sack_ok);
     take_text(c, seg, now_us);

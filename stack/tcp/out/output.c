@@ -40,7 +40,7 @@ static int send_next(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us)
         if (rc < 0 && c->loss.probe.owed) {
             rc = tcp_probe_tail(c, out, now_us);
         }
-        struct tcp_pmtu_turn turn = {0};
+        struct tcp_mtu_probing_turn turn = {0};
         if (rc < 0 && c->plpmtu.phase != PLPMTU_OFF && !tcp_pace_must_wait(c, now_us)) {
             rc = tcp_probe_mtu(c, out, now_us, &turn);
         }

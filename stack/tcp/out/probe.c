@@ -4,10 +4,10 @@
 #include "tcp/conn/timers.h"
 
 /* New data in a segment longer than the path is known to take (RFC 4821 7.3). -1: none now; *turn says what else may go. */
-int tcp_probe_mtu(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_pmtu_turn *turn) {
+int tcp_probe_mtu(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_mtu_probing_turn *turn) {
     struct wire_tcp_options options = tcp_layout_data_options(c, now_us);
     uint32_t options_len = (uint32_t)wire_tcp_options_len(&options);
-    *turn = tcp_pmtu_turn(c, options_len, now_us);
+    *turn = tcp_mtu_probing_turn(c, options_len, now_us);
     uint32_t len = turn->len;
     uint64_t nxt = tcp_conn_snd_offset(c, c->snd.nxt);
     uint32_t covered = 0;
@@ -20,7 +20,7 @@ int tcp_probe_mtu(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, st
     struct tcp_plan plan = {
         .offset = nxt, .len = len, .flags = WIRE_TCP_ACK, .reason = "path MTU probe", .whole = true};
     int rc = tcp_transmit(c, &plan, &options, len, out, now_us);
-    tcp_pmtu_probe_sent(c, nxt, nxt + len, options_len, now_us);
+    tcp_mtu_probing_probe_sent(c, nxt, nxt + len, options_len, now_us);
     return rc;
 }
 

@@ -6,7 +6,7 @@
 #ifndef TCP_SEGMENTS_H
 #define TCP_SEGMENTS_H
 
-#include "tcp/conn/pmtu.h"
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/out/layout.h"
 #include "tcp/out/syn.h"
 
@@ -31,7 +31,7 @@ void tcp_new_data_limit(struct tcp_conn *c, uint64_t now_us);
  * longer than the path is known to take, where *turn says what else may go. probe.c */
 int tcp_probe_tail(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us);
 int tcp_probe_window(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us);
-int tcp_probe_mtu(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_pmtu_turn *turn);
+int tcp_probe_mtu(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us, struct tcp_mtu_probing_turn *turn);
 
 /* When it is this connection's turn to send; 0: at any time. If it is not yet, must_wait has its timer look again. pace.c */
 uint64_t tcp_pace_turn_us(const struct tcp_conn *c);

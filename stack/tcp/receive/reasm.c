@@ -1,4 +1,4 @@
-/* Received bytes in order and early, by reference to their frames. */
+/* Received bytes in order and out of order, by reference to their frames. */
 #include "tcp/receive/reasm.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static struct reasm_range *range_of(struct tree_node *node) {
 void tcp_reasm_init(struct reasm *r, struct mem *mem, uint64_t seed) {
     *r = (struct reasm){.mem = mem, .end = UINT64_MAX};
     list_init(&r->ready);
-    tree_init(&r->early, seed);
+    tree_init(&r->ooo, seed);
 }
 
 static void free_piece(struct reasm *r, struct reasm_piece *piece) {
@@ -33,16 +33,16 @@ static void free_pieces(struct reasm *r, struct list *pieces) {
 }
 
 static void free_range(struct reasm *r, struct reasm_range *range) {
-    r->early_bytes -= range->right - range->node.key;
-    tree_remove(&r->early, &range->node);
+    r->ooo_bytes -= range->right - range->node.key;
+    tree_remove(&r->ooo, &range->node);
     free_pieces(r, &range->pieces);
     r->true_bytes -= sizeof *range;
     mem_free(r->mem, range, sizeof *range);
 }
 
 void tcp_reasm_prune(struct reasm *r) {
-    while (r->early.root != NULL) {
-        free_range(r, range_of(r->early.root));
+    while (r->ooo.root != NULL) {
+        free_range(r, range_of(r->ooo.root));
     }
 }
 
@@ -60,7 +60,7 @@ static void shorten(struct reasm *r, struct reasm_range *range, uint64_t end) {
         uint32_t over = (uint32_t)min_u64(last->len, range->right - end);
         last->len -= over;
         range->right -= over;
-        r->early_bytes -= over;
+        r->ooo_bytes -= over;
         if (last->len == 0) {
             list_remove(&last->node);
             free_piece(r, last);
@@ -74,8 +74,8 @@ bool tcp_reasm_set_end(struct reasm *r, uint64_t end) {
         return false;
     }
     r->end = end;
-    for (struct reasm_range *last = range_of(tree_last(&r->early)); last != NULL && last->right > end;
-         last = range_of(tree_last(&r->early))) {
+    for (struct reasm_range *last = range_of(tree_last(&r->ooo)); last != NULL && last->right > end;
+         last = range_of(tree_last(&r->ooo))) {
         freed = true;
         if (last->node.key < end) {
             shorten(r, last, end);
@@ -182,12 +182,12 @@ static void note_duplicate(struct reasm_result *result, uint64_t left, uint64_t 
     result->dup_right = right;
 }
 
-/* Cuts [offset, *end) down to what no early range holds: whole ranges inside are replaced by the new data, a
+/* Cuts [offset, *end) down to what no out-of-order range holds: whole ranges inside are replaced by the new data, a
  * range across the end keeps its part. Returns false if nothing new is left. */
 static bool trim(struct reasm *r, uint64_t *offset, uint64_t *end, struct reasm_result *result) {
     const uint64_t whole_end = *end;
     bool below = result->dup_left < result->dup_right; /* what lies below r->next comes first */
-    struct reasm_range *before = range_of(tree_at_or_before(&r->early, *offset));
+    struct reasm_range *before = range_of(tree_at_or_before(&r->ooo, *offset));
     if (before != NULL && before->right > *offset) {
         if (!below) {
             note_duplicate(result, *offset, min_u64(before->right, *end));
@@ -198,7 +198,7 @@ static bool trim(struct reasm *r, uint64_t *offset, uint64_t *end, struct reasm_
         *offset = before->right;
     }
     while (*offset < *end) { /* from the last on, so that the first is noted last */
-        struct reasm_range *over = range_of(tree_at_or_before(&r->early, *end - 1));
+        struct reasm_range *over = range_of(tree_at_or_before(&r->ooo, *end - 1));
         if (over == NULL || over->node.key < *offset) {
             break;
         }
@@ -216,10 +216,10 @@ static bool trim(struct reasm *r, uint64_t *offset, uint64_t *end, struct reasm_
 
 /* Joins the range to the one that starts where it ends. */
 static void join_after(struct reasm *r, struct reasm_range *range) {
-    struct reasm_range *after = range_of(tree_at_or_before(&r->early, range->right));
+    struct reasm_range *after = range_of(tree_at_or_before(&r->ooo, range->right));
     if (after != NULL && after != range && after->node.key == range->right) {
         uint64_t right = after->right;
-        r->early_bytes += right - range->right;
+        r->ooo_bytes += right - range->right;
         absorb(r, &range->pieces, after);
         range->right = right;
     }
@@ -230,15 +230,15 @@ static struct reasm_range *new_range(struct reasm *r, uint64_t left) {
     if (range != NULL) {
         range->right = left;
         list_init(&range->pieces);
-        tree_insert(&r->early, &range->node, left);
+        tree_insert(&r->ooo, &range->node, left);
         r->true_bytes += sizeof *range;
     }
     return range;
 }
 
-static void insert_early(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len, uint64_t offset,
-                         struct reasm_result *result) {
-    struct reasm_range *before = range_of(tree_at_or_before(&r->early, offset));
+static void insert_out_of_order(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
+                                uint64_t offset, struct reasm_result *result) {
+    struct reasm_range *before = range_of(tree_at_or_before(&r->ooo, offset));
     bool joins = before != NULL && before->right == offset;
     struct reasm_range *range = joins ? before : new_range(r, offset);
     if (range == NULL || append(r, &range->pieces, frame, data, len) == 0) {
@@ -249,17 +249,17 @@ static void insert_early(struct reasm *r, struct tapir_frame *frame, const uint8
         return;
     }
     range->right += len;
-    r->early_bytes += len;
+    r->ooo_bytes += len;
     join_after(r, range);
-    result->verdict = REASM_EARLY;
+    result->verdict = REASM_OUT_OF_ORDER;
     result->left = range->node.key;
     result->right = range->right;
 }
 
-/* Everything early that has become contiguous goes over. */
+/* Everything out of order that has become contiguous goes over. */
 static void advance(struct reasm *r) {
-    for (struct reasm_range *first = range_of(tree_first(&r->early)); first != NULL && first->node.key == r->next;
-         first = range_of(tree_first(&r->early))) {
+    for (struct reasm_range *first = range_of(tree_first(&r->ooo)); first != NULL && first->node.key == r->next;
+         first = range_of(tree_first(&r->ooo))) {
         r->next = first->right;
         absorb(r, &r->ready, first);
     }
@@ -279,13 +279,13 @@ struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame,
         result.dup_right = min_u64(end, r->next);
         start = r->next;
     }
-    if (start >= end || (r->early.root != NULL && !trim(r, &start, &end, &result))) {
+    if (start >= end || (r->ooo.root != NULL && !trim(r, &start, &end, &result))) {
         return result;
     }
     const uint8_t *fresh = data + (start - offset);
     uint32_t fresh_len = (uint32_t)(end - start);
     if (start > r->next) {
-        insert_early(r, frame, fresh, fresh_len, start, &result);
+        insert_out_of_order(r, frame, fresh, fresh_len, start, &result);
         return result;
     }
     uint32_t taken = append(r, &r->ready, frame, fresh, fresh_len);

@@ -1,7 +1,7 @@
-/* Received bytes: what is in order and waits for the application, and what came early, by stream offset.
+/* Received bytes: what is in order and waits for the application, and what came out of order, by stream offset.
  *
  * Payload is kept by reference to its frame; small payloads are copied together, so that a byte never pins a
- * large frame (HAZARDS D12). Early data is a tree of contiguous ranges (O(log holes) an insert, S2), each a list
+ * large frame (HAZARDS D12). Out-of-order data is a tree of contiguous ranges (O(log holes) an insert, S2), each a list
  * of pieces; what becomes contiguous is spliced over without copying. Knows no connection.
  */
 #ifndef TCP_REASM_H
@@ -32,8 +32,8 @@ struct reasm {
     uint64_t end;        /* where the stream ends: nothing beyond is taken; UINT64_MAX: not known yet */
     struct list ready;   /* pieces of [head, next) */
     uint32_t ready_skip; /* bytes of the first piece already read */
-    struct tree early;
-    uint64_t early_bytes;
+    struct tree ooo;
+    uint64_t ooo_bytes;
     uint64_t true_bytes; /* memory held */
 };
 
@@ -42,14 +42,21 @@ void tcp_reasm_init(struct reasm *r, struct mem *mem, uint64_t seed);
 /* Frees everything held. */
 void tcp_reasm_clear(struct reasm *r);
 
-/* Frees what is early (memory pressure: allowed by RFC 2018 8). */
+/* Frees what is out of order (memory pressure: allowed by RFC 2018 8). */
 void tcp_reasm_prune(struct reasm *r);
 
-/* The stream ends at `end`, which is not below `next` (a FIN may come early, or below data that is held): early data beyond is
+/* The stream ends at `end`, which is not below `next` (a FIN may come before what precedes it, or below data that is held): out-of-order data beyond is
  * freed. Of several ends the first holds. True if something was freed. */
 bool tcp_reasm_set_end(struct reasm *r, uint64_t end);
 
-enum reasm_verdict { REASM_READY, REASM_READY_IN_PART, REASM_EARLY, REASM_DUPLICATE, REASM_AFTER_END, REASM_NO_MEMORY };
+enum reasm_verdict {
+    REASM_READY,
+    REASM_READY_IN_PART,
+    REASM_OUT_OF_ORDER,
+    REASM_DUPLICATE,
+    REASM_AFTER_END,
+    REASM_NO_MEMORY
+};
 
 /* What an insert did: the contiguous range that now holds the data (for SACK), and the first part that was held
  * already (for D-SACK, RFC 2883 4.2.2; empty when dup_left == dup_right). */

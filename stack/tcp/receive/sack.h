@@ -1,4 +1,4 @@
-/* SACK blocks to report: which early data was received, most recent first (RFC 2018 4, RFC 2883). Knows no connection.
+/* SACK blocks to report: which out-of-order data was received, most recent first (RFC 2018 4, RFC 2883). Knows no connection.
  *
  * Segments are taken in batches, and a batch may open more blocks than an ACK can name. What no ACK names looks lost to
  * the sender, at once if anything sent later is acknowledged; so tcp_sack_urgent says when an ACK is due in between. So is
@@ -31,7 +31,7 @@ void tcp_sack_duplicate(struct sack *sack, uint64_t left, uint64_t right);
 /* rcv.nxt moved to next: blocks below it are reported no more. */
 void tcp_sack_advance(struct sack *sack, uint64_t next);
 
-/* Early data was thrown away: nothing but a pending D-SACK may be reported. */
+/* Out-of-order data was thrown away: nothing but a pending D-SACK may be reported. */
 void tcp_sack_forget(struct sack *sack);
 
 /* Writes up to max blocks in the order of reporting; returns how many. */

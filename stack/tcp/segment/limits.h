@@ -18,7 +18,7 @@
 #define TCP_BACKLOG_MAX 4096               /* Linux somaxconn */
 #define TCP_DELACK_US 40000ULL             /* Linux TCP_DELACK_MIN; far below MUST-40's 0.5 s */
 #define TCP_QUICKACKS 16                   /* ACKs that go at once at the start; Linux TCP_MAX_QUICKACKS */
-#define TCP_EARLY_ACKS 3                   /* ACKs of a hole that are sent by themselves; what RFC 5681 3.2 waits for */
+#define TCP_OOO_ACKS 3                     /* ACKs of a hole that are sent by themselves; what RFC 5681 3.2 waits for */
 #define TCP_RTO_MIN_LEAST_US 1000ULL       /* what the least timeout may be set to: the grain of G (RFC 6298 2.3), */
 #define TCP_RTO_MIN_MOST_US 60000000ULL    /* and to 2.5's least maximum */
 #define TCP_HOLD_US 200000ULL              /* a corked or silly segment is sent after this (RFC 9293 3.8.6.2.1 (4)) */

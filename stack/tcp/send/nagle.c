@@ -15,7 +15,8 @@ uint32_t tcp_nagle_may_send(const struct nagle_send *w) {
         /* The window cuts the segment: only a large share of the largest window is worth it (case 3, with Nagle's
          * condition in its brackets). */
         bool large = whole == 0 && fits >= w->max_wnd_bytes / 2 && (w->nodelay || !w->unacked);
-        return large ? fits : w->push && whole == 0 && fits > 0 && !w->unacked ? fits : whole;
+        bool forced = whole == 0 && fits > 0 && w->push && !w->unacked;
+        return large || forced ? fits : whole;
     }
     if (w->push) {
         return fits;

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/owe.h"
-#include "tcp/conn/pmtu.h"
 #include "tcp/conn/trace.h"
 #include "tcp/in/timewait.h"
 #include "tcp/open/fastopen_active.h"
@@ -56,7 +56,7 @@ static void rto_fired(struct timer *timer, uint64_t now_us) {
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
         tcp_conn_owe(c, TCP_OWE_SYN);
     } else if (seq_lt(c->snd.una, c->snd.nxt)) {
-        tcp_pmtu_timeout(c, now_us);
+        tcp_mtu_probing_timeout(c, now_us);
         tcp_loss_timeout(&c->loss, &c->cc, tcp_conn_snd_offset(c, c->snd.una), tcp_conn_snd_offset(c, c->snd.nxt),
                          now_us);
         tcp_timers_reordered(c, now_us);
@@ -85,7 +85,7 @@ static void reorder_fired(struct timer *timer, uint64_t now_us) {
         COUNT(c->tcp->core, tcp_fast_retransmit);
         tcp_trace_cwnd(c, "reordering timeout", now_us);
     }
-    tcp_pmtu_judge(c, now_us);
+    tcp_mtu_probing_judge(c, now_us);
     tcp_timers_reordered(c, now_us);
     tcp_conn_owe(c, TCP_OWE_TRY);
 }

@@ -323,7 +323,7 @@ static void run_order(const struct part *parts, const unsigned *order, unsigned 
         bool ended = model.next == model.end;
         cr_assert_eq(tcp_bench_conn(b)->rcv.queue.next, model.next);
         const bool *early = memchr(model.have + model.next, true, ARRAY_LEN(model.have) - model.next);
-        cr_assert_eq(tcp_bench_conn(b)->rcv.queue.early_bytes == 0, ended || early == NULL);
+        cr_assert_eq(tcp_bench_conn(b)->rcv.queue.ooo_bytes == 0, ended || early == NULL);
         expect_state(b, ended ? CLOSE_WAIT : ESTABLISHED);
     }
     cr_assert_eq(tcp_bench_read(b, 2000), model.next == 0 ? (model.end == 0 ? 0 : -EAGAIN) : (int64_t)model.next);

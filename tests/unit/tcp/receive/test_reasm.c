@@ -29,7 +29,7 @@ static void start(void) {
 static void stop(void) {
     tcp_reasm_clear(&r);
     cr_assert_eq(r.true_bytes, 0);
-    cr_assert_eq(r.early_bytes, 0);
+    cr_assert_eq(r.ooo_bytes, 0);
     cr_assert_eq(mem.used_bytes, 0);
     cr_assert_eq(env.live_blocks, 0);
 }
@@ -74,7 +74,7 @@ static void run_around(uint64_t at, uint64_t *left, uint64_t *right) {
     }
 }
 
-static uint64_t early_in_model(void) {
+static uint64_t ooo_in_model(void) {
     uint64_t count = 0;
     for (uint64_t i = model.next; i < SPAN; i++) {
         count += model.have[i];
@@ -88,12 +88,12 @@ static void check_result(const struct reasm_result *result, uint64_t offset, uin
     for (uint64_t i = offset; i < offset + len; i++) {
         fresh |= !had[i];
     }
-    enum reasm_verdict wanted = !fresh ? REASM_DUPLICATE : model.next != next_before ? REASM_READY : REASM_EARLY;
+    enum reasm_verdict wanted = !fresh ? REASM_DUPLICATE : model.next != next_before ? REASM_READY : REASM_OUT_OF_ORDER;
     cr_assert_eq(result->verdict, wanted);
     for (uint64_t i = result->dup_left; i < result->dup_right; i++) { /* D-SACK tells the truth */
         cr_assert(had[i] && i >= offset && i < offset + len);
     }
-    if (wanted == REASM_EARLY) {
+    if (wanted == REASM_OUT_OF_ORDER) {
         uint64_t left;
         uint64_t right;
         run_around(offset + len - 1, &left, &right);
@@ -130,7 +130,7 @@ Test(tcp_reasm, SHLD_31_against_a_naive_model) {
             model_insert(offset, len);
             struct reasm_result result = insert(offset, len, 0);
             cr_assert_eq(r.next, model.next);
-            cr_assert_eq(r.early_bytes, early_in_model());
+            cr_assert_eq(r.ooo_bytes, ooo_in_model());
             check_result(&result, offset, len, before, had);
             if (draw(&seed) % 4 == 0) {
                 read_some(1 + draw(&seed) % 300);
@@ -150,7 +150,7 @@ Test(tcp_reasm, prune_keeps_what_is_in_order) {
     insert(200, 100, 0);
     insert(400, 3000, 0);
     tcp_reasm_prune(&r);
-    cr_assert_eq(r.early_bytes, 0);
+    cr_assert_eq(r.ooo_bytes, 0);
     cr_assert_eq(tcp_reasm_ready_bytes(&r), 100);
     cr_assert_eq(insert(100, 400, 0).verdict, REASM_READY);
     cr_assert_eq(r.next, 500);
@@ -186,7 +186,7 @@ Test(tcp_reasm, S2_holes_in_any_order) {
             insert(1 + 2 * slot, 1, 0);
         }
         unsigned deepest = 0;
-        for (struct tree_node *node = tree_first(&r.early); node != NULL; node = tree_next(node)) {
+        for (struct tree_node *node = tree_first(&r.ooo); node != NULL; node = tree_next(node)) {
             unsigned depth = 0;
             for (struct tree_node *up = node; up != NULL; up = up->parent) {
                 depth++;
@@ -194,7 +194,7 @@ Test(tcp_reasm, S2_holes_in_any_order) {
             deepest = max_u32(deepest, depth);
         }
         cr_assert_lt(deepest, 64);
-        cr_assert_geq(r.true_bytes, r.early_bytes * 4096); /* true size: each byte costs its frame */
+        cr_assert_geq(r.true_bytes, r.ooo_bytes * 4096); /* true size: each byte costs its frame */
         tcp_reasm_clear(&r);
     }
 }

@@ -1,30 +1,8 @@
-/* The sixth and seventh steps of 3.10.7.4: urgent data and the segment text; when to acknowledge. */
+/* The seventh step of 3.10.7.4: the segment text. */
 #include <errno.h>
 
-#include "tcp/conn/owe.h"
-#include "tcp/conn/timers.h"
 #include "tcp/in/arrives.h"
 #include "tcp/out/bare.h"
-
-/* MUST-31, MUST-32: the pointer may only move forward; it names the byte after the urgent one (MUST-62). */
-void tcp_recv_urgent(struct tcp_conn *c, const struct tcp_segment *seg) {
-    if (!tcp_segment_has(seg, WIRE_TCP_URG) || !tcp_in(c, TCP_RECEIVING) || seg->up == 0) {
-        return;
-    }
-    uint64_t at = tcp_conn_rcv_offset(c, seq_add(seg->seq, (uint32_t)seg->up - 1));
-    if (at < c->rcv.queue.head || (c->rcv.urgent && at <= c->rcv.up)) {
-        return;
-    }
-    bool passed = c->rcv.urgent && !c->set.oobinline && c->rcv.up == c->rcv.queue.head;
-    if (passed &&
-        c->rcv.up < c->rcv.queue.next) { /* the reader stands at the old mark: as Linux, that byte is given up */
-        tcp_reasm_read(&c->rcv.queue, NULL, 1);
-    }
-    c->rcv.urgent = true;
-    c->rcv.urgent_read = false;
-    c->rcv.up = at;
-    news_mark(c->tcp->core, &c->news);
-}
 
 /* A round trip, for the receive buffer: by the timestamp that a full segment echoes, or by the time a window takes. */
 static void time_round_trip(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
@@ -38,45 +16,22 @@ static void time_round_trip(struct tcp_conn *c, const struct tcp_segment *seg, u
     }
 }
 
-static void acknowledge_now(struct tcp_conn *c) { tcp_conn_owe(c, TCP_OWE_ACK); }
-
-void tcp_recv_acknowledge_quickly(struct tcp_conn *c) {
-    c->rcv.quickacks = TCP_QUICKACKS;
-    c->rcv.pingpong = false;
-}
-
-/* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
-static void acknowledge(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
-    uint32_t segment_bytes = seg->gso_bytes != 0 ? seg->gso_bytes : seg->len;
-    c->rcv.seen_mss = max_u32(c->rcv.seen_mss, min_u32(segment_bytes, c->rcv.mss));
-    c->rcv.unacked_segs += tcp_segment_count(seg);
-    c->rcv.unacked_bytes += seg->len;
-    c->rcv.pushed |= tcp_segment_has(seg, WIRE_TCP_PSH);
-    bool quick = c->rcv.quickacks > 0 && !c->rcv.pingpong;
-    c->tcp->core->output_first |= quick; /* the sender's window is small: one lost ACK of a whole batch would stop it */
-    if (quick || c->rcv.unacked_bytes >= 2ULL * c->rcv.seen_mss) {
-        acknowledge_now(c);
-    } else {
-        tcp_timers_ack_delayed(c, now_us);
-    }
-}
-
 /* Nobody will read it: the socket is closed (SHLD-3), or shut for reading while we close too, as on Linux. */
 static bool unwanted(const struct tcp_conn *c) {
     return c->orphan || (c->rd_shut && tcp_in(c, FIN_WAIT_1 | FIN_WAIT_2));
 }
 
-/* Room for this text? In-order data may push early data out; early data never does (S2, D10). In-order data ends
+/* Room for this text? In-order data may push out-of-order data out; out-of-order data never does (S2, D10). In-order data ends
  * at twice the window: only the rounding of scaled windows, a little at each ACK, ever brings a peer there (D5). */
-static bool make_room(struct tcp_conn *c, bool early) {
-    if (!early && tcp_reasm_ready_bytes(&c->rcv.queue) >= c->set.rcvbuf_bytes) {
+static bool make_room(struct tcp_conn *c, bool out_of_order) {
+    if (!out_of_order && tcp_reasm_ready_bytes(&c->rcv.queue) >= c->set.rcvbuf_bytes) {
         COUNT(c->tcp->core, tcp_window_full);
         return false;
     }
     if (c->rcv.queue.true_bytes <= c->set.rcvbuf_bytes) {
         return true;
     }
-    if (early) {
+    if (out_of_order) {
         COUNT(c->tcp->core, tcp_ooo_full);
         return false;
     }
@@ -88,19 +43,12 @@ static bool make_room(struct tcp_conn *c, bool early) {
 static struct reasm_result insert(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t offset) {
     struct reasm *queue = &c->rcv.queue;
     struct reasm_result result = tcp_reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
-    if (result.verdict == REASM_NO_MEMORY && offset <= queue->next && queue->early.root != NULL) {
+    if (result.verdict == REASM_NO_MEMORY && offset <= queue->next && queue->ooo.root != NULL) {
         tcp_reasm_prune(queue); /* what is in order comes first */
         tcp_sack_forget(&c->rcv.sack);
         result = tcp_reasm_insert(queue, seg->frame, seg->data, seg->len, offset);
     }
     return result;
-}
-
-void tcp_recv_duplicate(struct tcp_conn *c, uint64_t left, uint64_t right) {
-    if (c->sack_ok) {
-        tcp_sack_duplicate(&c->rcv.sack, left, right);
-        c->tcp->core->output_first = true;
-    }
 }
 
 static void report(struct tcp_conn *c, const struct reasm_result *result) {
@@ -109,7 +57,7 @@ static void report(struct tcp_conn *c, const struct reasm_result *result) {
     }
     struct sack *sack = &c->rcv.sack;
     if (result->dup_left < result->dup_right) {
-        tcp_recv_duplicate(c, result->dup_left, result->dup_right);
+        tcp_acknowledge_duplicate(c, result->dup_left, result->dup_right);
     }
     if (result->left < result->right && result->left > c->rcv.queue.next) {
         tcp_sack_received(sack, result->left, result->right);
@@ -121,7 +69,7 @@ static void report(struct tcp_conn *c, const struct reasm_result *result) {
 /* In-order text was added: what follows for acknowledging, and for the application. */
 static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool filled_gap, uint64_t now_us) {
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
-    c->rcv.dup_acks = c->rcv.early_acks = 0;
+    c->rcv.dup_acks = c->rcv.ooo_acks = 0;
     if (now_us - c->stat.last_data_recv_us > tcp_rtt_timeout_us(&c->rtt)) {
         c->rcv.quickacks = TCP_QUICKACKS; /* a sender that starts anew has a small window */
     }
@@ -129,13 +77,13 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
     time_round_trip(c, seg, now_us);
     news_mark(c->tcp->core, &c->news);
     if (filled_gap) { /* RFC 5681 4.2: at once, while a gap remains or when one was filled */
-        acknowledge_now(c);
+        tcp_acknowledge_now(c);
     } else {
-        acknowledge(c, seg, now_us);
+        tcp_acknowledge_text(c, seg, now_us);
     }
 }
 
-struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
+struct tcp_judgement tcp_text_take(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     tcp_fin_note(c, seg);
     if (seg->len == 0 || !tcp_in(c, TCP_RECEIVING)) {
         return tcp_go_on();
@@ -148,10 +96,10 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
     }
     tcp_ecn_received(&c->ecn, seg->tos, seg->flags);
     uint64_t offset = tcp_conn_rcv_offset(c, seg->seq);
-    bool early = offset > c->rcv.queue.next;
-    bool gap_before = c->rcv.queue.early.root != NULL;
+    bool out_of_order = offset > c->rcv.queue.next;
+    bool gap_before = c->rcv.queue.ooo.root != NULL;
     uint64_t next_before = c->rcv.queue.next;
-    if (!make_room(c, early)) {
+    if (!make_room(c, out_of_order)) {
         return (struct tcp_judgement){TCP_DROP_ACK, "receive queue full"};
     }
     struct reasm_result result = insert(c, seg, offset);
@@ -165,21 +113,21 @@ struct tcp_judgement tcp_recv_text(struct tcp_conn *c, struct tcp_segment *seg, 
         c->stat.data_segs_in += tcp_segment_count(seg);
         took_text(c, seg, gap_before || in_part, now_us);
         return tcp_go_on();
-    case REASM_EARLY:
+    case REASM_OUT_OF_ORDER:
         COUNT(c->tcp->core, tcp_ooo);
         c->stat.ooo_segs++;
         if (!c->sack_ok) {
             c->rcv.dup_acks += tcp_segment_count(seg);
-        } else if (c->rcv.early_acks < TCP_EARLY_ACKS) {
-            c->rcv.early_acks++;
+        } else if (c->rcv.ooo_acks < TCP_OOO_ACKS) {
+            c->rcv.ooo_acks++;
             c->tcp->core->output_first = true;
         }
-        acknowledge_now(c);
+        tcp_acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "out of order"};
     case REASM_DUPLICATE:
         COUNT(c->tcp->core, tcp_duplicate);
-        tcp_recv_acknowledge_quickly(c);
-        acknowledge_now(c);
+        tcp_acknowledge_quickly(c);
+        tcp_acknowledge_now(c);
         return (struct tcp_judgement){TCP_GO_ON, "duplicate"};
     case REASM_AFTER_END:
         COUNT(c->tcp->core, tcp_after_fin);

@@ -1,5 +1,5 @@
 /* A connection's part in path MTU discovery without ICMP (RFC 4821). The search itself is plpmtu.c. */
-#include "tcp/conn/pmtu.h"
+#include "tcp/conn/mtu_probing.h"
 
 #include "tcp/conn/path.h"
 #include "tcp/conn/trace.h"
@@ -16,7 +16,7 @@ static enum tcp_mtu_probing mode_of(const struct tcp_conn *c) {
 /* A setting of payload, as Linux has it, as the search counts. */
 static uint32_t base_bytes(const struct tcp_conn *c) { return c->set.base_mss_bytes + (c->ts.ok ? 12 : 0); }
 
-void tcp_pmtu_start(struct tcp_conn *c, uint64_t now_us) {
+void tcp_mtu_probing_start(struct tcp_conn *c, uint64_t now_us) {
     tcp_conn_path_update_mss(c, now_us);
     if (mode_of(c) == TCP_MTU_PROBING_ON) {
         tcp_plpmtu_begin(&c->plpmtu, base_bytes(c));
@@ -24,10 +24,10 @@ void tcp_pmtu_start(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
-struct tcp_pmtu_turn tcp_pmtu_turn(struct tcp_conn *c, uint32_t options_len, uint64_t now_us) {
+struct tcp_mtu_probing_turn tcp_mtu_probing_turn(struct tcp_conn *c, uint32_t options_len, uint64_t now_us) {
     uint32_t size = tcp_plpmtu_wants(&c->plpmtu, now_us);
     if (size <= options_len || !tcp_loss_calm(&c->loss) || c->snd.urgent) {
-        return (struct tcp_pmtu_turn){0};
+        return (struct tcp_mtu_probing_turn){0};
     }
     uint32_t len = size - options_len;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
@@ -39,17 +39,18 @@ struct tcp_pmtu_turn tcp_pmtu_turn(struct tcp_conn *c, uint32_t options_len, uin
     }
     if (nxt + needed > tail || nxt + needed > una + c->snd.wnd ||
         c->cc.cwnd_bytes < max_u64(needed, (uint64_t)TCP_MTU_PROBE_SEGMENTS * c->snd.mss)) {
-        return (struct tcp_pmtu_turn){0};
+        return (struct tcp_mtu_probing_turn){0};
     }
     if (una == nxt) {
-        return (struct tcp_pmtu_turn){.lead = true};
+        return (struct tcp_mtu_probing_turn){.lead = true};
     }
     bool wait = tcp_loss_flight(&c->loss, una, nxt) + len > c->cc.cwnd_bytes;
     c->snd.cwnd_limited = c->snd.cwnd_limited || wait;
-    return (struct tcp_pmtu_turn){.len = wait ? 0 : len, .wait = wait};
+    return (struct tcp_mtu_probing_turn){.len = wait ? 0 : len, .wait = wait};
 }
 
-void tcp_pmtu_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint32_t options_len, uint64_t now_us) {
+void tcp_mtu_probing_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end, uint32_t options_len,
+                                uint64_t now_us) {
     uint32_t size = (uint32_t)(end - start) + options_len;
     COUNT(c->tcp->core, tcp_mtu_probes);
     (void)PROMISE(&c->promises, tcp_plpmtu_sent(&c->plpmtu, size));
@@ -65,13 +66,13 @@ static void share(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
-void tcp_pmtu_end(struct tcp_conn *c, uint64_t now_us) {
+void tcp_mtu_probing_end(struct tcp_conn *c, uint64_t now_us) {
     if (c->plpmtu.phase == PLPMTU_SEARCH) {
         share(c, now_us);
     }
 }
 
-void tcp_pmtu_judge(struct tcp_conn *c, uint64_t now_us) {
+void tcp_mtu_probing_judge(struct tcp_conn *c, uint64_t now_us) {
     enum loss_mtu_verdict verdict = tcp_mtu_verdict_take(&c->loss.mtu_probe, tcp_conn_snd_offset(c, c->snd.una));
     enum plpmtu_phase before = c->plpmtu.phase;
     uint32_t size = c->plpmtu.probe_bytes;
@@ -98,7 +99,7 @@ void tcp_pmtu_judge(struct tcp_conn *c, uint64_t now_us) {
     tcp_conn_path_update_mss(c, now_us);
 }
 
-void tcp_pmtu_timeout(struct tcp_conn *c, uint64_t now_us) {
+void tcp_mtu_probing_timeout(struct tcp_conn *c, uint64_t now_us) {
     /* R1 retransmissions were lost too (RFC 4821 7.7); nor is the peer's window, shrunk over them, what keeps them. */
     if (c->retransmits <= TCP_RETRIES_1 || c->snd.wnd < c->snd.mss || mode_of(c) == TCP_MTU_PROBING_OFF) {
         return;

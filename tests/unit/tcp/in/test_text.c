@@ -10,7 +10,7 @@ static struct tcp_bench *slow_acks(const struct tcp_bench_config *config) {
     return b;
 }
 
-Test(tcp_recv, SHLD_18_MUST_40_an_ack_is_delayed_but_not_for_long) {
+Test(tcp_text, SHLD_18_MUST_40_an_ack_is_delayed_but_not_for_long) {
     struct tcp_bench *b = slow_acks(&plain);
     uint64_t start_us = b->now_us;
     send_seg(b, .len = 100);
@@ -22,7 +22,7 @@ Test(tcp_recv, SHLD_18_MUST_40_an_ack_is_delayed_but_not_for_long) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, SHLD_19_every_second_full_segment_is_acknowledged_at_once) {
+Test(tcp_text, SHLD_19_every_second_full_segment_is_acknowledged_at_once) {
     struct tcp_bench *b = slow_acks(&plain);
     for (unsigned i = 0; i < 20; i++) {
         send_seg(b, .len = 1460);
@@ -33,7 +33,7 @@ Test(tcp_recv, SHLD_19_every_second_full_segment_is_acknowledged_at_once) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, MUST_58_MUST_59_one_ack_for_a_whole_batch) {
+Test(tcp_text, MUST_58_MUST_59_one_ack_for_a_whole_batch) {
     struct tcp_bench *b = slow_acks(&plain);
     for (unsigned i = 0; i < 20; i++) {
         send_seg(b, .len = 1460); /* all of these are processed before anything is sent */
@@ -46,7 +46,7 @@ Test(tcp_recv, MUST_58_MUST_59_one_ack_for_a_whole_batch) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, an_ack_rides_on_data) {
+Test(tcp_text, an_ack_rides_on_data) {
     struct tcp_bench *b = slow_acks(&plain);
     send_seg(b, .len = 100);
     cr_assert_eq(tcp_bench_write(b, 10), 10);
@@ -60,7 +60,7 @@ Test(tcp_recv, an_ack_rides_on_data) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, a_fresh_connection_acknowledges_at_once) {
+Test(tcp_text, a_fresh_connection_acknowledges_at_once) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     for (unsigned i = 1; i <= TCP_QUICKACKS; i++) {
         send_seg(b, .len = 10);
@@ -73,7 +73,7 @@ Test(tcp_recv, a_fresh_connection_acknowledges_at_once) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, SHLD_31_MAY_13_out_of_order_text_is_kept_and_acknowledged) {
+Test(tcp_text, SHLD_31_MAY_13_out_of_order_text_is_kept_and_acknowledged) {
     struct tcp_bench *b = slow_acks(&with_sack);
     send_seg(b, .seq = 1000, .len = 500);
     expect(b, SEG_ACK(0), SEG_OPTION(SACK));
@@ -102,7 +102,7 @@ static void expect_sack(struct tcp_bench *b, int64_t ack, unsigned count, const 
 #define EDGES(...) ((const int64_t[]){__VA_ARGS__})
 
 /* RFC 2018 4 and RFC 2883 4, across the wrap of the peer's numbers (T11). */
-Test(tcp_recv, T11_sack_blocks_and_duplicates) {
+Test(tcp_text, T11_sack_blocks_and_duplicates) {
     struct tcp_bench_config config = with_sack;
     config.peer_iss = 0xfffffc00; /* 1024 before the wrap */
     struct tcp_bench *b = slow_acks(&config);
@@ -125,11 +125,11 @@ Test(tcp_recv, T11_sack_blocks_and_duplicates) {
 
 /* Of a batch with holes the driver is told when an ACK is to go in between: the first three for a hole, as what their loss
  * costs is a timeout, and what one ACK could not name. */
-Test(tcp_recv, T11_news_that_one_ack_must_name_is_to_be_sent_first) {
+Test(tcp_text, T11_news_that_one_ack_must_name_is_to_be_sent_first) {
     struct tcp_bench *b = slow_acks(&with_sack);
     send_seg(b, .len = 10);
     cr_assert_not(b->output_first);
-    for (int64_t i = 0; i < TCP_EARLY_ACKS; i++) {
+    for (int64_t i = 0; i < TCP_OOO_ACKS; i++) {
         send_seg(b, .seq = 100 + 10 * i, .len = 10);
         cr_assert(b->output_first);
         expect_sack(b, 10, 1, EDGES(110, 120 + 10 * i));
@@ -157,7 +157,7 @@ Test(tcp_recv, T11_news_that_one_ack_must_name_is_to_be_sent_first) {
 }
 
 /* A D-SACK waits for the ACK that names it; what is not sent because the window is closed does not count. */
-Test(tcp_recv, T11_a_duplicate_is_reported_though_data_waits) {
+Test(tcp_text, T11_a_duplicate_is_reported_though_data_waits) {
     struct tcp_bench_config config = with_sack;
     config.window = 100;
     struct tcp_bench *b = slow_acks(&config);
@@ -170,7 +170,7 @@ Test(tcp_recv, T11_a_duplicate_is_reported_though_data_waits) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, timestamps_leave_room_for_three_blocks) {
+Test(tcp_text, timestamps_leave_room_for_three_blocks) {
     struct tcp_bench_config config = {.active = true, .sack = true, .timestamps = true};
     struct tcp_bench *b = tcp_bench_established(&config);
     for (unsigned i = 1; i <= 4; i++) {
@@ -183,7 +183,7 @@ Test(tcp_recv, timestamps_leave_room_for_three_blocks) {
 }
 
 /* S2: the early queue is charged by true size and bounded by the receive buffer; text in order is never lost. */
-Test(tcp_recv, S2_D10_holes_are_bounded_by_memory_not_by_bytes) {
+Test(tcp_text, S2_D10_holes_are_bounded_by_memory_not_by_bytes) {
     struct tcp_bench_config config = with_sack;
     config.rcvbuf_bytes = 262144;
     struct tcp_bench *b = tcp_bench_established(&config);
@@ -204,7 +204,7 @@ Test(tcp_recv, S2_D10_holes_are_bounded_by_memory_not_by_bytes) {
 
 /* D5, D12: an application that does not read, and a peer that sends little at a time. The window is scaled, and
  * what its rounding adds must not let the queue grow for ever. */
-Test(tcp_recv, D5_D12_a_reader_that_never_reads) {
+Test(tcp_text, D5_D12_a_reader_that_never_reads) {
     struct tcp_bench_config config = {
         .active = true, .has_wscale = true, .wscale = 7, .rcvbuf_bytes = 131072}; /* a window of 65536, in units of 4 */
     struct tcp_bench *b = tcp_bench_established(&config);
@@ -219,7 +219,7 @@ Test(tcp_recv, D5_D12_a_reader_that_never_reads) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, SHLD_14_the_edge_never_moves_left) {
+Test(tcp_text, SHLD_14_the_edge_never_moves_left) {
     struct tcp_bench_config config = {.active = true, .has_wscale = true, .wscale = 2, .rcvbuf_bytes = 400000};
     struct tcp_bench *b = tcp_bench_established(&config);
     uint32_t scale = tcp_bench_conn(b)->rcv.wscale;
@@ -246,7 +246,7 @@ Test(tcp_recv, SHLD_14_the_edge_never_moves_left) {
 }
 
 /* MUST-39: a window that was shut opens by a segment or half the buffer, not by what was read. */
-Test(tcp_recv, MUST_39_no_silly_window_is_offered) {
+Test(tcp_text, MUST_39_no_silly_window_is_offered) {
     struct tcp_bench_config config = {.active = true, .rcvbuf_bytes = 16384};
     struct tcp_bench *b = tcp_bench_established(&config);
     for (unsigned i = 0; i < 8; i++) {
@@ -263,7 +263,7 @@ Test(tcp_recv, MUST_39_no_silly_window_is_offered) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, MAY_8_the_window_may_stay_shut) {
+Test(tcp_text, MAY_8_the_window_may_stay_shut) {
     struct tcp_bench_config config = {.active = true, .rcvbuf_bytes = 8192};
     struct tcp_bench *b = tcp_bench_established(&config);
     for (unsigned i = 0; i < 4; i++) {
@@ -290,7 +290,7 @@ static int64_t receive_oob(struct tcp_bench *b, uint8_t *byte) {
     return tapir_sock_recv(b->stack, b->sock, &msg, TAPIR_MSG_OOB, b->now_us);
 }
 
-Test(tcp_recv, MUST_30_MUST_31_MUST_62_urgent_in_line) {
+Test(tcp_text, MUST_30_MUST_31_MUST_62_urgent_in_line) {
     struct tcp_bench *b = urgent_bench(true);
     send_seg(b, .flags = F(ACK) | F(URG), .len = 100, .up = 50); /* 50 urgent bytes, then 50 more */
     tcp_bench_skip(b);
@@ -301,7 +301,7 @@ Test(tcp_recv, MUST_30_MUST_31_MUST_62_urgent_in_line) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, MUST_32_MUST_33_the_application_is_told) {
+Test(tcp_text, MUST_32_MUST_33_the_application_is_told) {
     struct tcp_bench *b = urgent_bench(false);
     uint8_t byte = 0;
     cr_assert_eq(receive_oob(b, &byte), -EINVAL);
@@ -323,7 +323,7 @@ Test(tcp_recv, MUST_32_MUST_33_the_application_is_told) {
 }
 
 /* T7: pointers that make no sense never make a length negative, and in line the stream is what it is without. */
-Test(tcp_recv, T7_urgent_pointers_of_all_kinds) {
+Test(tcp_text, T7_urgent_pointers_of_all_kinds) {
     static const uint16_t pointers[] = {0, 1, 2, 9, 10, 11, 100, 32768, 65535};
     for (unsigned in_line = 0; in_line < 2; in_line++) {
         for (size_t i = 0; i < ARRAY_LEN(pointers) * ARRAY_LEN(pointers); i++) {
@@ -350,7 +350,7 @@ Test(tcp_recv, T7_urgent_pointers_of_all_kinds) {
 }
 
 /* SHLD-3, RFC 2525 2.17: text after close is answered with a reset. */
-Test(tcp_recv, SHLD_3_text_after_close) {
+Test(tcp_text, SHLD_3_text_after_close) {
     struct tcp_bench *b = tcp_bench_fin_wait_2(&plain);
     tcp_bench_close(b);
     send_seg(b, .len = 10);
@@ -361,7 +361,7 @@ Test(tcp_recv, SHLD_3_text_after_close) {
     tcp_bench_free(b);
 }
 
-Test(tcp_recv, D10_under_pressure_windows_shrink_but_never_retract) {
+Test(tcp_text, D10_under_pressure_windows_shrink_but_never_retract) {
     struct tcp_bench_config config = {.active = true, .memory_cap_bytes = 700000};
     struct tcp_bench *b = tcp_bench_established(&config);
     int64_t edge = 0;
@@ -388,7 +388,7 @@ Test(tcp_recv, D10_under_pressure_windows_shrink_but_never_retract) {
 }
 
 /* RFC 5681 4.2: without SACK each early segment is worth a duplicate ACK, even of one batch. */
-Test(tcp_recv, MAY_13_one_duplicate_ack_for_each_early_segment) {
+Test(tcp_text, MAY_13_one_duplicate_ack_for_each_early_segment) {
     struct tcp_bench *b = slow_acks(&plain);
     for (unsigned i = 1; i <= 3; i++) {
         send_seg(b, .seq = 1460 * i, .len = 1460);
@@ -401,7 +401,7 @@ Test(tcp_recv, MAY_13_one_duplicate_ack_for_each_early_segment) {
 }
 
 /* MAY-1: shut for reading, open for writing; both shut: nobody will read, and the peer learns it (SHLD-3). */
-Test(tcp_recv, SHLD_3_shut_for_reading) {
+Test(tcp_text, SHLD_3_shut_for_reading) {
     struct tcp_bench *b = tcp_bench_established(&plain);
     cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_RD), 0);
     cr_assert_eq(tcp_bench_read(b, 10), 0);
@@ -419,7 +419,7 @@ Test(tcp_recv, SHLD_3_shut_for_reading) {
 }
 
 /* A pointer in text that was partly received before is cut with it (T7). */
-Test(tcp_recv, T7_an_urgent_pointer_in_repeated_text) {
+Test(tcp_text, T7_an_urgent_pointer_in_repeated_text) {
     struct tcp_bench *b = urgent_bench(true);
     send_seg(b, .len = 50);
     tcp_bench_skip(b);

@@ -15,7 +15,7 @@ static void send_around_a_probe(bool sack, unsigned after) {
     now_us += 90 * MS;
 }
 
-Test(tcp_loss_mtu, acknowledged) {
+Test(tcp_mtu_verdict, acknowledged) {
     for (int sack = 0; sack <= 1; sack++) {
         send_around_a_probe(sack == 1, 4);
         take_ack(.una = 11); /* who splits it has still not all */
@@ -28,7 +28,7 @@ Test(tcp_loss_mtu, acknowledged) {
 }
 
 /* 7.6.2: it goes again in pieces, and the window is as it was. */
-Test(tcp_loss_mtu, lost_alone_is_no_congestion) {
+Test(tcp_mtu_verdict, lost_alone_is_no_congestion) {
     send_around_a_probe(true, 4);
     take_ack(.una = 10);
     uint32_t cwnd = cc.cwnd_bytes, ssthresh = cc.ssthresh_bytes;
@@ -46,7 +46,7 @@ Test(tcp_loss_mtu, lost_alone_is_no_congestion) {
     rig_finish();
 }
 
-Test(tcp_loss_mtu, lost_alone_by_the_reordering_timer) {
+Test(tcp_mtu_verdict, lost_alone_by_the_reordering_timer) {
     send_around_a_probe(true, 1);
     take_ack(.una = 10);
     take_ack(.una = 10, .blocks = {{12, 13}});
@@ -60,7 +60,7 @@ Test(tcp_loss_mtu, lost_alone_by_the_reordering_timer) {
 }
 
 /* What is sent again for it and lost too is congestion as ever. */
-Test(tcp_loss_mtu, its_retransmission_is_a_segment_like_others) {
+Test(tcp_mtu_verdict, its_retransmission_is_a_segment_like_others) {
     send_around_a_probe(true, 4);
     take_ack(.una = 10);
     now_us += 100 * MS;
@@ -74,7 +74,7 @@ Test(tcp_loss_mtu, its_retransmission_is_a_segment_like_others) {
 }
 
 /* 7.6.3 in spirit: with others lost beside it, it was congestion, and nothing is known of the size. */
-Test(tcp_loss_mtu, lost_among_others_is_congestion) {
+Test(tcp_mtu_verdict, lost_among_others_is_congestion) {
     send_around_a_probe(true, 4);
     take_ack(.una = 9);
     uint32_t cwnd = cc.cwnd_bytes;
@@ -85,7 +85,7 @@ Test(tcp_loss_mtu, lost_among_others_is_congestion) {
     rig_finish();
 }
 
-Test(tcp_loss_mtu, a_timeout_says_nothing_of_it) {
+Test(tcp_mtu_verdict, a_timeout_says_nothing_of_it) {
     for (int sack = 0; sack <= 1; sack++) {
         send_around_a_probe(sack == 1, 4);
         timeout();
@@ -101,7 +101,7 @@ Test(tcp_loss_mtu, a_timeout_says_nothing_of_it) {
 }
 
 /* A probe that was only late is reported as a duplicate: no recovery before it is undone for that. */
-Test(tcp_loss_mtu, its_duplicate_undoes_no_other_recovery) {
+Test(tcp_mtu_verdict, its_duplicate_undoes_no_other_recovery) {
     rig_start();
     send_new(10);
     now_us += 100 * MS;
@@ -129,7 +129,7 @@ Test(tcp_loss_mtu, its_duplicate_undoes_no_other_recovery) {
 }
 
 /* Without SACK: three duplicate ACKs that wait for the probe. */
-Test(tcp_loss_mtu, without_SACK) {
+Test(tcp_mtu_verdict, without_SACK) {
     send_around_a_probe(false, 4);
     take_ack(.una = 10);
     uint32_t cwnd = cc.cwnd_bytes, ssthresh = cc.ssthresh_bytes;
@@ -150,7 +150,7 @@ Test(tcp_loss_mtu, without_SACK) {
     rig_finish();
 }
 
-Test(tcp_loss_mtu, without_SACK_another_hole_is_congestion) {
+Test(tcp_mtu_verdict, without_SACK_another_hole_is_congestion) {
     send_around_a_probe(false, 4);
     take_ack(.una = 9);
     uint32_t cwnd = cc.cwnd_bytes;
@@ -162,7 +162,7 @@ Test(tcp_loss_mtu, without_SACK_another_hole_is_congestion) {
     rig_finish();
 }
 
-Test(tcp_loss_mtu, what_waits_at_the_head) {
+Test(tcp_mtu_verdict, what_waits_at_the_head) {
     send_around_a_probe(true, 0);
     cr_assert_eq(tcp_loss_head_bytes(&l, 0, 12 * MSS), MSS);
     take_ack(.una = 10);

@@ -62,7 +62,7 @@ static void take_connection(struct tcp_bench *b, int64_t bytes) {
     cr_assert_eq(tcp_bench_read(b, 1000), bytes);
 }
 
-Test(tcp_early, data_is_there_before_the_ack) {
+Test(tcp_fastopen_passive, data_is_there_before_the_ack) {
     struct tcp_bench *b = listening(&plain, 5);
     struct fastopen_cookie cookie = ask(b);
     send_syn(b, 0, 100, &cookie);
@@ -77,7 +77,7 @@ Test(tcp_early, data_is_there_before_the_ack) {
 }
 
 /* A window that is shut by the SYN is not probed: the final ACK tells the first real one. */
-Test(tcp_early, a_shut_window_is_not_probed_yet) {
+Test(tcp_fastopen_passive, a_shut_window_is_not_probed_yet) {
     struct tcp_bench *b = listening(&plain, 5);
     struct fastopen_cookie cookie = ask(b);
     struct syn_options options = options_with(&cookie);
@@ -94,7 +94,7 @@ Test(tcp_early, a_shut_window_is_not_probed_yet) {
 }
 
 /* 4.1.2: the stack's own keys change every day, and a cookie outlives one change. */
-Test(tcp_early, cookies_expire) {
+Test(tcp_fastopen_passive, cookies_expire) {
     struct tcp_bench *b = listening(&plain, 5);
     struct fastopen_cookie cookie = ask(b);
     tcp_bench_wait(b, 24 * HOUR);
@@ -119,7 +119,7 @@ Test(tcp_early, cookies_expire) {
 }
 
 /* D1, D15, RFC 7413 5.1: with a good cookie no more connections are made than TCP_FASTOPEN says, whatever else comes. */
-Test(tcp_early, D1_a_flood_with_a_good_cookie) {
+Test(tcp_fastopen_passive, D1_a_flood_with_a_good_cookie) {
     struct tcp_bench *b = listening(&plain, 8);
     struct fastopen_cookie cookie = ask(b);
     for (uint16_t port = 100; port < 2100; port++) {
@@ -146,7 +146,7 @@ Test(tcp_early, D1_a_flood_with_a_good_cookie) {
 }
 
 /* D15: resets in a victim's name, or by the victim, do not make room: of 100 SYNs two open in a minute. */
-Test(tcp_early, resets_make_no_room) {
+Test(tcp_fastopen_passive, resets_make_no_room) {
     struct tcp_bench *b = listening(&plain, 2);
     struct fastopen_cookie cookie = ask(b);
     for (uint16_t port = 100; port < 200; port++) {
@@ -165,7 +165,7 @@ Test(tcp_early, resets_make_no_room) {
 }
 
 /* D11: whichever allocation fails, the SYN is answered or dropped, and the connection comes about with its data whole. */
-Test(tcp_early, D11_every_allocation_may_fail) {
+Test(tcp_fastopen_passive, D11_every_allocation_may_fail) {
     bool failed = true;
     for (uint64_t k = 1; failed; k++) {
         struct tcp_bench *b = listening(&plain, 5);
@@ -195,7 +195,7 @@ Test(tcp_early, D11_every_allocation_may_fail) {
 }
 
 /* An early connection that was accepted outlives its listener, and its listener's count. */
-Test(tcp_early, the_listener_goes_first) {
+Test(tcp_fastopen_passive, the_listener_goes_first) {
     struct tcp_bench *b = listening(&plain, 1);
     struct fastopen_cookie cookie = ask(b);
     send_syn(b, 0, 100, &cookie);
@@ -211,7 +211,7 @@ Test(tcp_early, the_listener_goes_first) {
 }
 
 /* A way out that is closed off: the socket goes while the handshake is open, in each way. */
-Test(tcp_early, ends_in_every_way) {
+Test(tcp_fastopen_passive, ends_in_every_way) {
     for (int way = 0; way < 4; way++) {
         struct tcp_bench *b = listening(&plain, 1);
         struct fastopen_cookie cookie = ask(b);
