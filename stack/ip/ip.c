@@ -39,6 +39,21 @@ void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t n
     ip_groups_switched(ip, netif, now_us);
 }
 
+struct others {
+    const struct ip *ip;
+    uint8_t than;
+};
+
+static bool is_other(const void *ctx, const struct tapir_addr *neighbour, const struct tapir_frame *frame) {
+    const struct others *others = ctx;
+    return ip_version_of(others->ip, neighbour)->protocol(frame) != others->than;
+}
+
+bool ip_waits_beside(const struct ip *ip, uint8_t protocol) {
+    const struct others others = {.ip = ip, .than = protocol};
+    return link_neighbour_holds(ip->link, is_other, &others);
+}
+
 bool ip_speaks(const struct ip *ip, const struct tapir_addr *addr) { return ip_version_of(ip, addr) != NULL; }
 
 uint32_t ip_header_len(const struct ip *ip, const struct tapir_addr *addr) {

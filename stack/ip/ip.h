@@ -82,9 +82,9 @@ struct ip_path {
     enum link_cast cast;
 };
 
-/* ---- what a transport asks its path, which is not empty but for the header's length ---- */
+/* ---- what a transport asks its path ---- */
 
-/* Bytes of IP header before the transport's. */
+/* Bytes of IP header before the transport's; of an empty path too, if it has a version. */
 static inline uint32_t ip_path_header_len(const struct ip_path *path) { return path->version->header_len; }
 
 /* The most bytes of transport header and payload that a datagram carries, in fragments if need be. */
@@ -173,7 +173,8 @@ uint32_t ip_header_len(const struct ip *ip, const struct tapir_addr *addr);
 bool ip_is_local(const struct ip *ip, const struct tapir_addr *addr);
 enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr);
 
-/* Counted membership of the interface in a group (RFC 3376 2). 0, -ENOBUFS, -ENODEV, -EINVAL (no group), -EADDRNOTAVAIL (not joined). */
+/* Counted membership of the interface in a group (RFC 3376 2). 0, -ENOBUFS, -ENODEV, -EINVAL (no group), -EADDRNOTAVAIL (not
+ * joined). */
 int ip_groups_join(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
 int ip_groups_leave(struct ip *ip, struct link_netif *netif, const struct tapir_addr *group, uint64_t now_us);
 

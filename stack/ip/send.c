@@ -104,7 +104,7 @@ int ip_send_frame(struct ip *ip, const struct ip_path *path, const struct ip_sen
     uint32_t mtu = send->probe_pmtu ? path->netif->mtu_bytes : ip_path_mtu(ip, path, now_us);
     /* A super-segment is cut by the device, to sizes that its transport has chosen. */
     bool whole = total_len <= mtu || frame->offload.gso != TAPIR_GSO_NONE;
-    if (total_len > UINT16_MAX || (!whole && send->dont_fragment)) {
+    if (total_len - ip_path_header_len(path) > ip_path_payload_max(path) || (!whole && send->dont_fragment)) {
         return too_big(ip, frame);
     }
     if (wants_copy(ip, path, send)) {

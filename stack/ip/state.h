@@ -82,6 +82,9 @@ bool ip_loopback_run(struct ip *ip, uint64_t now_us);
 /* Routes, addresses or interfaces changed: paths must be found anew. */
 static inline void ip_changed(struct ip *ip) { ip->generation++; }
 
+/* Does a datagram wait for its neighbour that is of another protocol than this one? */
+bool ip_waits_beside(const struct ip *ip, uint8_t protocol);
+
 /* The interface went up or down: the same, and its groups concern other routers now. */
 void ip_netif_switched(struct ip *ip, const struct link_netif *netif, uint64_t now_us);
 

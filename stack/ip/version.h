@@ -48,6 +48,9 @@ struct ip_version {
     /* Judges the header that a user wrote at the front of frame, and fills in what he left out. False: it is none. */
     bool (*adopt_header)(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame);
 
+    /* The protocol of the datagram, or of the first fragment of one, at the front of frame, which is one of ours. */
+    uint8_t (*protocol)(const struct tapir_frame *frame);
+
     /* Cuts frame (payload alone, checksum complete; taken) to datagrams of at most mtu bytes and sends them: all are made
      * before the first goes. 0, -ENOBUFS or as link_send_frame. */
     int (*fragment)(struct ip *ip, const struct ip_path *path, const struct ip_send *send, struct tapir_frame *frame,

@@ -75,8 +75,11 @@ struct link {
  * The struct must not move afterwards. 0, or -ENOBUFS: nothing is left to destroy. */
 int link_init(struct link *link, struct core *core, const struct link_handlers *handlers, uint64_t now_us);
 
-/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? */
-bool link_neighbour_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame));
+/* Is any of the datagrams that wait for a neighbour (frame->data at its IP header) wanted? Borrows all for the call. */
+bool link_neighbour_holds(const struct link *link,
+                          bool (*wanted)(const void *ctx, const struct tapir_addr *neighbour,
+                                         const struct tapir_frame *frame),
+                          const void *ctx);
 
 /* Releases everything: queued and waiting frames, neighbours, timers. */
 void link_destroy(struct link *link);

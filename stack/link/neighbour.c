@@ -85,11 +85,14 @@ void link_neighbour_wait(struct link_neighbour *entry, struct tapir_frame *frame
     frame_queue_push(pending, frame);
 }
 
-bool link_neighbour_holds(const struct link *link, bool (*wanted)(const struct tapir_frame *frame)) {
+bool link_neighbour_holds(const struct link *link,
+                          bool (*wanted)(const void *ctx, const struct tapir_addr *neighbour,
+                                         const struct tapir_frame *frame),
+                          const void *ctx) {
     LIST_FOR_EACH(node, &link->waiting) {
         const struct link_neighbour *entry = LIST_ENTRY(node, struct link_neighbour, waiting);
         for (const struct tapir_frame *frame = entry->pending.first; frame != NULL; frame = frame->next) {
-            if (wanted(frame)) {
+            if (wanted(ctx, &entry->addr, frame)) {
                 return true;
             }
         }

@@ -67,7 +67,7 @@ struct link_claim {
     bool asks_us;    /* its sender asks for an address of ours, and so is about to hear from us */
 };
 
-/* Makes the table of an interface, whose fields are zero: 0 or -ENOBUFS. It is gone with the last entry: table_destroy. */
+/* Makes the table of an interface: 0 or -ENOBUFS. Taken apart by link_neighbour_flush, then table_destroy. */
 int link_neighbour_init(struct link_netif *netif);
 
 /* The entry of a neighbour, or NULL; borrowed until the next call into the table. */

@@ -60,3 +60,9 @@ bool ip_v4_header_adopt(struct ip *ip, const struct ip_path *path, struct tapir_
     wire_ipv4_emit(&w, &header);
     return true;
 }
+
+uint8_t ip_v4_header_protocol(const struct tapir_frame *frame) {
+    struct wire_ipv4 header;
+    CHECK(wire_ipv4_parse_quote(frame->data, frame->len, &header));
+    return header.protocol;
+}

@@ -78,6 +78,8 @@ void ip_v4_header_prepend(struct tapir_frame *frame, const struct wire_ipv4 *hea
 
 bool ip_v4_header_adopt(struct ip *ip, const struct ip_path *path, struct tapir_frame *frame);
 
+uint8_t ip_v4_header_protocol(const struct tapir_frame *frame);
+
 /* ---- fragment.c ---- */
 
 int ip_v4_fragment_send(struct ip *ip, const struct ip_path *path, const struct ip_send *send,

@@ -16,6 +16,7 @@ const struct ip_version ip_v4_version = {
     .source = ip_v4_cast_source,
     .put_header = ip_v4_header_put,
     .adopt_header = ip_v4_header_adopt,
+    .protocol = ip_v4_header_protocol,
     .fragment = ip_v4_fragment_send,
     .echo_complete = ip_v4_echo_complete,
     .echo_id = ip_v4_echo_id,

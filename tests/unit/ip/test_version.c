@@ -97,12 +97,16 @@ Test(ip_version, a_path_has_the_header_of_its_version) {
 Test(ip_version, what_fits_depends_on_the_header) {
     struct rig *rig = start_other();
     struct ip_path path = rig_path(rig, PEER_IP);
-    static uint8_t bytes[1500];
+    static uint8_t bytes[UINT16_MAX + 1];
     static const struct ip_send send = {.protocol = WIRE_PROTO_UDP, .ttl = 64};
     cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, bytes, 1500 - OTHER_LEN), rig->now_us), 0);
     cr_assert_eq(rig->netif->queue.count, 1);
     cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, bytes, 1500 - OTHER_LEN + 1), rig->now_us), 0);
     cr_assert_eq(cut_to, 1500);
+    cut_to = 0;
+    cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, bytes, UINT16_MAX), rig->now_us), 0);
+    cr_assert_eq(cut_to, 1500, "a header does not count against what it carries");
+    cr_assert_eq(ip_send_frame(&rig->ip, &path, &send, rig_frame(rig, bytes, UINT16_MAX + 1), rig->now_us), -EMSGSIZE);
     cr_assert(ip_path_lower_mtu(&rig->ip, &path.dst, 600, rig->now_us));
     cr_assert_eq(ip_path_mtu(&rig->ip, &path, rig->now_us), OTHER_FLOOR);
     rig_stop(rig);
