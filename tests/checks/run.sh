@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets,apps/{tool,wire},tests,docs}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets/posix,apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     cp -r "$root/docs/man" "$clean/docs" # what is installed
@@ -29,20 +29,21 @@ make_clean_tree() {
         printf '#include <stdio.h>\n#include <stdlib.h>\n\n#include <tapir/core.h>\n\n'
         echo "void tapir_abort_hook(const char *what, const char *file, int line) {"
         printf '    fprintf(stderr, "%%s:%%d: %%s", file, line, what);\n    abort();\n}\n'
-    } >"$clean/sockets/abort.c"
+    } >"$clean/sockets/posix/abort.c"
     for room in wire udp tcp; do
         echo "/* Stands for the room $room. */" | tee "$clean/stack/$room/$room.h" >"$clean/stack/$room/$room.c"
         echo "void ${room}_nothing(void);" >>"$clean/stack/$room/$room.h"
         printf '#include "%s/%s.h"\n\nvoid %s_nothing(void) {}\n' "$room" "$room" "$room" >>"$clean/stack/$room/$room.c"
     done
-    for room in impair tap sockets; do
-        echo "/* Stands for the contract of $room. */" >"$clean/$room/$room.h"
+    for place in impair tap sockets/posix; do
+        room=${place##*/}
+        echo "/* Stands for the contract of $room. */" >"$clean/$place/$room.h"
         {
             echo "# Stands for $room."
-            echo "file(GLOB sources CONFIGURE_DEPENDS *.c)"
+            echo "file(GLOB sources CONFIGURE_DEPENDS *.c posix/*.c)"
             echo "add_library(room_$room OBJECT \${sources})"
             echo "target_include_directories(room_$room PUBLIC \${PROJECT_SOURCE_DIR}/include \${PROJECT_SOURCE_DIR}/stack)"
-        } >"$clean/$room/CMakeLists.txt"
+        } >"$clean/${place%%/*}/CMakeLists.txt"
     done
     printf '/* Stands for the device. */\n#include "base/check.h"\n' >"$clean/tap/tap.c"
     printf '/* Stands for the wire. */\n#include "wire/wire.h"\n' >"$clean/impair/impair.c"
@@ -101,7 +102,7 @@ break_layers() {
     local above="which is not below it"
     expect layers "$above" "base includes wire" 'echo "#include \"wire/wire.h\"" >>stack/base/mem.c'
     expect layers "$above" "udp includes its neighbour tcp" 'echo "#include \"tcp/tcp.h\"" >>stack/udp/udp.c'
-    expect layers "$above" "tap includes sockets" 'echo "#include \"../sockets/sockets.h\"" >>tap/tap.c'
+    expect layers "$above" "tap includes posix" 'echo "#include \"../sockets/posix/posix.h\"" >>tap/tap.c'
     expect layers "stands on base and wire alone" "impair includes udp" 'echo "#include \"udp/udp.h\"" >>impair/impair.c'
     expect layers "calls nothing outside" "impair includes stdio" 'echo "#include <stdio.h>" >>impair/impair.c'
     expect layers "an app sees only" "another app than wire looks at impair" \
@@ -151,7 +152,7 @@ break_hardening() {
     expect_built harden "compiled without -fstack-protector-strong: " "a room without the stack protector" \
         'echo "target_compile_options(room_base PRIVATE -fno-stack-protector)" >>stack/CMakeLists.txt'
     expect_built harden "without -D_FORTIFY_SOURCE=3: " "a room without fortified calls" \
-        'echo "target_compile_options(room_sockets PRIVATE SHELL:-U_FORTIFY_SOURCE)" >>sockets/CMakeLists.txt'
+        'echo "target_compile_options(room_posix PRIVATE SHELL:-U_FORTIFY_SOURCE)" >>sockets/CMakeLists.txt'
     expect_built harden "libtapir.so.0.1.0 binds lazily" "relocations that stay writable" "sed -i 's/-z,now,//' $cmake"
     expect_built harden "libtapir.so.0.1.0 has an executable stack" "an executable stack" "sed -i 's/noexecstack/execstack/' $cmake"
     expect_built harden "libtapir.so.0.1.0 has an RPATH" "an RPATH" 'echo "set_target_properties(tapir PROPERTIES INSTALL_RPATH /tmp)" \

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include <unistd.h>
 
-#include "sockets/internal.h"
+#include "sockets/posix/internal.h"
 #include "wired.h"
 
 TestSuite(text, .timeout = 20);

@@ -1,7 +1,7 @@
 /* What epoll_wait costs, counted in sockets that are looked at, with many of them in the set: hazard Z6. */
 #define _GNU_SOURCE
 #include "loop.h"
-#include "sockets/internal.h"
+#include "sockets/posix/internal.h"
 
 static unsigned steps;
 
@@ -17,7 +17,7 @@ static unsigned steps;
 #define tapir_epoll_wait counted_wait
 #define tapir_epoll_pwait counted_pwait
 #define tapir_epoll_pwait2 counted_pwait2
-#include "../../../sockets/epoll.c"
+#include "../../../sockets/posix/epoll.c"
 
 #define MEMBERS 400
 #define PORT 30000

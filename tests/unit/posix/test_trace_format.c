@@ -1,4 +1,4 @@
-/* Tests of sockets/trace_format.c: one line for each kind of event, and lines that do not fit. */
+/* Tests of sockets/posix/trace_format.c: one line for each kind of event, and lines that do not fit. */
 #include <string.h>
 
 #include <criterion/criterion.h>

@@ -24,7 +24,7 @@
 #define sockets_descriptors_release copy_release
 #define sockets_descriptors_reserve copy_reserve
 #define sockets_descriptors_share copy_share
-#include "../../../sockets/descriptors.c"
+#include "../../../sockets/posix/descriptors.c"
 
 #define SOCKETS 3000
 #define BUCKETS 4096 /* that so many sockets come to have */

@@ -1,6 +1,6 @@
 /* getsockopt and setsockopt: SOL_SOCKET and IPPROTO_TCP by a table, and what does not fit in it.
  *
- * Sizes, ranges and errors are Linux's, checked against it option by option (tests/unit/sockets/test_options.c). Where
+ * Sizes, ranges and errors are Linux's, checked against it option by option (tests/unit/posix/test_options.c). Where
  * Linux keeps a value that means nothing to the socket (a TCP option that UDP would ignore, SO_NO_CHECK of a stream),
  * the answer here is ENOPROTOOPT. The stack validates what only it can know; the table's ranges are those of the unit.
  */
