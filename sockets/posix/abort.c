@@ -4,6 +4,6 @@
 #include "internal.h"
 
 void tapir_abort_hook(const char *what, const char *file, int line) {
-    sockets_tell_stderr("tapir: broken promise at %s:%d: %s\n", file, line, what);
+    posix_tell_stderr("tapir: broken promise at %s:%d: %s\n", file, line, what);
     abort();
 }

@@ -18,7 +18,7 @@
 /* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
 static bool sent_all(const struct descriptor *descriptor) {
     struct tapir_tcp_info info;
-    if (tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &info, sockets_drive_now()) != 0) {
+    if (tapir_sock_tcp_info(posix_drive_host.stack, descriptor->sock, &info, posix_drive_now()) != 0) {
         return true;
     }
     return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
@@ -30,58 +30,58 @@ static bool sent_all(const struct descriptor *descriptor) {
 static void linger(struct descriptor *descriptor) {
     int64_t seconds = 0, unread = 0;
     if (descriptor->type != SOCK_STREAM ||
-        tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
-        (tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
-        tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, sockets_drive_now()) != 0) {
+        tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
+        (tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
+        tapir_sock_shutdown(posix_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, posix_drive_now()) != 0) {
         return;
     }
-    uint64_t deadline_us = sockets_wait_deadline((uint64_t)seconds * 1000000);
-    while (!sockets_drive_host.closing && !sent_all(descriptor) && sockets_drive_now() < deadline_us) {
-        uint64_t look_us = sockets_wait_deadline(TAPIR_LINGER_LOOK_US);
-        if (sockets_wait_linger(descriptor, look_us < deadline_us ? look_us : deadline_us) == -EINTR) {
+    uint64_t deadline_us = posix_wait_deadline((uint64_t)seconds * 1000000);
+    while (!posix_drive_host.closing && !sent_all(descriptor) && posix_drive_now() < deadline_us) {
+        uint64_t look_us = posix_wait_deadline(TAPIR_LINGER_LOOK_US);
+        if (posix_wait_linger(descriptor, look_us < deadline_us ? look_us : deadline_us) == -EINTR) {
             return;
         }
     }
 }
 
-void sockets_calls_close_last(struct descriptor *descriptor) {
+void posix_calls_close_last(struct descriptor *descriptor) {
     if (descriptor->kind == DESCRIPTOR_SOCKET) {
         linger(descriptor);
     }
-    sockets_descriptors_end(descriptor);
+    posix_descriptors_end(descriptor);
 }
 
 /* In another process only the number goes. A child that shares this memory (vfork) has numbers of its own, but not tables. */
 static int close_elsewhere(int fd) {
-    if (sockets_fork_in_child()) {
-        sockets_descriptors_forget(fd);
+    if (posix_fork_in_child()) {
+        posix_descriptors_forget(fd);
     }
     return close(fd);
 }
 
 int tapir_close(int fd) {
-    if (!sockets_descriptors_ours(fd)) {
-        return tap_own_is(fd) ? (int)sockets_result(-EBADF) : close(fd);
+    if (!posix_descriptors_ours(fd)) {
+        return tap_own_is(fd) ? (int)posix_result(-EBADF) : close(fd);
     }
-    if (sockets_fork_elsewhere()) {
+    if (posix_fork_elsewhere()) {
         return close_elsewhere(fd);
     }
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
-    bool last = sockets_descriptors_drop(descriptor, fd);
+    bool last = posix_descriptors_drop(descriptor, fd);
     close(fd);
     if (last) {
-        sockets_calls_close_last(descriptor);
+        posix_calls_close_last(descriptor);
     }
-    sockets_descriptors_leave(descriptor);
+    posix_descriptors_leave(descriptor);
     return 0;
 }
 
-int sockets_calls_close_uncancelled(int fd) {
+int posix_calls_close_uncancelled(int fd) {
     int cancel_state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     int result = tapir_close(fd);
@@ -93,7 +93,7 @@ int sockets_calls_close_uncancelled(int fd) {
 
 /* The lowest number of [from, last] that is not the kernel's alone: a socket's or a set's, or the library's own; -1: none. */
 static int next_special(unsigned from, unsigned last) {
-    int ours = from > INT_MAX ? -1 : sockets_descriptors_next_number((int)from);
+    int ours = from > INT_MAX ? -1 : posix_descriptors_next_number((int)from);
     int own = from > INT_MAX ? -1 : tap_own_next((int)from);
     int special = own < 0 || (ours >= 0 && ours < own) ? ours : own;
     return special < 0 || (unsigned)special > last ? -1 : special;
@@ -106,27 +106,27 @@ static int close_all_between(unsigned first, unsigned last) {
     for (int special; result == 0 && (special = next_special(from, last)) >= 0; from = (unsigned)special + 1) {
         result = (unsigned)special > from ? close_range(from, (unsigned)special - 1, 0) : 0;
         if (!tap_own_is(special)) {
-            (void)sockets_calls_close_uncancelled(special);
+            (void)posix_calls_close_uncancelled(special);
         }
     }
     return result != 0 || from > last ? result : close_range(from, last, 0);
 }
 
 static int close_range_elsewhere(unsigned first, unsigned last, int flags) {
-    bool forget = sockets_fork_in_child() && ((unsigned)flags & CLOSE_RANGE_CLOEXEC) == 0;
+    bool forget = posix_fork_in_child() && ((unsigned)flags & CLOSE_RANGE_CLOEXEC) == 0;
     for (int fd = forget ? next_special(first, last) : -1; fd >= 0; fd = next_special((unsigned)fd + 1, last)) {
-        sockets_descriptors_forget(fd);
+        posix_descriptors_forget(fd);
     }
     return close_range(first, last, flags);
 }
 
 /* With a table of its own (CLOSE_RANGE_UNSHARE) a thread would drive the stack by numbers that mean something else there. */
 int tapir_close_range(unsigned first, unsigned last, int flags) {
-    if (sockets_fork_elsewhere()) {
+    if (posix_fork_elsewhere()) {
         return close_range_elsewhere(first, last, flags);
     }
     if (((unsigned)flags & CLOSE_RANGE_UNSHARE) != 0 && tap_own_next(0) >= 0) {
-        return (int)sockets_result(-EINVAL);
+        return (int)posix_result(-EINVAL);
     }
     return first > last || flags != 0 ? close_range(first, last, flags) : close_all_between(first, last);
 }

@@ -20,7 +20,7 @@ static int set_status(struct descriptor *descriptor, int fd, int flags) {
     }
     descriptor->nonblocking = (flags & O_NONBLOCK) != 0;
     descriptor->kept_flags = flags & KEPT_FLAGS;
-    sockets_signals_async(descriptor, fd, (flags & O_ASYNC) != 0);
+    posix_signals_async(descriptor, fd, (flags & O_ASYNC) != 0);
     return 0;
 }
 
@@ -43,7 +43,7 @@ static int command_on(struct descriptor *descriptor, int fd, int command, void *
         *value = 0;
         return set_status(descriptor, fd, (int)(intptr_t)argument);
     default:
-        return sockets_signals_fcntl(descriptor, command, argument, value);
+        return posix_signals_fcntl(descriptor, command, argument, value);
     }
 }
 
@@ -54,20 +54,20 @@ int tapir_fcntl(int fd, int command, ...) {
     va_end(arguments);
     int number = (int)(intptr_t)argument;
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-        return sockets_calls_dup_from(fd, command, number);
+        return posix_calls_dup_from(fd, command, number);
     }
     /* The flags of a number, which a forked child may set too, are the placeholder's. */
-    if (!sockets_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
-        return fcntl(sockets_descriptors_given(fd), command, argument);
+    if (!posix_descriptors_ours(fd) || command == F_GETFD || command == F_SETFD) {
+        return fcntl(posix_descriptors_given(fd), command, argument);
     }
     int error, value;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     error = command_on(descriptor, fd, command, argument, &value);
-    sockets_descriptors_leave(descriptor);
-    return error != 0 ? (int)sockets_result(error) : value; /* a group's F_GETOWN is negative */
+    posix_descriptors_leave(descriptor);
+    return error != 0 ? (int)posix_result(error) : value; /* a group's F_GETOWN is negative */
 }
 
 /* What a socket of this type does not count is, for ioctl, a request that it does not know. */
@@ -76,7 +76,7 @@ static int get_count(struct descriptor *descriptor, enum tapir_sock_opt option, 
     if (count == NULL) {
         return -EFAULT;
     }
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, option, &value);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, option, &value);
     if (error == 0) {
         *count = value > INT32_MAX ? INT32_MAX : (int)value;
     }
@@ -101,14 +101,14 @@ static int control(struct descriptor *descriptor, int fd, unsigned long request,
         if (argument == NULL) {
             return -EFAULT;
         }
-        sockets_signals_async(descriptor, fd, *argument != 0);
+        posix_signals_async(descriptor, fd, *argument != 0);
         return 0;
     case FIOSETOWN:
     case SIOCSPGRP:
-        return sockets_signals_ioctl(descriptor, true, argument);
+        return posix_signals_ioctl(descriptor, true, argument);
     case FIOGETOWN:
     case SIOCGPGRP:
-        return sockets_signals_ioctl(descriptor, false, argument);
+        return posix_signals_ioctl(descriptor, false, argument);
     default:
         return -ENOTTY;
     }
@@ -119,18 +119,18 @@ int tapir_ioctl(int fd, unsigned long request, ...) {
     va_start(arguments, request);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    if (!sockets_descriptors_ours(fd)) {
-        return ioctl(sockets_descriptors_given(fd), request, argument);
+    if (!posix_descriptors_ours(fd)) {
+        return ioctl(posix_descriptors_given(fd), request, argument);
     }
     if (request == FIOCLEX || request == FIONCLEX) { /* the placeholder knows fcntl alone */
-        return fcntl(sockets_descriptors_given(fd), F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
+        return fcntl(posix_descriptors_given(fd), F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
     }
     int result;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
     if (descriptor == NULL) {
-        return (int)sockets_result(result);
+        return (int)posix_result(result);
     }
     result = descriptor->kind == DESCRIPTOR_SOCKET ? control(descriptor, fd, request, argument) : -ENOTTY;
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(result);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(result);
 }

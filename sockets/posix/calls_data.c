@@ -1,6 +1,6 @@
 /* Moving data: send, recv, sendto, recvfrom, read, write, readv, writev, and when they block.
  *
- * All of them end in sockets_calls_data_send or _recv: try; if it would block, wait for news of the socket and try
+ * All of them end in posix_calls_data_send or _recv: try; if it would block, wait for news of the socket and try
  * again. A stream's send goes on until everything is queued, its recv until the target is met (one byte, SO_RCVLOWAT,
  * or all with MSG_WAITALL); whatever stops them once some bytes have moved, these are the result, and the error is
  * left for the next call. A datagram moves whole or not at all.
@@ -28,7 +28,7 @@ static uint32_t stack_flags(int flags, bool keep) {
            ((flags & MSG_ERRQUEUE) != 0 ? TAPIR_MSG_ERRQUEUE : 0);
 }
 
-int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
+int posix_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov) {
     size_t room = CALL_MAX_BYTES;
     if (pieces == NULL && count > 0) {
         return -EFAULT;
@@ -48,7 +48,7 @@ int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool dis
     return 0;
 }
 
-/* Cannot overflow: sockets_calls_data_pieces has cut the sum. */
+/* Cannot overflow: posix_calls_data_pieces has cut the sum. */
 static size_t bytes_of(const struct tapir_iovec *iov, size_t count) {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -84,7 +84,7 @@ struct patience {
 /* A call that copies much at once is under way for all to see before it first sleeps. */
 static void expect_signals(const struct patience *patience, size_t bytes) {
     if (!patience->nonblocking && bytes > LONG_CALL_BYTES) {
-        sockets_wait_block_signals();
+        posix_wait_block_signals();
     }
 }
 
@@ -92,17 +92,17 @@ static void expect_signals(const struct patience *patience, size_t bytes) {
  * Linux, once something has `moved` a handler ends the call, with SA_RESTART too; so from then on none may run unnoticed. */
 static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events, bool moved) {
     if (patience->nonblocking) {
-        bool retry = !patience->refreshed && sockets_drive_refresh();
+        bool retry = !patience->refreshed && posix_drive_refresh();
         patience->refreshed = true;
         return retry ? 0 : -EAGAIN;
     }
     if (patience->deadline_us == 0) {
-        patience->deadline_us = sockets_wait_deadline(patience->timeout_us);
+        patience->deadline_us = posix_wait_deadline(patience->timeout_us);
     }
     if (moved || patience->later) {
-        sockets_wait_block_signals();
+        posix_wait_block_signals();
     }
-    return sockets_calls_setup_wait(descriptor, events, patience->deadline_us, !moved && !patience->later);
+    return posix_calls_setup_wait(descriptor, events, patience->deadline_us, !moved && !patience->later);
 }
 
 /* A send that connects (MSG_FASTOPEN, or the first one after a connect() that left the SYN to it): bytes taken, or
@@ -110,23 +110,23 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
 static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
     uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
     descriptor->syn_waits = false;
-    int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, false),
-                                     sockets_drive_now());
-    if ((result < 0 && result != -EINPROGRESS) || sockets_calls_setup_connected(descriptor)) {
+    int64_t result = tapir_sock_send(posix_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, false),
+                                     posix_drive_now());
+    if ((result < 0 && result != -EINPROGRESS) || posix_calls_setup_connected(descriptor)) {
         return result; /* connected: the handshake was over, and this a send like another */
     }
     int64_t taken = result > 0 ? result : 0;
     if (nonblocking) {
         return taken > 0 ? taken : -EINPROGRESS;
     }
-    int error = sockets_calls_setup_await(descriptor, -EINPROGRESS);
+    int error = posix_calls_setup_await(descriptor, -EINPROGRESS);
     return error == -EINPROGRESS && taken > 0 ? taken : error != 0 ? error : taken;
 }
 
 /* The connection was taken apart meanwhile: as on Linux, an error that it left goes before EPIPE. */
 static int why_cut(struct descriptor *descriptor) {
     int64_t error = 0;
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &error);
+    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &error);
     return error != 0 ? -(int)error : -EPIPE;
 }
 
@@ -140,8 +140,8 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
     size_t wanted = sent + bytes_of(iov, msg->iov_count);
     expect_signals(&patience, stream ? wanted : 0);
     for (;;) {
-        int64_t result = tapir_sock_send(sockets_drive_host.stack, descriptor->sock, msg,
-                                         stack_flags(flags, later || sent > 0), sockets_drive_now());
+        int64_t result = tapir_sock_send(posix_drive_host.stack, descriptor->sock, msg,
+                                         stack_flags(flags, later || sent > 0), posix_drive_now());
         if (result >= 0) {
             sent += (size_t)result;
             if (!stream || sent >= wanted) {
@@ -160,7 +160,7 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
     }
 }
 
-int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags, bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     int only_here = stream ? MSG_DONTROUTE : MSG_OOB | MSG_FASTOPEN;
@@ -191,8 +191,8 @@ static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
     uint32_t ends = (flags & MSG_PEEK) != 0 ? TAPIR_READY_ERR | TAPIR_READY_RDHUP : 0;
     ends |= (flags & (MSG_PEEK | MSG_WAITALL)) == MSG_PEEK ? TAPIR_READY_IN : 0;
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
-    return at_mark == 0 && (tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ends) == 0;
+    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
+    return at_mark == 0 && (tapir_sock_ready(posix_drive_host.stack, descriptor->sock) & ends) == 0;
 }
 
 /* What a stream's recv is after, and what it has. */
@@ -208,8 +208,8 @@ struct gathering {
 static int gather(struct descriptor *descriptor, struct gathering *gathering) {
     bool peek = (gathering->flags & MSG_PEEK) != 0;
     int64_t result =
-        tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, gathering->msg,
-                        stack_flags(gathering->flags, gathering->later || gathering->got > 0), sockets_drive_now());
+        tapir_sock_recv(posix_drive_host.stack, descriptor->sock, gathering->msg,
+                        stack_flags(gathering->flags, gathering->later || gathering->got > 0), posix_drive_now());
     if (result < 0) {
         return (int)result; /* also for no bytes at all Linux waits until there is something */
     }
@@ -246,8 +246,8 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
 static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags, struct patience *patience,
                              bool later) {
     for (;;) {
-        int64_t result = tapir_sock_recv(sockets_drive_host.stack, descriptor->sock, msg, stack_flags(flags, later),
-                                         sockets_drive_now());
+        int64_t result = tapir_sock_recv(posix_drive_host.stack, descriptor->sock, msg, stack_flags(flags, later),
+                                         posix_drive_now());
         if (result != -EAGAIN) {
             return result;
         }
@@ -258,7 +258,7 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
     }
 }
 
-int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags, bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     if ((flags & ~RECV_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
@@ -284,11 +284,11 @@ static void raise_pipe(void) {
     }
 }
 
-ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags) {
+ssize_t posix_calls_data_sent(int64_t result, bool stream, int flags) {
     if (result == -EPIPE && stream && (flags & MSG_NOSIGNAL) == 0) {
         raise_pipe();
     }
-    return sockets_result(result);
+    return posix_result(result);
 }
 
 /* --- the calls --- */
@@ -296,10 +296,10 @@ ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags) {
 static int one_piece(const void *data, size_t size, bool discard, struct tapir_iovec *iov) {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data,
                           .iov_len = size < CALL_MAX_BYTES ? size : CALL_MAX_BYTES};
-    return sockets_calls_data_pieces(&piece, 1, discard, iov);
+    return posix_calls_data_pieces(&piece, 1, discard, iov);
 }
 
-int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
+int posix_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
                             struct tapir_msg *msg) {
     int64_t protocol = IPPROTO_ICMP;
     sa_family_t family = AF_INET;
@@ -307,11 +307,11 @@ int sockets_calls_data_peer(const struct descriptor *descriptor, const struct so
         if (address != NULL && size >= sizeof family) {
             memcpy(&family, address, sizeof family);
         }
-        return family == AF_UNSPEC ? -EOPNOTSUPP : sockets_address_in(address, size, &msg->peer);
+        return family == AF_UNSPEC ? -EOPNOTSUPP : posix_address_in(address, size, &msg->peer);
     }
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
+    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
     bool ping = descriptor->type == SOCK_DGRAM && protocol == IPPROTO_ICMP;
-    return ping ? sockets_address_in(address, size, &msg->peer) : sockets_address_in_unset(address, size, &msg->peer);
+    return ping ? posix_address_in(address, size, &msg->peer) : posix_address_in_unset(address, size, &msg->peer);
 }
 
 /* Errors in Linux's order: the descriptor, the memory, the address, then the flags and the state. */
@@ -321,18 +321,18 @@ static ssize_t send_one(int fd, const void *data, size_t size, int flags, const 
     struct tapir_msg msg = {.iov_count = 1, .has_peer = address != NULL};
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sockets_result(error);
+        return posix_result(error);
     }
     bool stream = descriptor->type == SOCK_STREAM;
     error = one_piece(data, size, false, &iov);
     if (error == 0 && address != NULL && (!stream || (flags & MSG_FASTOPEN) != 0)) {
-        error = sockets_calls_data_peer(descriptor, address, address_size, &msg);
+        error = posix_calls_data_peer(descriptor, address, address_size, &msg);
     }
-    int64_t result = error != 0 ? error : sockets_calls_data_send(descriptor, &msg, &iov, flags, false);
-    sockets_descriptors_leave(descriptor);
-    return sockets_calls_data_sent(result, stream, flags);
+    int64_t result = error != 0 ? error : posix_calls_data_send(descriptor, &msg, &iov, flags, false);
+    posix_descriptors_leave(descriptor);
+    return posix_calls_data_sent(result, stream, flags);
 }
 
 static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
@@ -340,44 +340,44 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
     struct tapir_msg msg = {.iov_count = 1};
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sockets_result(error);
+        return posix_result(error);
     }
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     error = one_piece(data, size, discard, &iov);
-    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, &iov, flags, false);
+    int64_t result = error != 0 ? error : posix_calls_data_recv(descriptor, &msg, &iov, flags, false);
     if (result >= 0 && msg.has_peer) {
-        error = sockets_address_out(&msg.peer, address, address_size);
+        error = posix_address_out(&msg.peer, address, address_size);
         result = error != 0 ? error : result;
     } else if (result >= 0 && address != NULL && address_size != NULL) {
         *address_size = 0; /* a stream has no address to tell */
     }
-    sockets_descriptors_leave(descriptor);
-    return sockets_result(result);
+    posix_descriptors_leave(descriptor);
+    return posix_result(result);
 }
 
 ssize_t tapir_send(int fd, const void *data, size_t size, int flags) {
-    return sockets_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0)
-                                        : send(sockets_descriptors_given(fd), data, size, flags);
+    return posix_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0)
+                                        : send(posix_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_recv(int fd, void *data, size_t size, int flags) {
-    return sockets_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL)
-                                        : recv(sockets_descriptors_given(fd), data, size, flags);
+    return posix_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL)
+                                        : recv(posix_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                      socklen_t address_size) {
-    return sockets_descriptors_ours(fd)
+    return posix_descriptors_ours(fd)
                ? send_one(fd, data, size, flags, address, address_size)
-               : sendto(sockets_descriptors_given(fd), data, size, flags, address, address_size);
+               : sendto(posix_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
-    return sockets_descriptors_ours(fd)
+    return posix_descriptors_ours(fd)
                ? recv_one(fd, data, size, flags, address, address_size)
-               : recvfrom(sockets_descriptors_given(fd), data, size, flags, address, address_size);
+               : recvfrom(posix_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 /* read and write of an epoll set, which is no socket: as of any file that has neither. */
@@ -392,10 +392,10 @@ static ssize_t as_file(ssize_t result) {
 static bool beyond_memory(size_t size) { return size > SSIZE_MAX; }
 
 ssize_t tapir_write(int fd, const void *data, size_t size) {
-    if (!sockets_descriptors_ours(fd)) {
-        return write(sockets_descriptors_given(fd), data, size);
+    if (!posix_descriptors_ours(fd)) {
+        return write(posix_descriptors_given(fd), data, size);
     }
-    return beyond_memory(size) ? sockets_result(-EFAULT) : as_file(send_one(fd, data, size, 0, NULL, 0));
+    return beyond_memory(size) ? posix_result(-EFAULT) : as_file(send_one(fd, data, size, 0, NULL, 0));
 }
 
 /* A read of nothing is answered before the socket is asked, and so is a writev (unlike recv, which may take an empty
@@ -403,20 +403,20 @@ ssize_t tapir_write(int fd, const void *data, size_t size) {
 static ssize_t move_nothing(int fd) {
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sockets_result(error);
+        return posix_result(error);
     }
-    sockets_descriptors_leave(descriptor);
+    posix_descriptors_leave(descriptor);
     return 0;
 }
 
 ssize_t tapir_read(int fd, void *data, size_t size) {
-    if (!sockets_descriptors_ours(fd)) {
-        return read(sockets_descriptors_given(fd), data, size);
+    if (!posix_descriptors_ours(fd)) {
+        return read(posix_descriptors_given(fd), data, size);
     }
     if (beyond_memory(size)) {
-        return sockets_result(-EFAULT);
+        return posix_result(-EFAULT);
     }
     return as_file(size == 0 ? move_nothing(fd) : recv_one(fd, data, size, 0, NULL, NULL));
 }
@@ -435,22 +435,22 @@ static struct msghdr message_of(const struct iovec *pieces, int count) {
 }
 
 ssize_t tapir_readv(int fd, const struct iovec *pieces, int count) {
-    if (!sockets_descriptors_ours(fd)) {
-        return readv(sockets_descriptors_given(fd), pieces, count);
+    if (!posix_descriptors_ours(fd)) {
+        return readv(posix_descriptors_given(fd), pieces, count);
     }
     if (count < 0 || count > IOV_MAX) {
-        return sockets_result(-EINVAL);
+        return posix_result(-EINVAL);
     }
     struct msghdr message = message_of(pieces, count);
     return as_file(nothing_in(pieces, count) ? move_nothing(fd) : tapir_recvmsg(fd, &message, 0));
 }
 
 ssize_t tapir_writev(int fd, const struct iovec *pieces, int count) {
-    if (!sockets_descriptors_ours(fd)) {
-        return writev(sockets_descriptors_given(fd), pieces, count);
+    if (!posix_descriptors_ours(fd)) {
+        return writev(posix_descriptors_given(fd), pieces, count);
     }
     if (count < 0 || count > IOV_MAX) {
-        return sockets_result(-EINVAL);
+        return posix_result(-EINVAL);
     }
     struct msghdr message = message_of(pieces, count);
     return as_file(nothing_in(pieces, count) ? move_nothing(fd) : tapir_sendmsg(fd, &message, 0));

@@ -13,68 +13,68 @@
 
 /* The number that a copy got, or -errno, becomes one of the descriptor's. */
 static int adopt(struct descriptor *descriptor, int copy) {
-    if (copy >= 0 && !sockets_descriptors_share(descriptor, copy)) {
+    if (copy >= 0 && !posix_descriptors_share(descriptor, copy)) {
         close(copy);
         return -EMFILE;
     }
     return copy;
 }
 
-int sockets_calls_dup_from(int fd, int command, int lowest) {
-    if (!sockets_descriptors_ours(fd)) {
-        return tap_own_is(fd) ? (int)sockets_result(-EBADF) : fcntl(fd, command, lowest);
+int posix_calls_dup_from(int fd, int command, int lowest) {
+    if (!posix_descriptors_ours(fd)) {
+        return tap_own_is(fd) ? (int)posix_result(-EBADF) : fcntl(fd, command, lowest);
     }
-    if (sockets_fork_elsewhere()) {
-        sockets_fork_refuse();
-        return (int)sockets_result(-EBADF);
+    if (posix_fork_elsewhere()) {
+        posix_fork_refuse();
+        return (int)posix_result(-EBADF);
     }
     int result;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
     if (descriptor == NULL) {
-        return (int)sockets_result(result);
+        return (int)posix_result(result);
     }
     int copy = fcntl(fd, command, lowest);
     result = adopt(descriptor, copy < 0 ? -errno : copy);
-    sockets_descriptors_leave(descriptor);
-    return sockets_text_standard((int)sockets_result(result));
+    posix_descriptors_leave(descriptor);
+    return posix_text_standard((int)posix_result(result));
 }
 
-int tapir_dup(int fd) { return sockets_calls_dup_from(fd, F_DUPFD, 0); }
+int tapir_dup(int fd) { return posix_calls_dup_from(fd, F_DUPFD, 0); }
 
 /* Copies `fd`, which is `descriptor`'s or, with NULL, the kernel's, to a number and closes what stood there, with the lock
  * held. The number, or -errno. */
 static int copy_over(struct descriptor *descriptor, int fd, int number, int flags) {
-    struct descriptor *before = sockets_descriptors_find(number);
+    struct descriptor *before = posix_descriptors_find(number);
     int result = dup3(fd, number, flags);
     if (result < 0) {
         return -errno;
     }
-    bool last = before != NULL && sockets_descriptors_drop(before, number);
+    bool last = before != NULL && posix_descriptors_drop(before, number);
     result = descriptor == NULL ? result : adopt(descriptor, result);
     if (last) {
         before->users++;
-        sockets_calls_close_last(before);
-        sockets_descriptors_release(before);
+        posix_calls_close_last(before);
+        posix_descriptors_release(before);
     }
     return result;
 }
 
 static int replace_here(int fd, int number, int flags) {
     int result;
-    if (!sockets_descriptors_ours(fd)) {
-        if (!sockets_drive_enter()) {
-            return (int)sockets_result(sockets_drive_refusal());
+    if (!posix_descriptors_ours(fd)) {
+        if (!posix_drive_enter()) {
+            return (int)posix_result(posix_drive_refusal());
         }
         result = copy_over(NULL, fd, number, flags);
-        sockets_drive_leave();
-        return (int)sockets_result(result);
+        posix_drive_leave();
+        return (int)posix_result(result);
     }
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &result);
     if (descriptor != NULL) {
         result = copy_over(descriptor, fd, number, flags);
-        sockets_descriptors_leave(descriptor);
+        posix_descriptors_leave(descriptor);
     }
-    return sockets_text_standard((int)sockets_result(result));
+    return posix_text_standard((int)posix_result(result));
 }
 
 /* What stood at the number may linger, but dup2 is no cancellation point (POSIX). */
@@ -88,25 +88,25 @@ static int replace_uncancelled(int fd, int number, int flags) {
 
 /* In a child only numbers of the kernel's can be copied; what they replace is the child's own affair. */
 static int replace_elsewhere(int fd, int number, int flags) {
-    if (sockets_descriptors_ours(fd)) {
-        sockets_fork_refuse();
-        return (int)sockets_result(-EBADF);
+    if (posix_descriptors_ours(fd)) {
+        posix_fork_refuse();
+        return (int)posix_result(-EBADF);
     }
     int result = dup3(fd, number, flags);
-    if (result >= 0 && sockets_fork_in_child() && sockets_descriptors_ours(number)) {
-        sockets_descriptors_forget(number);
+    if (result >= 0 && posix_fork_in_child() && posix_descriptors_ours(number)) {
+        posix_descriptors_forget(number);
     }
     return result;
 }
 
 int tapir_dup3(int fd, int number, int flags) {
     if (tap_own_is(fd) || tap_own_is(number)) { /* not open for the program, and not to be had */
-        return (int)sockets_result(-EBADF);
+        return (int)posix_result(-EBADF);
     }
-    if (fd == number || (!sockets_descriptors_ours(fd) && !sockets_descriptors_ours(number))) {
+    if (fd == number || (!posix_descriptors_ours(fd) && !posix_descriptors_ours(number))) {
         return dup3(fd, number, flags);
     }
-    return sockets_fork_elsewhere() ? replace_elsewhere(fd, number, flags) : replace_uncancelled(fd, number, flags);
+    return posix_fork_elsewhere() ? replace_elsewhere(fd, number, flags) : replace_uncancelled(fd, number, flags);
 }
 
 int tapir_dup2(int fd, int number) {

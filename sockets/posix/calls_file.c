@@ -27,14 +27,14 @@ static int64_t send_piece(int fd, struct reading *reading, size_t bytes, bool la
     struct tapir_iovec iov = {.base = reading->piece, .len = bytes};
     struct tapir_msg msg = {.iov_count = 1};
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
         return error == -ENOTSOCK ? -EINVAL : error;
     }
     *stream = descriptor->type == SOCK_STREAM;
     int flags = *stream && reading->at + (off_t)bytes < reading->end ? MSG_MORE : 0;
-    int64_t result = sockets_calls_data_send(descriptor, &msg, &iov, flags, later);
-    sockets_descriptors_leave(descriptor);
+    int64_t result = posix_calls_data_send(descriptor, &msg, &iov, flags, later);
+    posix_descriptors_leave(descriptor);
     return result;
 }
 
@@ -62,7 +62,7 @@ static int64_t send_pieces(int fd, struct reading *reading, size_t count, bool *
 
 /* Where to read from: *offset, or where the file is. -errno of what is not read from here (Linux wants a file that seeks). */
 static int64_t begin_reading(int file, const off_t *offset) {
-    if (sockets_descriptors_ours(file)) {
+    if (posix_descriptors_ours(file)) {
         return offset != NULL ? -ESPIPE : -EINVAL;
     }
     off_t at = lseek(file, 0, SEEK_CUR);
@@ -75,7 +75,7 @@ static int64_t begin_reading(int file, const off_t *offset) {
 /* The handler of a signal that waited runs in here, and its calls are cancellation points too. */
 static void end_sending(void *piece) {
     free(piece);
-    sockets_wait_hold_signals(false);
+    posix_wait_hold_signals(false);
 }
 
 static int64_t send_file(int fd, struct reading *reading, size_t count, bool *stream) {
@@ -85,7 +85,7 @@ static int64_t send_file(int fd, struct reading *reading, size_t count, bool *st
         return -ENOMEM;
     }
     pthread_cleanup_push(end_sending, reading->piece);
-    sockets_wait_hold_signals(count > PIECE_BYTES);
+    posix_wait_hold_signals(count > PIECE_BYTES);
     result = send_pieces(fd, reading, count, stream);
     pthread_cleanup_pop(1);
     return result;
@@ -94,13 +94,13 @@ static int64_t send_file(int fd, struct reading *reading, size_t count, bool *st
 ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
     struct stat status = {.st_size = 0};
     bool stream = false;
-    file = sockets_descriptors_given(file);
-    if (!sockets_descriptors_ours(fd) && !sockets_descriptors_ours(file)) {
-        return sendfile(sockets_descriptors_given(fd), file, offset, count);
+    file = posix_descriptors_given(file);
+    if (!posix_descriptors_ours(fd) && !posix_descriptors_ours(file)) {
+        return sendfile(posix_descriptors_given(fd), file, offset, count);
     }
     int64_t from = begin_reading(file, offset);
-    if (from < 0 || !sockets_descriptors_ours(fd)) {
-        return sockets_result(from < 0 ? from : -EINVAL);
+    if (from < 0 || !posix_descriptors_ours(fd)) {
+        return posix_result(from < 0 ? from : -EINVAL);
     }
     size_t wanted = count < CALL_MAX_BYTES ? count : CALL_MAX_BYTES;
     (void)fstat(file, &status);
@@ -112,27 +112,27 @@ ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
     } else if (result > 0) {
         (void)lseek(file, reading.at, SEEK_SET);
     }
-    return sockets_calls_data_sent(result, stream, 0);
+    return posix_calls_data_sent(result, stream, 0);
 }
 
 /* --- what a socket is not --- */
 
 off_t tapir_lseek(int fd, off_t offset, int whence) {
-    return sockets_descriptors_ours(fd) ? sockets_result(-ESPIPE)
-                                        : lseek(sockets_descriptors_given(fd), offset, whence);
+    return posix_descriptors_ours(fd) ? posix_result(-ESPIPE)
+                                        : lseek(posix_descriptors_given(fd), offset, whence);
 }
 
 int tapir_isatty(int fd) {
-    if (sockets_descriptors_ours(fd)) {
+    if (posix_descriptors_ours(fd)) {
         errno = ENOTTY;
         return 0;
     }
-    return isatty(sockets_descriptors_given(fd));
+    return isatty(posix_descriptors_given(fd));
 }
 
 /* Only a stream has a mark. */
 int tapir_sockatmark(int fd) {
     int at_mark = 0;
-    return sockets_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark
-                                        : sockatmark(sockets_descriptors_given(fd));
+    return posix_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark
+                                        : sockatmark(posix_descriptors_given(fd));
 }

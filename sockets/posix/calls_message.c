@@ -22,13 +22,13 @@ static int take_pktinfo(const struct cmsghdr *control, struct tapir_msg *msg) {
         return -EINVAL;
     }
     memcpy(&info, CMSG_DATA(control), sizeof info);
-    int netif = info.ipi_ifindex - sockets_ifindex(0);
-    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > sockets_drive_host.netif)) {
+    int netif = info.ipi_ifindex - posix_ifindex(0);
+    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > posix_drive_host.netif)) {
         return -ENODEV; /* the stack cannot send by "lo" alone: local addresses decide that */
     }
     msg->netif = info.ipi_ifindex == 0 ? 0 : netif;
     msg->has_local = info.ipi_spec_dst.s_addr != INADDR_ANY;
-    msg->local = sockets_address_from_ipv4(info.ipi_spec_dst);
+    msg->local = posix_address_from_ipv4(info.ipi_spec_dst);
     return 0;
 }
 
@@ -93,35 +93,35 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
     }
     struct tapir_msg msg = {.iov_count = message->msg_iovlen,
                             .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
-    int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
+    int error = posix_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
     if (error == 0 && msg.has_peer && (!stream || (flags & MSG_FASTOPEN) != 0)) {
-        error = sockets_calls_data_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
+        error = posix_calls_data_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
     }
     if (error == 0) {
         error = take_controls(message, &msg);
     }
-    return error != 0 ? error : sockets_calls_data_send(descriptor, &msg, iov, flags, later);
+    return error != 0 ? error : posix_calls_data_send(descriptor, &msg, iov, flags, later);
 }
 
-/* sendmsg; `later` as of sockets_calls_data_send. */
+/* sendmsg; `later` as of posix_calls_data_send. */
 static ssize_t send_one(int fd, const struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sockets_result(error);
+        return posix_result(error);
     }
     bool stream = descriptor->type == SOCK_STREAM;
     int64_t result = send_message(descriptor, message, flags, later);
-    sockets_descriptors_leave(descriptor);
-    return sockets_calls_data_sent(result, stream, flags);
+    posix_descriptors_leave(descriptor);
+    return posix_calls_data_sent(result, stream, flags);
 }
 
 ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
-    if (!sockets_descriptors_ours(fd)) {
-        return sendmsg(sockets_descriptors_given(fd), message, flags);
+    if (!posix_descriptors_ours(fd)) {
+        return sendmsg(posix_descriptors_given(fd), message, flags);
     }
-    return message == NULL ? sockets_result(-EFAULT) : send_one(fd, message, flags, false);
+    return message == NULL ? posix_result(-EFAULT) : send_one(fd, message, flags, false);
 }
 
 /* --- control messages received --- */
@@ -162,7 +162,7 @@ static void put_error(struct control_room *room, const struct tapir_sock_error *
                         .ee_info = error->info}};
     if (error->origin == SO_EE_ORIGIN_ICMP) {
         report.offender.sin_family = AF_INET;
-        report.offender.sin_addr = sockets_address_to_ipv4(&error->offender);
+        report.offender.sin_addr = posix_address_to_ipv4(&error->offender);
     }
     put_control(room, IPPROTO_IP, IP_RECVERR, &report, sizeof report);
 }
@@ -171,7 +171,7 @@ static void put_error(struct control_room *room, const struct tapir_sock_error *
 static void put_time(struct control_room *room, int kind, uint64_t came_us) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t came_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(sockets_drive_now() - came_us) * 1000;
+    int64_t came_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(posix_drive_now() - came_us) * 1000;
     struct timespec time = {.tv_sec = (time_t)(came_ns / 1000000000), .tv_nsec = (long)(came_ns % 1000000000)};
     struct timeval coarse = {.tv_sec = time.tv_sec, .tv_usec = time.tv_nsec / 1000};
     if (kind == SO_TIMESTAMP) {
@@ -186,9 +186,9 @@ static void put_controls(const struct descriptor *descriptor, const struct tapir
         put_time(room, descriptor->want_time, msg->came_us);
     }
     if (descriptor->want_pktinfo && msg->has_local) {
-        struct in_addr local = sockets_address_to_ipv4(&msg->local);
+        struct in_addr local = posix_address_to_ipv4(&msg->local);
         bool group = IN_MULTICAST(ntohl(local.s_addr)) || local.s_addr == INADDR_BROADCAST;
-        struct in_pktinfo info = {.ipi_ifindex = sockets_ifindex(msg->netif),
+        struct in_pktinfo info = {.ipi_ifindex = posix_ifindex(msg->netif),
                                   .ipi_spec_dst = {group ? INADDR_ANY : local.s_addr}, /* for the answer's source */
                                   .ipi_addr = local};
         put_control(room, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
@@ -219,14 +219,14 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     struct tapir_msg msg = {.iov_count = message->msg_iovlen};
     struct control_room room = {.next = message->msg_control, .left = message->msg_controllen};
-    int error = sockets_calls_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
-    int64_t result = error != 0 ? error : sockets_calls_data_recv(descriptor, &msg, iov, flags, later);
+    int error = posix_calls_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
+    int64_t result = error != 0 ? error : posix_calls_data_recv(descriptor, &msg, iov, flags, later);
     if (result < 0) {
         return result;
     }
     socklen_t name_size = message->msg_name == NULL ? 0 : message->msg_namelen;
     if (msg.has_peer && message->msg_name != NULL) {
-        error = sockets_address_out(&msg.peer, message->msg_name, &name_size);
+        error = posix_address_out(&msg.peer, message->msg_name, &name_size);
     } else {
         name_size = 0;
     }
@@ -237,24 +237,24 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     return error != 0 ? error : result;
 }
 
-/* recvmsg; `later` as of sockets_calls_data_recv. */
+/* recvmsg; `later` as of posix_calls_data_recv. */
 static ssize_t receive_one(int fd, struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return sockets_result(error);
+        return posix_result(error);
     }
     int64_t result = receive_message(descriptor, message, flags, later);
-    sockets_descriptors_leave(descriptor);
-    return sockets_result(result);
+    posix_descriptors_leave(descriptor);
+    return posix_result(result);
 }
 
 ssize_t tapir_recvmsg(int fd, struct msghdr *message, int flags) {
-    if (!sockets_descriptors_ours(fd)) {
-        return recvmsg(sockets_descriptors_given(fd), message, flags);
+    if (!posix_descriptors_ours(fd)) {
+        return recvmsg(posix_descriptors_given(fd), message, flags);
     }
-    return message == NULL ? sockets_result(-EFAULT) : receive_one(fd, message, flags, false);
+    return message == NULL ? posix_result(-EFAULT) : receive_one(fd, message, flags, false);
 }
 
 /* --- many messages --- */
@@ -271,8 +271,8 @@ static size_t bytes_in(const struct msghdr *message) {
 
 /* The error that stops it after the first message is left for the next call (Linux loses it). */
 int tapir_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
-    if (!sockets_descriptors_ours(fd)) {
-        return sendmmsg(sockets_descriptors_given(fd), messages, count, flags);
+    if (!posix_descriptors_ours(fd)) {
+        return sendmmsg(posix_descriptors_given(fd), messages, count, flags);
     }
     int caller_errno = errno;
     unsigned sent = 0;
@@ -308,7 +308,7 @@ static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int f
         if ((messages[received++].msg_hdr.msg_flags & MSG_OOB) != 0) {
             break;
         }
-    } while (received < count && received < MESSAGES_MAX && sockets_drive_now() < deadline_us);
+    } while (received < count && received < MESSAGES_MAX && posix_drive_now() < deadline_us);
     if (received == 0) {
         return -1;
     }
@@ -317,16 +317,16 @@ static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int f
 }
 
 int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
-    if (!sockets_descriptors_ours(fd)) {
-        return recvmmsg(sockets_descriptors_given(fd), messages, count, flags, timeout);
+    if (!posix_descriptors_ours(fd)) {
+        return recvmmsg(posix_descriptors_given(fd), messages, count, flags, timeout);
     }
-    if (!sockets_poll_valid(timeout)) {
-        return (int)sockets_result(-EINVAL);
+    if (!posix_poll_valid(timeout)) {
+        return (int)posix_result(-EINVAL);
     }
-    uint64_t deadline_us = sockets_poll_deadline_of(timeout);
+    uint64_t deadline_us = posix_poll_deadline_of(timeout);
     int result = count == 0 ? 0 : receive_until(fd, messages, count, flags, deadline_us);
     if (timeout != NULL && result > 0) {
-        uint64_t now_us = sockets_drive_now();
+        uint64_t now_us = posix_drive_now();
         uint64_t left_us = deadline_us > now_us ? deadline_us - now_us : 0;
         *timeout =
             (struct timespec){.tv_sec = (time_t)(left_us / 1000000), .tv_nsec = (long)(left_us % 1000000) * 1000};

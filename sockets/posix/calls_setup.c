@@ -34,26 +34,26 @@ static int socket_kind(int type, int protocol, enum tapir_sock_type *kind) {
 
 /* Gives `sock` a number and a descriptor: the number, or -errno and the socket is closed. `flags` are SOCK_*. */
 static int install(int fd, tapir_sock sock, int type, int flags) {
-    struct descriptor *descriptor = sockets_descriptors_add(fd, DESCRIPTOR_SOCKET);
+    struct descriptor *descriptor = posix_descriptors_add(fd, DESCRIPTOR_SOCKET);
     if (descriptor == NULL) {
         close(fd);
-        (void)tapir_sock_close(sockets_drive_host.stack, sock, sockets_drive_now());
+        (void)tapir_sock_close(posix_drive_host.stack, sock, posix_drive_now());
         return -EMFILE;
     }
     descriptor->type = type;
     descriptor->nonblocking = (flags & SOCK_NONBLOCK) != 0;
-    sockets_descriptors_attach(descriptor, sock);
+    posix_descriptors_attach(descriptor, sock);
     return fd;
 }
 
 /* The number first: EMFILE shall leave nothing behind in the stack. */
 static int open_socket(enum tapir_sock_type kind, int type, int protocol, int flags) {
     tapir_sock sock;
-    int fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+    int fd = posix_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
     if (fd < 0) {
         return fd;
     }
-    int error = tapir_sock_open(sockets_drive_host.stack, kind, (uint8_t)protocol, &sock);
+    int error = tapir_sock_open(posix_drive_host.stack, kind, (uint8_t)protocol, &sock);
     if (error != 0) {
         close(fd);
         return error;
@@ -69,58 +69,58 @@ int tapir_socket(int domain, int type, int protocol) {
     }
     int error = domain == AF_INET ? socket_kind(type & ~flags, protocol, &kind) : -EAFNOSUPPORT;
     if (error != 0) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
-    error = sockets_config_ensure();
+    error = posix_config_ensure();
     if (error != 0) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
-    if (!sockets_drive_enter()) {
-        return (int)sockets_result(-ENETDOWN);
+    if (!posix_drive_enter()) {
+        return (int)posix_result(-ENETDOWN);
     }
     int fd = open_socket(kind, type & ~flags, protocol, flags);
-    sockets_drive_leave();
-    return sockets_text_standard((int)sockets_result(fd));
+    posix_drive_leave();
+    return posix_text_standard((int)posix_result(fd));
 }
 
 /* --- bind, listen, accept --- */
 
 int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
     struct tapir_endpoint local;
-    if (!sockets_descriptors_ours(fd)) {
-        return bind(sockets_descriptors_given(fd), address, size);
+    if (!posix_descriptors_ours(fd)) {
+        return bind(posix_descriptors_given(fd), address, size);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
-    error = sockets_address_in(address, size, &local);
-    if (error == -EAFNOSUPPORT && sockets_address_in_unset(address, size, &local) == 0 &&
-        sockets_address_to_ipv4(&local.addr).s_addr == INADDR_ANY) { /* zeroes all over are forgiven, as on Linux */
+    error = posix_address_in(address, size, &local);
+    if (error == -EAFNOSUPPORT && posix_address_in_unset(address, size, &local) == 0 &&
+        posix_address_to_ipv4(&local.addr).s_addr == INADDR_ANY) { /* zeroes all over are forgiven, as on Linux */
         error = 0;
     }
     if (error == 0) {
-        error = tapir_sock_bind(sockets_drive_host.stack, descriptor->sock, &local);
+        error = tapir_sock_bind(posix_drive_host.stack, descriptor->sock, &local);
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 int tapir_listen(int fd, int backlog) {
-    if (!sockets_descriptors_ours(fd)) {
-        return listen(sockets_descriptors_given(fd), backlog);
+    if (!posix_descriptors_ours(fd)) {
+        return listen(posix_descriptors_given(fd), backlog);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     /* Linux compares unsigned: a negative backlog is the largest. */
     unsigned wanted = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
-    error = tapir_sock_listen(sockets_drive_host.stack, descriptor->sock, wanted);
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    error = tapir_sock_listen(posix_drive_host.stack, descriptor->sock, wanted);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 /* Flags are the child's own: Linux inherits none from the listener. It does inherit what setsockopt set; of that the
@@ -128,7 +128,7 @@ int tapir_listen(int fd, int backlog) {
 static int install_child(int fd, tapir_sock sock, const struct descriptor *listener, int flags) {
     int result = install(fd, sock, SOCK_STREAM, flags);
     if (result >= 0) {
-        struct descriptor *child = sockets_descriptors_find(result);
+        struct descriptor *child = posix_descriptors_find(result);
         child->recv_timeout_us = listener->recv_timeout_us;
         child->send_timeout_us = listener->send_timeout_us;
         child->recv_low_bytes = listener->recv_low_bytes;
@@ -141,17 +141,17 @@ static int install_child(int fd, tapir_sock sock, const struct descriptor *liste
 static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     tapir_sock child;
     int fd = -1;
-    if ((tapir_sock_ready(sockets_drive_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
-        fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+    if ((tapir_sock_ready(posix_drive_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
+        fd = posix_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
             return fd;
         }
     }
-    int error = tapir_sock_accept(sockets_drive_host.stack, listener->sock, &child, peer, sockets_drive_now());
+    int error = tapir_sock_accept(posix_drive_host.stack, listener->sock, &child, peer, posix_drive_now());
     if (error == 0 && fd < 0) {
-        fd = sockets_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
+        fd = posix_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
-            (void)tapir_sock_close(sockets_drive_host.stack, child, sockets_drive_now());
+            (void)tapir_sock_close(posix_drive_host.stack, child, posix_drive_now());
             return fd;
         }
     }
@@ -168,14 +168,14 @@ static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, 
 static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     uint64_t deadline_us = 0;
     int result = accept_now(listener, peer, flags);
-    if (result == -EAGAIN && listener->nonblocking && sockets_drive_refresh()) {
+    if (result == -EAGAIN && listener->nonblocking && posix_drive_refresh()) {
         result = accept_now(listener, peer, flags);
     }
     while (result == -EAGAIN && !listener->nonblocking) {
         if (deadline_us == 0) {
-            deadline_us = sockets_wait_deadline(listener->recv_timeout_us);
+            deadline_us = posix_wait_deadline(listener->recv_timeout_us);
         }
-        result = sockets_wait_ready(listener, TAPIR_READY_IN, deadline_us, true);
+        result = posix_wait_ready(listener, TAPIR_READY_IN, deadline_us, true);
         if (result != 0) {
             break;
         }
@@ -186,25 +186,25 @@ static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *p
 
 int tapir_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     struct tapir_endpoint peer;
-    if (!sockets_descriptors_ours(fd)) {
-        return accept4(sockets_descriptors_given(fd), address, size, flags);
+    if (!posix_descriptors_ours(fd)) {
+        return accept4(posix_descriptors_given(fd), address, size, flags);
     }
     if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0) {
-        return (int)sockets_result(-EINVAL);
+        return (int)posix_result(-EINVAL);
     }
     int error;
     pthread_testcancel();
-    struct descriptor *listener = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *listener = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (listener == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     int child = listener->type == SOCK_STREAM ? accept_blocking(listener, &peer, flags) : -EOPNOTSUPP;
-    error = child < 0 ? child : sockets_address_out(&peer, address, size);
+    error = child < 0 ? child : posix_address_out(&peer, address, size);
     if (child >= 0 && error != 0) { /* as Linux: the connection is lost with the call */
-        sockets_descriptors_close(sockets_descriptors_find(child));
+        posix_descriptors_close(posix_descriptors_find(child));
     }
-    sockets_descriptors_leave(listener);
-    return sockets_text_standard((int)sockets_result(error != 0 ? error : child));
+    posix_descriptors_leave(listener);
+    return posix_text_standard((int)posix_result(error != 0 ? error : child));
 }
 
 int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tapir_accept4(fd, address, size, 0); }
@@ -213,110 +213,110 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* As Linux: whoever waits for the connection that was is told EPIPE. */
 static int disconnect(struct descriptor *descriptor) {
-    int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, NULL, sockets_drive_now());
+    int result = tapir_sock_connect(posix_drive_host.stack, descriptor->sock, NULL, posix_drive_now());
     descriptor->syn_waits = false;
     if (result == 0 && descriptor->type == SOCK_STREAM) {
         descriptor->disconnects++;
-        sockets_wait_notify(descriptor);
+        posix_wait_notify(descriptor);
     }
     return result;
 }
 
-int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
+int posix_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
     unsigned before = descriptor->disconnects;
-    int result = sockets_wait_ready(descriptor, events, deadline_us, restartable);
+    int result = posix_wait_ready(descriptor, events, deadline_us, restartable);
     return descriptor->disconnects != before && result != -EBADF ? -EPIPE : result;
 }
 
-bool sockets_calls_setup_connected(const struct descriptor *descriptor) {
+bool posix_calls_setup_connected(const struct descriptor *descriptor) {
     struct tapir_endpoint peer;
-    return tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) == 0;
+    return tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) == 0;
 }
 
 /* How the handshake ended. Over without an error is no success; after a failure the socket may try again, as on Linux. */
 static int connect_ended(struct descriptor *descriptor) {
     struct tapir_endpoint peer;
     int64_t failure = 0;
-    if (tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) ==
+    if (tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) ==
         0) { /* now it is told: later it is EISCONN */
-        (void)tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, &peer, sockets_drive_now());
+        (void)tapir_sock_connect(posix_drive_host.stack, descriptor->sock, &peer, posix_drive_now());
         return 0;
     }
-    (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
+    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
     (void)disconnect(descriptor);
     return failure != 0 ? (int)-failure : -ECONNABORTED;
 }
 
-int sockets_calls_setup_await(struct descriptor *descriptor, int begun) {
-    uint64_t deadline_us = sockets_wait_deadline(descriptor->send_timeout_us);
+int posix_calls_setup_await(struct descriptor *descriptor, int begun) {
+    uint64_t deadline_us = posix_wait_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     do {
-        int error = sockets_calls_setup_wait(descriptor, ended, deadline_us, true);
+        int error = posix_calls_setup_wait(descriptor, ended, deadline_us, true);
         if (error != 0) {
             return error == -EAGAIN ? begun : error;
         }
-    } while ((tapir_sock_ready(sockets_drive_host.stack, descriptor->sock) & ended) == 0);
+    } while ((tapir_sock_ready(posix_drive_host.stack, descriptor->sock) & ended) == 0);
     return connect_ended(descriptor);
 }
 
 static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
-    int result = tapir_sock_connect(sockets_drive_host.stack, descriptor->sock, peer, sockets_drive_now());
+    int result = tapir_sock_connect(posix_drive_host.stack, descriptor->sock, peer, posix_drive_now());
     if (result == -EINPROGRESS || result == -EALREADY) {
-        return descriptor->nonblocking ? result : sockets_calls_setup_await(descriptor, result);
+        return descriptor->nonblocking ? result : posix_calls_setup_await(descriptor, result);
     }
     /* Also of one that blocks: TCP_FASTOPEN_CONNECT. */
     descriptor->syn_waits =
-        descriptor->type == SOCK_STREAM && result == 0 && !sockets_calls_setup_connected(descriptor);
+        descriptor->type == SOCK_STREAM && result == 0 && !posix_calls_setup_connected(descriptor);
     return result;
 }
 
 int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     struct tapir_endpoint peer;
-    if (!sockets_descriptors_ours(fd)) {
-        return connect(sockets_descriptors_given(fd), address, size);
+    if (!posix_descriptors_ours(fd)) {
+        return connect(posix_descriptors_given(fd), address, size);
     }
     int error;
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     sa_family_t family = AF_INET;
     if (address != NULL && size >= sizeof family) {
         memcpy(&family, address, sizeof family);
     }
-    error = family == AF_UNSPEC ? 0 : sockets_address_in(address, size, &peer);
+    error = family == AF_UNSPEC ? 0 : posix_address_in(address, size, &peer);
     if (error == 0) {
         error = family == AF_UNSPEC ? disconnect(descriptor) : connect_now(descriptor, &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
                descriptor->type == SOCK_STREAM &&
-               tapir_sock_peer(sockets_drive_host.stack, descriptor->sock, &peer) == 0) {
+               tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) == 0) {
         error = -EISCONN; /* Linux looks at the state first */
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 /* --- shutdown --- */
 
 /* Blocked calls of other threads are told at once; the stack's own news may wait for the peer. */
 int tapir_shutdown(int fd, int how) {
-    if (!sockets_descriptors_ours(fd)) {
-        return shutdown(sockets_descriptors_given(fd), how);
+    if (!posix_descriptors_ours(fd)) {
+        return shutdown(posix_descriptors_given(fd), how);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     error = -EINVAL;
     if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR) {
         uint32_t ways = (how == SHUT_WR ? 0 : TAPIR_SHUT_RD) | (how == SHUT_RD ? 0 : TAPIR_SHUT_WR);
-        error = tapir_sock_shutdown(sockets_drive_host.stack, descriptor->sock, ways, sockets_drive_now());
-        sockets_wait_notify(descriptor);
+        error = tapir_sock_shutdown(posix_drive_host.stack, descriptor->sock, ways, posix_drive_now());
+        posix_wait_notify(descriptor);
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 /* --- names --- */
@@ -326,24 +326,24 @@ static int name_of(int fd, struct sockaddr *address, socklen_t *size,
                    int (*get)(struct tapir_stack *, tapir_sock, struct tapir_endpoint *)) {
     struct tapir_endpoint endpoint = {0};
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
-    error = get(sockets_drive_host.stack, descriptor->sock, &endpoint);
+    error = get(posix_drive_host.stack, descriptor->sock, &endpoint);
     if (error == 0) {
-        error = address == NULL ? -EFAULT : sockets_address_out(&endpoint, address, size);
+        error = address == NULL ? -EFAULT : posix_address_out(&endpoint, address, size);
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size) {
-    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local)
-                                        : getsockname(sockets_descriptors_given(fd), address, size);
+    return posix_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local)
+                                        : getsockname(posix_descriptors_given(fd), address, size);
 }
 
 int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size) {
-    return sockets_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer)
-                                        : getpeername(sockets_descriptors_given(fd), address, size);
+    return posix_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer)
+                                        : getpeername(posix_descriptors_given(fd), address, size);
 }

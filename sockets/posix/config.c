@@ -19,24 +19,24 @@
 #include "tap/host.h"
 #include "tap/own.h"
 
-#define HOST (&sockets_drive_host)
+#define HOST (&posix_drive_host)
 
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
 
 /* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. */
-bool sockets_config_begin(int *cancel_state) {
-    if (sockets_drive_thread.setting_up || sockets_drive_at_work()) {
+bool posix_config_begin(int *cancel_state) {
+    if (posix_drive_thread.setting_up || posix_drive_at_work()) {
         return false;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
-    sockets_drive_thread.setting_up = true;
+    posix_drive_thread.setting_up = true;
     pthread_mutex_lock(&setup);
     return true;
 }
 
-void sockets_config_end(int cancel_state) {
+void posix_config_end(int cancel_state) {
     pthread_mutex_unlock(&setup);
-    sockets_drive_thread.setting_up = false;
+    posix_drive_thread.setting_up = false;
     pthread_setcancelstate(cancel_state, NULL);
 }
 
@@ -59,7 +59,7 @@ static struct tapir_env env;
 
 /* A build for tests stops at every broken promise, near its cause; a release loses the one connection. */
 #ifdef NDEBUG
-#define ENV_BROKEN sockets_tell_broken
+#define ENV_BROKEN posix_tell_broken
 #else
 #define ENV_BROKEN NULL
 #endif
@@ -73,7 +73,7 @@ static void trace_to_stderr(void *ctx, const struct tapir_event *event) {
     char line[512];
     (void)ctx;
     (void)tapir_trace_format(event, line, sizeof line);
-    sockets_tell_stderr("%s\n", line);
+    posix_tell_stderr("%s\n", line);
 }
 
 /* --- reading the configuration --- */
@@ -109,7 +109,7 @@ static bool read_address(const char *text, struct tapir_addr *address, unsigned 
     if (inet_pton(AF_INET, host, &ipv4) != 1 || *end != '\0' || bits > 32) {
         return false;
     }
-    *address = sockets_address_from_ipv4(ipv4);
+    *address = posix_address_from_ipv4(ipv4);
     *prefix_len = (unsigned)bits;
     return true;
 }
@@ -159,7 +159,7 @@ static int read_words(const struct tapir_config *config, struct plan *plan, char
         return explain(error, size, -EINVAL, "%s is no address for a gateway; write it as 10.0.0.1", config->gateway);
     }
     if (plan->has_gateway) {
-        plan->gateway = sockets_address_from_ipv4(gateway);
+        plan->gateway = posix_address_from_ipv4(gateway);
     }
     if (plan->has_address && plan->has_gateway && memcmp(&plan->address, &plan->gateway, sizeof plan->gateway) == 0) {
         return explain(error, size, -EINVAL, "gateway %s is ourselves: name the host that leads on", config->gateway);
@@ -205,9 +205,9 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
                        plan->netif.name);
     }
     HOST->netif = netif;
-    HOST->address = sockets_address_to_ipv4(&plan->address);
+    HOST->address = posix_address_to_ipv4(&plan->address);
     int result =
-        tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, sockets_drive_now());
+        tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, posix_drive_now());
     if (result != 0) {
         return explain(error, size, result,
                        "%s cannot be a host's address: it is that of a network, of everyone, of a group, or of lo",
@@ -226,47 +226,47 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     return explain(error, size, result, "gateway %s is no host but a group or a broadcast address", config->gateway);
 }
 
-void sockets_config_undo(void) {
-    sockets_drive_destroy();
+void posix_config_undo(void) {
+    posix_drive_destroy();
     if (HOST->stack != NULL) {
         tapir_stack_destroy(HOST->stack);
-        sockets_memory_trim();
+        posix_memory_trim();
     }
-    sockets_descriptors_destroy();
+    posix_descriptors_destroy();
     HOST->stack = NULL;
     HOST->device = NULL;
     HOST->netif = 0;
     HOST->address.s_addr = INADDR_ANY;
     tap_own_disclaim(HOST->claimed_fd);
     HOST->claimed_fd = -1;
-    sockets_fork_watch(false);
+    posix_fork_watch(false);
 }
 
 /* Builds everything, with the lock held. */
 static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
                  size_t size) {
-    env = (struct tapir_env){.alloc = sockets_memory_alloc,
-                             .free = sockets_memory_free,
+    env = (struct tapir_env){.alloc = posix_memory_alloc,
+                             .free = posix_memory_free,
                              .random = env_random,
                              .broken = ENV_BROKEN,
-                             .notice = sockets_tell_notice};
+                             .notice = posix_tell_notice};
     trace = (struct trace){config->trace, config->trace_ctx};
     env.trace = config->trace == NULL ? NULL : env_trace;
-    sockets_tell_init(config, device);
-    int result = sockets_descriptors_init();
-    result = result != 0 ? result : sockets_drive_init();
+    posix_tell_init(config, device);
+    int result = posix_descriptors_init();
+    result = result != 0 ? result : posix_drive_init();
     if (result != 0) {
         return explain(error, size, result, no_descriptors, "");
     }
-    HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, sockets_drive_now());
-    if (HOST->stack == NULL || (device != NULL && !sockets_drive_add_frame())) {
+    HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, posix_drive_now());
+    if (HOST->stack == NULL || (device != NULL && !posix_drive_add_frame())) {
         return explain(error, size, -ENOMEM, "not enough memory for the stack%s; is memory_cap_bytes too low?", "");
     }
     result = device == NULL ? 0 : add_interface(plan, config, error, size);
     if (result != 0) {
         return result;
     }
-    result = sockets_background_start();
+    result = posix_background_start();
     if (result != 0) {
         return explain(error, size, result,
                        result == -EMFILE ? no_descriptors : "the background thread cannot be started%s", "");
@@ -276,7 +276,7 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
         HOST->claimed_fd = device->fd;
         tap_own_claim(device->fd);
     }
-    (void)sockets_drive_flush(); /* the announcement of our address */
+    (void)posix_drive_flush(); /* the announcement of our address */
     return 0;
 }
 
@@ -287,19 +287,19 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
     if (result != 0) {
         return result;
     }
-    sockets_fork_watch(true);
-    sockets_drive_lock();
+    posix_fork_watch(true);
+    posix_drive_lock();
     result = build(device, &plan, config, error, size);
     if (result != 0) {
-        sockets_config_undo();
+        posix_config_undo();
     }
-    sockets_drive_unlock();
+    posix_drive_unlock();
     return result;
 }
 
 /* A child does not try the locks: the threads that hold them may not exist there. */
 static bool refused_to_child(char *error, size_t size) {
-    return sockets_fork_in_child() &&
+    return posix_fork_in_child() &&
            explain(error, size, true, "the stack is the parent's%s; a forked child has none", "");
 }
 
@@ -309,9 +309,9 @@ static int refuse_nested(char *error, size_t size) {
 
 /* Whether one may be brought up: 0 or -EALREADY. */
 static int check_down(char *error, size_t size) {
-    sockets_drive_lock();
+    posix_drive_lock();
     bool is_up = HOST->stack != NULL;
-    sockets_drive_unlock();
+    posix_drive_unlock();
     return is_up ? explain(error, size, -EALREADY, "the stack is up already%s", "") : 0;
 }
 
@@ -321,19 +321,19 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
         error[0] = '\0';
     }
     if (refused_to_child(error, size)) {
-        return (int)sockets_result(-EBADF);
+        return (int)posix_result(-EBADF);
     }
     int cancel_state;
-    if (!sockets_config_begin(&cancel_state)) {
-        return (int)sockets_result(refuse_nested(error, size));
+    if (!posix_config_begin(&cancel_state)) {
+        return (int)posix_result(refuse_nested(error, size));
     }
     int result = check_down(error, size);
     if (result == 0) {
         HOST->device_down = false;
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
-    sockets_config_end(cancel_state);
-    return (int)sockets_result(result);
+    posix_config_end(cancel_state);
+    return (int)posix_result(result);
 }
 
 /* --- up, over a TAP --- */
@@ -377,7 +377,7 @@ static struct tapir_device *open_device(const struct tapir_config *config, char 
 
 /* Is the address within the other's network? */
 static bool within(const struct tapir_addr *address, const struct tapir_addr *other, unsigned prefix_len) {
-    uint32_t difference = ntohl(sockets_address_to_ipv4(address).s_addr ^ sockets_address_to_ipv4(other).s_addr);
+    uint32_t difference = ntohl(posix_address_to_ipv4(address).s_addr ^ posix_address_to_ipv4(other).s_addr);
     return prefix_len == 0 || difference >> (32 - prefix_len) == 0;
 }
 
@@ -462,18 +462,18 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
         error[0] = '\0';
     }
     if (config == NULL || (config->tap == NULL && config->tap_fd < 0)) {
-        return (int)sockets_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));
+        return (int)posix_result(explain(error, size, -EINVAL, "no TAP device%s; name one such as tap0", ""));
     }
     if (refused_to_child(error, size)) {
-        return (int)sockets_result(-EBADF);
+        return (int)posix_result(-EBADF);
     }
     int cancel_state;
-    if (!sockets_config_begin(&cancel_state)) {
-        return (int)sockets_result(refuse_nested(error, size));
+    if (!posix_config_begin(&cancel_state)) {
+        return (int)posix_result(refuse_nested(error, size));
     }
     int result = up_tap(config, error, size);
-    sockets_config_end(cancel_state);
-    return (int)sockets_result(result);
+    posix_config_end(cancel_state);
+    return (int)posix_result(result);
 }
 
 /* --- up, from the environment --- */
@@ -507,44 +507,44 @@ static int up_from_environment(void) {
         config.trace = trace_to_stderr;
     }
     if (config.tap == NULL || config.address == NULL) {
-        sockets_tell_stderr("tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
+        posix_tell_stderr("tapir: set TAPIR_TAP and TAPIR_ADDRESS (tap0, 10.0.0.2/24), or call tapir_up\n");
         return -ENETDOWN;
     }
     if (!read_mtu(&config.mtu_bytes)) {
-        sockets_tell_stderr("tapir: TAPIR_MTU is no number from %d to %d\n", TAPIR_MTU_MIN, TAPIR_MTU_MAX);
+        posix_tell_stderr("tapir: TAPIR_MTU is no number from %d to %d\n", TAPIR_MTU_MIN, TAPIR_MTU_MAX);
         return -ENETDOWN;
     }
     if (up_tap(&config, error, sizeof error) != 0) {
-        sockets_tell_stderr("tapir: %s\n", error);
+        posix_tell_stderr("tapir: %s\n", error);
         return -ENETDOWN;
     }
     if (error[0] != '\0') {
-        sockets_tell_stderr("tapir: %s\n", error);
+        posix_tell_stderr("tapir: %s\n", error);
     }
-    sockets_down_with_process();
+    posix_down_with_process();
     return 0;
 }
 
-int sockets_config_ensure(void) {
-    if (sockets_fork_in_child()) {
-        sockets_fork_refuse();
+int posix_config_ensure(void) {
+    if (posix_fork_in_child()) {
+        posix_fork_refuse();
         return -EBADF;
     }
-    if (sockets_drive_at_work()) {
+    if (posix_drive_at_work()) {
         return -EDEADLK;
     }
-    sockets_drive_lock();
+    posix_drive_lock();
     bool is_up = HOST->stack != NULL;
-    sockets_drive_unlock();
+    posix_drive_unlock();
     if (is_up) {
         return 0;
     }
     int cancel_state, caller_errno = errno;
-    if (!sockets_config_begin(&cancel_state)) {
+    if (!posix_config_begin(&cancel_state)) {
         return -EDEADLK;
     }
     int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
-    sockets_config_end(cancel_state);
+    posix_config_end(cancel_state);
     errno = caller_errno;
     return result;
 }

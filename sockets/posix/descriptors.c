@@ -44,23 +44,23 @@ static _Atomic(struct descriptor *) *slot_of(int fd) {
     return chunk == NULL ? NULL : &chunk->slots[fd % CHUNK_SLOTS];
 }
 
-struct descriptor *sockets_descriptors_find(int fd) {
+struct descriptor *posix_descriptors_find(int fd) {
     _Atomic(struct descriptor *) *slot = slot_of(fd);
     return slot == NULL ? NULL : atomic_load_explicit(slot, memory_order_acquire);
 }
 
-bool sockets_descriptors_ours(int fd) { return sockets_descriptors_find(fd) != NULL; }
+bool posix_descriptors_ours(int fd) { return posix_descriptors_find(fd) != NULL; }
 
 /* A device that the program made itself is read and written by calls of the program's. */
-int sockets_descriptors_given(int fd) { return tap_own_is(fd) && fd != sockets_drive_host.claimed_fd ? INT_MAX : fd; }
+int posix_descriptors_given(int fd) { return tap_own_is(fd) && fd != posix_drive_host.claimed_fd ? INT_MAX : fd; }
 
-struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
+struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
     *error = -EBADF;
-    if (!sockets_drive_enter()) {
-        *error = sockets_drive_refusal();
+    if (!posix_drive_enter()) {
+        *error = posix_drive_refusal();
         return NULL;
     }
-    struct descriptor *descriptor = sockets_descriptors_find(fd);
+    struct descriptor *descriptor = posix_descriptors_find(fd);
     if (descriptor != NULL && (kind == DESCRIPTOR_ANY || descriptor->kind == kind)) {
         descriptor->users++;
         return descriptor;
@@ -68,20 +68,20 @@ struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, 
     if (descriptor != NULL) {
         *error = kind == DESCRIPTOR_SOCKET ? -ENOTSOCK : -EINVAL;
     }
-    sockets_drive_leave();
+    posix_drive_leave();
     return NULL;
 }
 
 /* The call may have read or written the socket empty or full: what shows its readiness outside is put right. */
-void sockets_descriptors_leave(struct descriptor *descriptor) {
-    sockets_pollfd_update(descriptor);
-    sockets_epoll_update(descriptor);
-    sockets_descriptors_release(descriptor);
-    sockets_drive_leave();
+void posix_descriptors_leave(struct descriptor *descriptor) {
+    posix_pollfd_update(descriptor);
+    posix_epoll_update(descriptor);
+    posix_descriptors_release(descriptor);
+    posix_drive_leave();
 }
 
 /* F_DUPFD gives the lowest free number, as POSIX wants of socket and accept, and heeds RLIMIT_NOFILE. */
-int sockets_descriptors_reserve(bool close_on_exec) {
+int posix_descriptors_reserve(bool close_on_exec) {
     int fd = fcntl(placeholder, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
     return fd < 0 ? -errno : fd;
 }
@@ -97,22 +97,22 @@ static _Atomic(struct descriptor *) *slot_make(int fd) {
     return slot_of(fd);
 }
 
-bool sockets_descriptors_share(struct descriptor *descriptor, int fd) {
+bool posix_descriptors_share(struct descriptor *descriptor, int fd) {
     _Atomic(struct descriptor *) *slot = slot_make(fd);
     if (slot == NULL) {
         return false;
     }
     /* Somebody closed the number through the kernel: what stood there can be reached by nobody. */
     struct descriptor *lost = atomic_load_explicit(slot, memory_order_relaxed);
-    if (lost != NULL && sockets_descriptors_drop(lost, fd)) {
-        sockets_descriptors_end(lost);
+    if (lost != NULL && posix_descriptors_drop(lost, fd)) {
+        posix_descriptors_end(lost);
     }
     descriptor->numbers++;
     atomic_store_explicit(slot, descriptor, memory_order_release);
     return true;
 }
 
-struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
+struct descriptor *posix_descriptors_add(int fd, enum descriptor_kind kind) {
     struct descriptor *descriptor = calloc(1, sizeof *descriptor);
     if (descriptor == NULL) {
         return NULL;
@@ -124,7 +124,7 @@ struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind) {
     descriptor->recv_timeout_us = descriptor->send_timeout_us = TAPIR_NEVER;
     descriptor->recv_low_bytes = 1;
     list_init(&descriptor->watches);
-    if (!sockets_descriptors_share(descriptor, fd)) {
+    if (!posix_descriptors_share(descriptor, fd)) {
         free(descriptor);
         return NULL;
     }
@@ -164,7 +164,7 @@ static void grow_buckets(void) {
 }
 
 /* News names a socket by its handle a million times a second: the way back to the descriptor is one probe. */
-void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock) {
+void posix_descriptors_attach(struct descriptor *descriptor, tapir_sock sock) {
     descriptor->sock = sock;
     if (++attached_count > bucket_count) {
         grow_buckets();
@@ -182,7 +182,7 @@ static void detach(struct descriptor *descriptor) {
     }
 }
 
-struct descriptor *sockets_descriptors_by_sock(tapir_sock sock) {
+struct descriptor *posix_descriptors_by_sock(tapir_sock sock) {
     struct descriptor *descriptor = *bucket_of(sock);
     while (descriptor != NULL && descriptor->sock != sock) {
         descriptor = descriptor->next_by_sock;
@@ -194,66 +194,66 @@ struct descriptor *sockets_descriptors_by_sock(tapir_sock sock) {
 
 /* Those inside a call on it are woken before the socket goes, and find `closed` set. */
 static void close_socket(struct descriptor *descriptor) {
-    sockets_epoll_forget(descriptor);
-    sockets_wait_notify(descriptor);
+    posix_epoll_forget(descriptor);
+    posix_wait_notify(descriptor);
     if (descriptor->sock != 0) {
         detach(descriptor);
-        (void)tapir_sock_close(sockets_drive_host.stack, descriptor->sock, sockets_drive_now());
+        (void)tapir_sock_close(posix_drive_host.stack, descriptor->sock, posix_drive_now());
     }
     tap_own_close(descriptor->pair_fd);
     descriptor->pair_fd = -1;
 }
 
-void sockets_descriptors_orphan(struct descriptor *descriptor) {
+void posix_descriptors_orphan(struct descriptor *descriptor) {
     if (descriptor->kind == DESCRIPTOR_SOCKET && descriptor->sock != 0) {
         detach(descriptor);
-        (void)tapir_sock_close(sockets_drive_host.stack, descriptor->sock, sockets_drive_now());
+        (void)tapir_sock_close(posix_drive_host.stack, descriptor->sock, posix_drive_now());
         descriptor->sock = 0;
     }
 }
 
 /* With one number, as nearly all have, nothing is walked through. */
-int sockets_descriptors_number(const struct descriptor *descriptor, int from) {
+int posix_descriptors_number(const struct descriptor *descriptor, int from) {
     if (descriptor->numbers <= 1) {
         return descriptor->numbers == 1 && descriptor->fd >= from ? descriptor->fd : -1;
     }
-    int fd = sockets_descriptors_next_number(from);
-    while (fd >= 0 && sockets_descriptors_find(fd) != descriptor) {
-        fd = sockets_descriptors_next_number(fd + 1);
+    int fd = posix_descriptors_next_number(from);
+    while (fd >= 0 && posix_descriptors_find(fd) != descriptor) {
+        fd = posix_descriptors_next_number(fd + 1);
     }
     return fd;
 }
 
-void sockets_descriptors_forget(int fd) { atomic_store_explicit(slot_of(fd), NULL, memory_order_release); }
+void posix_descriptors_forget(int fd) { atomic_store_explicit(slot_of(fd), NULL, memory_order_release); }
 
-bool sockets_descriptors_drop(struct descriptor *descriptor, int fd) {
-    sockets_descriptors_forget(fd);
+bool posix_descriptors_drop(struct descriptor *descriptor, int fd) {
+    posix_descriptors_forget(fd);
     if (descriptor->numbers > 1 && descriptor->fd == fd) {
-        descriptor->fd = sockets_descriptors_number(descriptor, 0);
+        descriptor->fd = posix_descriptors_number(descriptor, 0);
     }
     return --descriptor->numbers == 0;
 }
 
-void sockets_descriptors_end(struct descriptor *descriptor) {
+void posix_descriptors_end(struct descriptor *descriptor) {
     descriptor->closed = true;
     if (descriptor->kind == DESCRIPTOR_EPOLL) {
-        sockets_epoll_close(descriptor->epoll);
+        posix_epoll_close(descriptor->epoll);
     } else {
         close_socket(descriptor);
     }
-    sockets_descriptors_release(descriptor);
+    posix_descriptors_release(descriptor);
 }
 
 /* The slot is emptied before the kernel may give the number away again. */
-void sockets_descriptors_close(struct descriptor *descriptor) {
-    for (int fd; (fd = sockets_descriptors_number(descriptor, 0)) >= 0;) {
-        (void)sockets_descriptors_drop(descriptor, fd);
+void posix_descriptors_close(struct descriptor *descriptor) {
+    for (int fd; (fd = posix_descriptors_number(descriptor, 0)) >= 0;) {
+        (void)posix_descriptors_drop(descriptor, fd);
         close(fd);
     }
-    sockets_descriptors_end(descriptor);
+    posix_descriptors_end(descriptor);
 }
 
-void sockets_descriptors_release(struct descriptor *descriptor) {
+void posix_descriptors_release(struct descriptor *descriptor) {
     if (--descriptor->users == 0) {
         free(descriptor->epoll);
         free(descriptor);
@@ -261,21 +261,21 @@ void sockets_descriptors_release(struct descriptor *descriptor) {
 }
 
 /* Nobody who is in a hurry walks the table. */
-int sockets_descriptors_next_number(int from) {
+int posix_descriptors_next_number(int from) {
     for (int fd = from; fd < CHUNKS * CHUNK_SLOTS; fd++) {
         if (slot_of(fd) == NULL) {
             fd |= CHUNK_SLOTS - 1; /* on to the next chunk */
-        } else if (sockets_descriptors_ours(fd)) {
+        } else if (posix_descriptors_ours(fd)) {
             return fd;
         }
     }
     return -1;
 }
 
-struct descriptor *sockets_descriptors_next(int *cursor) {
-    int fd = sockets_descriptors_next_number(*cursor);
+struct descriptor *posix_descriptors_next(int *cursor) {
+    int fd = posix_descriptors_next_number(*cursor);
     *cursor = fd < 0 ? *cursor : fd + 1;
-    return fd < 0 ? NULL : sockets_descriptors_find(fd);
+    return fd < 0 ? NULL : posix_descriptors_find(fd);
 }
 
 /* Without /proc it is the null device; without /dev too an eventfd: reads and writes on it would do no harm either. */
@@ -291,7 +291,7 @@ static int open_placeholder(void) {
     return tap_own_keep(fd < 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : fd);
 }
 
-int sockets_descriptors_init(void) {
+int posix_descriptors_init(void) {
     placeholder = open_placeholder();
     if (placeholder < 0) {
         return -errno;
@@ -310,7 +310,7 @@ int sockets_descriptors_init(void) {
     return 0;
 }
 
-void sockets_descriptors_destroy(void) {
+void posix_descriptors_destroy(void) {
     free(buckets);
     buckets = NULL;
     bucket_count = attached_count = 0;

@@ -13,7 +13,7 @@
 
 #include "internal.h"
 
-#define HOST (&sockets_drive_host)
+#define HOST (&posix_drive_host)
 
 /* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
 static uint64_t unfinished(void) {
@@ -25,8 +25,8 @@ static uint64_t unfinished(void) {
 static void close_all(void) {
     struct descriptor *descriptor;
     int cursor = 0;
-    while ((descriptor = sockets_descriptors_next(&cursor)) != NULL) {
-        sockets_descriptors_close(descriptor);
+    while ((descriptor = posix_descriptors_next(&cursor)) != NULL) {
+        posix_descriptors_close(descriptor);
     }
 }
 
@@ -35,14 +35,14 @@ static void take_down(void) {
     HOST->closing = true;
     atomic_store(&HOST->ends_with_process, false);
     close_all();
-    (void)sockets_drive_flush();
+    (void)posix_drive_flush();
     while (HOST->inside > 0) {
         pthread_cond_wait(&HOST->all_out, &HOST->lock);
     }
-    sockets_background_stop();
-    sockets_drive_drain(unfinished);
+    posix_background_stop();
+    posix_drive_drain(unfinished);
     struct tapir_device *device = HOST->device;
-    sockets_config_undo();
+    posix_config_undo();
     if (device != NULL) {
         device->ops->close(device);
     }
@@ -51,16 +51,16 @@ static void take_down(void) {
 
 /* --- the end of the process --- */
 
-void sockets_down_finish(void) {
+void posix_down_finish(void) {
     struct tapir_device *device = HOST->device;
     struct descriptor *descriptor;
     int cursor = 0;
     HOST->closing = true;
-    while ((descriptor = sockets_descriptors_next(&cursor)) != NULL) {
-        sockets_descriptors_orphan(descriptor);
+    while ((descriptor = posix_descriptors_next(&cursor)) != NULL) {
+        posix_descriptors_orphan(descriptor);
     }
-    (void)sockets_drive_flush();
-    sockets_drive_drain(unfinished);
+    (void)posix_drive_flush();
+    posix_drive_drain(unfinished);
     HOST->device = NULL;
     if (device != NULL) { /* a recording is complete then */
         device->ops->close(device);
@@ -69,13 +69,13 @@ void sockets_down_finish(void) {
 
 /* On whichever thread, and amid whatever call: it will not go on. */
 static void finish(void) {
-    if (sockets_drive_let_go()) {
-        sockets_background_finish();
+    if (posix_drive_let_go()) {
+        posix_background_finish();
     }
 }
 
 static void end_with_process(void) {
-    if (!sockets_fork_in_child() && atomic_exchange(&HOST->ends_with_process, false)) {
+    if (!posix_fork_in_child() && atomic_exchange(&HOST->ends_with_process, false)) {
         finish();
     }
 }
@@ -83,15 +83,15 @@ static void end_with_process(void) {
 /* As a destructor it comes after all that the application has registered: its own handlers may still use sockets, and wait
  * for threads that do. But before the C library's flush, which would find no socket any more. */
 __attribute__((destructor(101))) static void end_by_exit(void) {
-    if (atomic_load(&HOST->ends_with_process) && !sockets_fork_in_child()) {
-        sockets_text_flush();
+    if (atomic_load(&HOST->ends_with_process) && !posix_fork_in_child()) {
+        posix_text_flush();
         end_with_process();
     }
 }
 
 static void register_quick_exit(void) { (void)at_quick_exit(end_with_process); }
 
-void sockets_down_with_process(void) {
+void posix_down_with_process(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, register_quick_exit);
     atomic_store(&HOST->ends_with_process, true);
@@ -99,7 +99,7 @@ void sockets_down_with_process(void) {
 
 /* A child of vfork has this memory too, and ends this way when its exec has failed. */
 void tapir__exit(int status) {
-    if (!sockets_fork_elsewhere()) {
+    if (!posix_fork_elsewhere()) {
         end_with_process();
     }
     _exit(status);
@@ -109,21 +109,21 @@ void tapir__Exit(int status) { tapir__exit(status); }
 
 void tapir_down(void) {
     int cancel_state;
-    if (sockets_fork_in_child() || atomic_load(&HOST->finishing)) {
+    if (posix_fork_in_child() || atomic_load(&HOST->finishing)) {
         return;
     }
-    sockets_text_flush();
-    if (sockets_drive_thread.asleep > 0) { /* atexit(tapir_down), and exit() in a signal handler */
+    posix_text_flush();
+    if (posix_drive_thread.asleep > 0) { /* atexit(tapir_down), and exit() in a signal handler */
         finish();
         return;
     }
-    if (!sockets_config_begin(&cancel_state)) {
+    if (!posix_config_begin(&cancel_state)) {
         return;
     }
-    sockets_drive_lock();
+    posix_drive_lock();
     if (HOST->stack != NULL) {
         take_down();
     }
-    sockets_drive_unlock();
-    sockets_config_end(cancel_state);
+    posix_drive_unlock();
+    posix_config_end(cancel_state);
 }

@@ -31,7 +31,7 @@
 #define BIG_FRAME_BYTES 16384 /* of a super-segment: more of the same flow is probably behind it */
 #define SMALL_FRAME_BYTES 128 /* an ACK with all its options, and other frames without data */
 
-struct host sockets_drive_host = {
+struct host posix_drive_host = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .gate = PTHREAD_MUTEX_INITIALIZER,
     .all_out = PTHREAD_COND_INITIALIZER,
@@ -39,10 +39,10 @@ struct host sockets_drive_host = {
     .claimed_fd = -1,
 };
 
-#define HOST (&sockets_drive_host)
+#define HOST (&posix_drive_host)
 
 /* The one clock that the stack is driven by; read under the lock, so that its calls see it only go forward. */
-uint64_t sockets_drive_now(void) {
+uint64_t posix_drive_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
@@ -50,7 +50,7 @@ uint64_t sockets_drive_now(void) {
 
 /* --- the lock --- */
 
-_Thread_local struct thread sockets_drive_thread;
+_Thread_local struct thread posix_drive_thread;
 
 /* A mutex alone lets the driver take it again before the thread it has just woken can. So those who find it taken
  * queue at the gate, and the driver goes through the gate too when it has given way. A thread interrupted at the gate that
@@ -67,49 +67,49 @@ static void lock_through_gate(void) {
 
 /* Cancellation waits: a thread that ended in here, in one of the many calls that are cancellation points (read, write,
  * close, a device's or a trace's own), would take the lock with it. */
-void sockets_drive_lock(void) {
+void posix_drive_lock(void) {
     int cancel_state;
-    if (!sockets_drive_thread.call.inside) {
-        sockets_drive_thread.call.caller_errno = errno;
+    if (!posix_drive_thread.call.inside) {
+        posix_drive_thread.call.caller_errno = errno;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    sockets_drive_thread.place = THREAD_AT_LOCK;
+    posix_drive_thread.place = THREAD_AT_LOCK;
     if (pthread_mutex_trylock(&HOST->lock) != 0) {
         atomic_fetch_add(&HOST->contenders, 1);
         lock_through_gate();
         atomic_fetch_sub(&HOST->contenders, 1);
     }
-    sockets_drive_thread.place = THREAD_AT_WORK;
-    sockets_drive_thread.cancel_state = cancel_state;
+    posix_drive_thread.place = THREAD_AT_WORK;
+    posix_drive_thread.cancel_state = cancel_state;
 }
 
 /* errno is the caller's again, asleep too: a handler shall find it so, and a call that succeeds leaves it. */
-void sockets_drive_unlock(void) {
-    int cancel_state = sockets_drive_thread.cancel_state;
+void posix_drive_unlock(void) {
+    int cancel_state = posix_drive_thread.cancel_state;
     pthread_mutex_unlock(&HOST->lock);
-    sockets_drive_thread.place = THREAD_OUTSIDE;
-    errno = sockets_drive_thread.call.caller_errno;
+    posix_drive_thread.place = THREAD_OUTSIDE;
+    errno = posix_drive_thread.call.caller_errno;
     pthread_setcancelstate(cancel_state, NULL);
 }
 
-bool sockets_drive_at_work(void) { return sockets_drive_thread.place != THREAD_OUTSIDE; }
+bool posix_drive_at_work(void) { return posix_drive_thread.place != THREAD_OUTSIDE; }
 
-int sockets_drive_refusal(void) { return sockets_drive_at_work() ? -EDEADLK : -EBADF; }
+int posix_drive_refusal(void) { return posix_drive_at_work() ? -EDEADLK : -EBADF; }
 
-bool sockets_drive_let_go(void) {
-    if (sockets_drive_thread.place == THREAD_AT_DEVICE) {
-        sockets_drive_unlock();
+bool posix_drive_let_go(void) {
+    if (posix_drive_thread.place == THREAD_AT_DEVICE) {
+        posix_drive_unlock();
     }
-    return sockets_drive_thread.place != THREAD_AT_WORK;
+    return posix_drive_thread.place != THREAD_AT_WORK;
 }
 
 /* Between two frames: everything is in order then, and who waits may do what it likes to the stack. */
 static void give_way(void) {
     if (atomic_load_explicit(&HOST->contenders, memory_order_relaxed) > 0) {
         pthread_mutex_unlock(&HOST->lock);
-        sockets_drive_thread.place = THREAD_AT_LOCK;
+        posix_drive_thread.place = THREAD_AT_LOCK;
         lock_through_gate();
-        sockets_drive_thread.place = THREAD_AT_WORK;
+        posix_drive_thread.place = THREAD_AT_WORK;
     }
 }
 
@@ -119,11 +119,11 @@ static void give_way(void) {
 static void tell_news(void) {
     tapir_sock sock;
     while (tapir_sock_news(HOST->stack, &sock)) {
-        struct descriptor *descriptor = sockets_descriptors_by_sock(sock);
+        struct descriptor *descriptor = posix_descriptors_by_sock(sock);
         if (descriptor != NULL) {
-            sockets_wait_notify(descriptor);
-            sockets_pollfd_update(descriptor);
-            sockets_signals_news(descriptor);
+            posix_wait_notify(descriptor);
+            posix_pollfd_update(descriptor);
+            posix_signals_news(descriptor);
         }
     }
 }
@@ -131,8 +131,8 @@ static void tell_news(void) {
 /* Connections find out by their timeouts, new calls at once by ENETUNREACH. */
 static void lose_device(void) {
     HOST->device_lost = true;
-    sockets_tell(ENODEV, "%s is gone: nothing comes or goes any more", HOST->device->name);
-    (void)tapir_netif_set_up(HOST->stack, HOST->netif, false, sockets_drive_now());
+    posix_tell(ENODEV, "%s is gone: nothing comes or goes any more", HOST->device->name);
+    (void)tapir_netif_set_up(HOST->stack, HOST->netif, false, posix_drive_now());
 }
 
 /* The kernel refuses a frame for a TAP whose host side is down (EIO), and takes the next one once it is up. */
@@ -140,10 +140,10 @@ static void watch_device(int write_result) {
     const char *name = HOST->device->name;
     if (write_result == -EIO && !HOST->device_down) {
         HOST->device_down = true;
-        sockets_tell(0, "%s is down: nothing passes until it is up (ip link set %s up)", name, name);
+        posix_tell(0, "%s is down: nothing passes until it is up (ip link set %s up)", name, name);
     } else if (write_result == 0 && HOST->device_down) {
         HOST->device_down = false;
-        sockets_tell(0, "%s is up", name);
+        posix_tell(0, "%s is up", name);
     }
 }
 
@@ -166,9 +166,9 @@ static uint32_t take_frame(uint64_t now_us, bool *output_first) {
     if (frame == NULL) {
         return 0;
     }
-    sockets_drive_thread.place = THREAD_AT_DEVICE;
+    posix_drive_thread.place = THREAD_AT_DEVICE;
     int result = HOST->device->ops->read(HOST->device, frame);
-    sockets_drive_thread.place = THREAD_AT_WORK;
+    posix_drive_thread.place = THREAD_AT_WORK;
     if (result < 0) {
         lose_device();
     }
@@ -191,34 +191,34 @@ static bool write_frames(uint64_t now_us) {
             return false;
         }
         if (!HOST->device_lost) {
-            sockets_drive_thread.place = THREAD_AT_DEVICE;
+            posix_drive_thread.place = THREAD_AT_DEVICE;
             int result = HOST->device->ops->write(HOST->device, &HOST->out);
-            sockets_drive_thread.place = THREAD_AT_WORK;
+            posix_drive_thread.place = THREAD_AT_WORK;
             watch_device(result);
         }
     }
     return HOST->device != NULL;
 }
 
-uint64_t sockets_drive_quiet_us(void) {
+uint64_t posix_drive_quiet_us(void) {
     return atomic_load_explicit(&HOST->called_us, memory_order_relaxed) + TAPIR_DRIVE_NAP_US;
 }
 
 /* The background leads as long as nobody calls. */
 static bool steps_back(const struct waiter *waiter) {
-    return waiter == &sockets_background &&
-           (atomic_load(&HOST->finishing) || sockets_drive_now() < sockets_drive_quiet_us());
+    return waiter == &posix_background &&
+           (atomic_load(&HOST->finishing) || posix_drive_now() < posix_drive_quiet_us());
 }
 
 /* Reads until the device is empty, the budget is spent (D14), or the waiter has what it wants, or steps back. True: there
  * may be more. `waiter` may be NULL. */
 static bool take_frames(const struct waiter *waiter) {
     unsigned small = 0;
-    HOST->read_us = sockets_drive_now();
+    HOST->read_us = posix_drive_now();
     for (unsigned i = 0; HOST->device != NULL && i < TAPIR_DRIVE_FRAMES; i++) {
         /* The time anew for each: whoever was given way to may have told the stack a later one. */
         bool output_first;
-        uint32_t len = take_frame(sockets_drive_now(), &output_first);
+        uint32_t len = take_frame(posix_drive_now(), &output_first);
         if (len == 0) {
             return false;
         }
@@ -226,7 +226,7 @@ static bool take_frames(const struct waiter *waiter) {
         small += len < SMALL_FRAME_BYTES;
         if (output_first || small == TAPIR_DRIVE_ACK_FRAMES) { /* a batch of ACKs would be followed by one long burst */
             small = 0;
-            (void)write_frames(sockets_drive_now());
+            (void)write_frames(posix_drive_now());
         }
         bool enough = len < BIG_FRAME_BYTES || i + 1 >= TAPIR_DRIVE_PROMPT_FRAMES;
         if (waiter != NULL && waiter->prompt && waiter->woken && enough) {
@@ -252,7 +252,7 @@ static void run_due(uint64_t now_us) {
  * the window in use. As take_frames. */
 static bool take_and_run_due(const struct waiter *waiter) {
     bool more = take_frames(waiter);
-    uint64_t now_us = sockets_drive_now();
+    uint64_t now_us = posix_drive_now();
     if (tapir_stack_deadline(HOST->stack) <= now_us) {
         (void)write_frames(now_us);
     }
@@ -280,10 +280,10 @@ static void kick(struct waiter *leader) {
 
 /* A local connection makes rounds: a segment out is a segment in, is an ACK out. They are bounded, and what is left
  * over is the leader's, or in a moment the background's. */
-bool sockets_drive_flush(void) {
+bool posix_drive_flush(void) {
     bool more = true;
     for (unsigned round = 0; more && round < TAPIR_DRIVE_ROUNDS; round++) {
-        uint64_t now_us = sockets_drive_now();
+        uint64_t now_us = posix_drive_now();
         more = write_frames(now_us);
         run_due(now_us);
         more = more || tapir_stack_deadline(HOST->stack) <= now_us;
@@ -294,7 +294,7 @@ bool sockets_drive_flush(void) {
     return more;
 }
 
-bool sockets_drive_refresh(void) { return look_at_device(sockets_drive_now(), TAPIR_DRIVE_REFRESH_US); }
+bool posix_drive_refresh(void) { return look_at_device(posix_drive_now(), TAPIR_DRIVE_REFRESH_US); }
 
 /* --- calls --- */
 
@@ -307,63 +307,63 @@ static void await_the_end(void) {
 }
 
 /* A forked child does not even try the lock: the thread that holds it may not exist there. */
-bool sockets_drive_enter(void) {
-    if (sockets_fork_in_child()) {
-        sockets_fork_refuse();
+bool posix_drive_enter(void) {
+    if (posix_fork_in_child()) {
+        posix_fork_refuse();
         return false;
     }
-    if (sockets_drive_at_work()) {
+    if (posix_drive_at_work()) {
         return false;
     }
     if (atomic_load_explicit(&HOST->has_owners, memory_order_relaxed)) {
-        sockets_wait_block_signals();
+        posix_wait_block_signals();
     }
-    sockets_drive_lock();
+    posix_drive_lock();
     if (HOST->stack == NULL || HOST->closing) {
-        bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &sockets_drive_thread;
-        sockets_drive_unlock();
-        sockets_wait_restore_signals();
+        bool ending = atomic_load(&HOST->finishing) && HOST->finisher != &posix_drive_thread;
+        posix_drive_unlock();
+        posix_wait_restore_signals();
         if (ending) {
             await_the_end();
         }
         return false;
     }
     HOST->inside++;
-    sockets_drive_thread.call.inside = true;
-    if (!sockets_drive_thread.call.holds_signals) {
-        sockets_drive_thread.call.waited = sockets_drive_thread.call.interrupted = false;
+    posix_drive_thread.call.inside = true;
+    if (!posix_drive_thread.call.holds_signals) {
+        posix_drive_thread.call.waited = posix_drive_thread.call.interrupted = false;
     }
     return true;
 }
 
 /* The background keeps out as long as calls come. So each of them reads if nobody has for a nap, and nobody sleeps on the
  * device. */
-void sockets_drive_leave(void) {
-    uint64_t now_us = sockets_drive_now();
+void posix_drive_leave(void) {
+    uint64_t now_us = posix_drive_now();
     atomic_store_explicit(&HOST->called_us, now_us, memory_order_relaxed);
-    (void)sockets_drive_flush();
+    (void)posix_drive_flush();
     if (HOST->leader == NULL && look_at_device(now_us, TAPIR_DRIVE_NAP_US)) {
-        (void)sockets_drive_flush();
+        (void)posix_drive_flush();
     }
     if (--HOST->inside == 0 && HOST->closing) {
         pthread_cond_signal(&HOST->all_out);
     }
-    sockets_drive_unlock();
-    sockets_drive_thread.call.inside = false;
-    sockets_wait_restore_signals();
+    posix_drive_unlock();
+    posix_drive_thread.call.inside = false;
+    posix_wait_restore_signals();
 }
 
 struct tapir_stack *tapir_lock(void) {
-    return sockets_drive_enter() ? HOST->stack : NULL;
+    return posix_drive_enter() ? HOST->stack : NULL;
 }
 
-void tapir_unlock(void) { sockets_drive_leave(); }
+void tapir_unlock(void) { posix_drive_leave(); }
 
 /* --- leading --- */
 
-bool sockets_drive_should_lead(const void *thread) {
+bool posix_drive_should_lead(const void *thread) {
     const struct waiter *leader = HOST->leader;
-    if (leader == NULL || leader == &sockets_background) {
+    if (leader == NULL || leader == &posix_background) {
         return true;
     }
     if (leader->thread == thread) { /* a signal handler's call, which keeps the leader from going on */
@@ -373,7 +373,7 @@ bool sockets_drive_should_lead(const void *thread) {
            HOST->relay_count >= TAPIR_DRIVE_RELAYS_MAX;
 }
 
-void sockets_drive_relayed(const void *thread) {
+void posix_drive_relayed(const void *thread) {
     HOST->relay_count = HOST->relay_thread == thread ? HOST->relay_count + 1 : 1;
     HOST->relay_thread = thread;
 }
@@ -385,7 +385,7 @@ static void take_lead(struct waiter *waiter) {
     if (before != NULL) {
         before->evicted = true;
         kick(before);
-        if (before != &sockets_background) {
+        if (before != &posix_background) {
             HOST->evicting = true;
             HOST->wake_turn ^= 1;
         }
@@ -393,7 +393,7 @@ static void take_lead(struct waiter *waiter) {
     HOST->leader = waiter;
     HOST->sleeping_until_us = 0;
     waiter->evicted = false;
-    if (waiter != &sockets_background) {
+    if (waiter != &posix_background) {
         waiter->wake_fd = HOST->wake_fds[HOST->wake_turn];
         HOST->sessions++;
     }
@@ -405,16 +405,16 @@ static void end_lead(struct waiter *waiter) {
         HOST->leader = NULL;
         HOST->sleeping_until_us = 0;
     }
-    if (waiter != &sockets_background) {
+    if (waiter != &posix_background) {
         if (waiter->evicted) {
             HOST->evicting = false;
         }
-        sockets_background_nudge();
+        posix_background_nudge();
     }
     waiter->evicted = false;
 }
 
-void sockets_drive_abandon(struct waiter *waiter) {
+void posix_drive_abandon(struct waiter *waiter) {
     if (HOST->leader == waiter || waiter->evicted) {
         end_lead(waiter);
     }
@@ -433,14 +433,14 @@ static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, bool mor
     until_us = deadline_us < until_us ? deadline_us : until_us;
     if (readable && empty_frame() == NULL) { /* no memory to read into: others may give some back */
         readable = false;
-        uint64_t retry_us = sockets_drive_now() + TAPIR_DRIVE_NAP_US;
+        uint64_t retry_us = posix_drive_now() + TAPIR_DRIVE_NAP_US;
         until_us = retry_us < until_us ? retry_us : until_us;
     }
     waiter->fds[0] = (struct pollfd){.fd = readable ? HOST->device->fd : -1, .events = POLLIN};
     waiter->fds[1] = (struct pollfd){.fd = waiter->wake_fd, .events = POLLIN};
     waiter->place = WAIT_LEADING;
     HOST->sleeping_until_us = until_us;
-    int result = sockets_wait_poll(waiter, until_us);
+    int result = posix_wait_poll(waiter, until_us);
     if (!waiter->evicted) {
         HOST->sleeping_until_us = 0;
     }
@@ -451,7 +451,7 @@ static int sleep_as_leader(struct waiter *waiter, uint64_t deadline_us, bool mor
         lose_device(); /* the interface was deleted: it would be "ready" for ever */
     }
     if (result == -EINTR) {
-        result = sockets_wait_interrupted(waiter);
+        result = posix_wait_interrupted(waiter);
     }
     return result < 0 ? result : 0;
 }
@@ -463,9 +463,9 @@ static int look(struct waiter *waiter, uint64_t deadline_us, bool *more) {
     if (waiter->woken || waiter->evicted) { /* the call's end sends what is owed, with what the call adds to it */
         return 0;
     }
-    *more = sockets_drive_flush() || *more;
+    *more = posix_drive_flush() || *more;
     give_way();
-    return !waiter->woken && sockets_drive_now() >= deadline_us ? -EAGAIN : 0;
+    return !waiter->woken && posix_drive_now() >= deadline_us ? -EAGAIN : 0;
 }
 
 /* Looks and sleeps in turn. Mostly the first look finds what is wanted, and saves the system calls for the signals. */
@@ -473,7 +473,7 @@ static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
     bool more;
     int result = look(waiter, deadline_us, &more);
     while (result == 0 && !waiter->woken && !waiter->evicted && !steps_back(waiter)) {
-        sockets_wait_block_signals();
+        posix_wait_block_signals();
         result = sleep_as_leader(waiter, deadline_us, more);
         if (result == 0 && !waiter->evicted && !steps_back(waiter)) {
             result = look(waiter, deadline_us, &more);
@@ -482,45 +482,45 @@ static int lead_until(struct waiter *waiter, uint64_t deadline_us) {
     return result;
 }
 
-int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
+int posix_drive_lead(struct waiter *waiter, uint64_t deadline_us) {
     take_lead(waiter);
     int result = lead_until(waiter, deadline_us);
     end_lead(waiter);
-    if (result == 0 && !waiter->woken && waiter != &sockets_background) {
-        sockets_wait_block_signals();
-        result = sockets_wait_on_event(waiter, deadline_us);
+    if (result == 0 && !waiter->woken && waiter != &posix_background) {
+        posix_wait_block_signals();
+        result = posix_wait_on_event(waiter, deadline_us);
     }
     return waiter->woken ? 0 : result;
 }
 
 /* The peer's ACKs are no news to anybody, so it is asked now and then how far they have come. */
-void sockets_drive_drain(uint64_t (*left)(void)) {
+void posix_drive_drain(uint64_t (*left)(void)) {
     struct pollfd fds[WAIT_RESERVED_FDS];
-    uint64_t end_us = sockets_wait_deadline(TAPIR_DRIVE_DRAIN_MAX_US);
-    uint64_t quiet_us = sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US);
+    uint64_t end_us = posix_wait_deadline(TAPIR_DRIVE_DRAIN_MAX_US);
+    uint64_t quiet_us = posix_wait_deadline(TAPIR_DRIVE_DRAIN_US);
     uint64_t before = left();
-    while (before > 0 && sockets_drive_now() < quiet_us && sockets_drive_now() < end_us) {
+    while (before > 0 && posix_drive_now() < quiet_us && posix_drive_now() < end_us) {
         struct waiter waiter;
-        sockets_wait_init(&waiter, fds, WAIT_RESERVED_FDS, NULL);
-        (void)sockets_drive_lead(&waiter, sockets_wait_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
+        posix_wait_init(&waiter, fds, WAIT_RESERVED_FDS, NULL);
+        (void)posix_drive_lead(&waiter, posix_wait_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
         uint64_t now_left = left();
-        quiet_us = now_left < before ? sockets_wait_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;
+        quiet_us = now_left < before ? posix_wait_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;
         before = now_left;
         atomic_fetch_add(&HOST->drain_steps, 1);
     }
-    sockets_wait_restore_signals();
+    posix_wait_restore_signals();
 }
 
 /* --- descriptors of the loop --- */
 
-int sockets_drive_event_get(void) {
+int posix_drive_event_get(void) {
     if (HOST->spare_event_count > 0) {
         return HOST->spare_events[--HOST->spare_event_count];
     }
     return tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-void sockets_drive_event_put(int fd) {
+void posix_drive_event_put(int fd) {
     if (fd < 0) {
         return;
     }
@@ -532,12 +532,12 @@ void sockets_drive_event_put(int fd) {
     }
 }
 
-int sockets_drive_init(void) {
+int posix_drive_init(void) {
     HOST->wake_fds[0] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     HOST->wake_fds[1] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (HOST->wake_fds[0] < 0 || HOST->wake_fds[1] < 0) {
         int error = errno;
-        sockets_drive_destroy();
+        posix_drive_destroy();
         return -error;
     }
     HOST->device_lost = HOST->evicting = false;
@@ -548,14 +548,14 @@ int sockets_drive_init(void) {
 }
 
 /* And another one beside it, as there must be when the first is kept. */
-bool sockets_drive_add_frame(void) {
+bool posix_drive_add_frame(void) {
     struct tapir_frame *next = empty_frame() == NULL ? NULL : tapir_frame_alloc(HOST->stack, TAPIR_FRAME_MAX_BYTES);
     bool fits = next != NULL;
     tapir_frame_release(next);
     return fits;
 }
 
-void sockets_drive_destroy(void) {
+void posix_drive_destroy(void) {
     tapir_frame_release(HOST->frame);
     HOST->frame = NULL;
     for (int i = 0; i < 2; i++) {

@@ -52,7 +52,7 @@ static uint32_t events_of(const struct item *item) {
     if (item->disabled) {
         return 0;
     }
-    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_drive_host.stack, item->watch.descriptor->sock));
+    uint32_t events = posix_poll_events(tapir_sock_ready(posix_drive_host.stack, item->watch.descriptor->sock));
     return events & (item->event.events | EPOLLERR | EPOLLHUP);
 }
 
@@ -83,7 +83,7 @@ static void wake_one(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->waiters) {
         struct waiter *waiter = &LIST_ENTRY(node, struct epoll_call, node)->waiter;
         if (!waiter->woken) {
-            sockets_wait_wake(waiter);
+            posix_wait_wake(waiter);
             return;
         }
     }
@@ -119,7 +119,7 @@ static struct item *find_item(const struct epoll *epoll, const struct descriptor
 static void arm(struct item *item, const struct epoll_event *event) {
     item->event = *event;
     item->disabled = false;
-    item->watch.events = sockets_poll_wanted(event->events);
+    item->watch.events = posix_poll_wanted(event->events);
     if (events_of(item) != 0) {
         push_ready(item);
     }
@@ -133,7 +133,7 @@ static void remove_item(struct item *item) {
 }
 
 /* As Linux when the last reference to a file goes: it leaves all sets by itself. */
-void sockets_epoll_forget(struct descriptor *descriptor) {
+void posix_epoll_forget(struct descriptor *descriptor) {
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
         if (item->watch.notify == notify_item) {
@@ -144,7 +144,7 @@ void sockets_epoll_forget(struct descriptor *descriptor) {
     }
 }
 
-void sockets_epoll_update(struct descriptor *descriptor) {
+void posix_epoll_update(struct descriptor *descriptor) {
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
         if (item->watch.notify == notify_item) {
@@ -156,28 +156,28 @@ void sockets_epoll_update(struct descriptor *descriptor) {
 /* --- the set --- */
 
 int tapir_epoll_create1(int flags) {
-    if (sockets_fork_in_child()) { /* where all descriptors are the kernel's */
+    if (posix_fork_in_child()) { /* where all descriptors are the kernel's */
         return epoll_create1(flags);
     }
-    int error = sockets_config_ensure();
+    int error = posix_config_ensure();
     if (error != 0) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     int fd = epoll_create1(flags);
     if (fd < 0) {
         return fd;
     }
     struct epoll *epoll = calloc(1, sizeof *epoll);
-    if (epoll == NULL || !sockets_drive_enter()) {
+    if (epoll == NULL || !posix_drive_enter()) {
         free(epoll);
         close(fd);
-        return (int)sockets_result(epoll == NULL ? -ENOMEM : -ENETDOWN);
+        return (int)posix_result(epoll == NULL ? -ENOMEM : -ENETDOWN);
     }
     epoll->inner = epoll->event = -1;
     list_init(&epoll->items);
     list_init(&epoll->ready);
     list_init(&epoll->waiters);
-    epoll->descriptor = sockets_descriptors_add(fd, DESCRIPTOR_EPOLL);
+    epoll->descriptor = posix_descriptors_add(fd, DESCRIPTOR_EPOLL);
     if (epoll->descriptor == NULL) {
         free(epoll);
         close(fd);
@@ -185,20 +185,20 @@ int tapir_epoll_create1(int flags) {
     } else {
         epoll->descriptor->epoll = epoll;
     }
-    sockets_drive_leave();
-    return (int)sockets_result(fd);
+    posix_drive_leave();
+    return (int)posix_result(fd);
 }
 
 /* The size is a hint of old that has to be positive. */
-int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (int)sockets_result(-EINVAL); }
+int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (int)posix_result(-EINVAL); }
 
 static void wake_all(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->waiters) {
-        sockets_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
+        posix_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
     }
 }
 
-void sockets_epoll_close(struct epoll *epoll) {
+void posix_epoll_close(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->items) {
         remove_item(LIST_ENTRY(node, struct item, in_set));
     }
@@ -213,7 +213,7 @@ static int add_to_number(const struct epoll *epoll, int fd) {
     return epoll_ctl(epoll->descriptor->fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
-int sockets_epoll_expose(struct epoll *epoll) {
+int posix_epoll_expose(struct epoll *epoll) {
     if (epoll->event >= 0) {
         return 0;
     }
@@ -294,7 +294,7 @@ static int control_socket(struct epoll *epoll, int operation, struct descriptor 
 }
 
 static int control(struct epoll *epoll, int operation, int fd, struct epoll_event *event) {
-    struct descriptor *descriptor = sockets_descriptors_find(fd);
+    struct descriptor *descriptor = posix_descriptors_find(fd);
     bool known = operation == EPOLL_CTL_ADD || operation == EPOLL_CTL_MOD || operation == EPOLL_CTL_DEL;
     if (!known || descriptor == epoll->descriptor) {
         return -EINVAL;
@@ -306,27 +306,27 @@ static int control(struct epoll *epoll, int operation, int fd, struct epoll_even
         return -EINVAL;
     }
     if (descriptor == NULL || descriptor->kind == DESCRIPTOR_EPOLL) {
-        int error = descriptor == NULL ? 0 : sockets_epoll_expose(descriptor->epoll);
-        return error != 0 ? error : control_kernel(epoll, operation, sockets_descriptors_given(fd), event);
+        int error = descriptor == NULL ? 0 : posix_epoll_expose(descriptor->epoll);
+        return error != 0 ? error : control_kernel(epoll, operation, posix_descriptors_given(fd), event);
     }
     return control_socket(epoll, operation, descriptor, fd, event);
 }
 
 int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event) {
-    if (!sockets_descriptors_ours(epoll_fd)) { /* a set of the kernel's cannot hold a socket of the stack */
-        return sockets_descriptors_ours(fd)
-                   ? (int)sockets_result(-EPERM)
-                   : epoll_ctl(sockets_descriptors_given(epoll_fd), operation, sockets_descriptors_given(fd), event);
+    if (!posix_descriptors_ours(epoll_fd)) { /* a set of the kernel's cannot hold a socket of the stack */
+        return posix_descriptors_ours(fd)
+                   ? (int)posix_result(-EPERM)
+                   : epoll_ctl(posix_descriptors_given(epoll_fd), operation, posix_descriptors_given(fd), event);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     error = control(descriptor->epoll, operation, fd, event);
     correct_exposed(descriptor->epoll);
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 /* --- waiting --- */
@@ -382,16 +382,16 @@ static void abandon_call(struct waiter *waiter) {
     if (!list_empty(&epoll->ready)) {
         wake_one(epoll);
     }
-    sockets_descriptors_leave(epoll->descriptor);
+    posix_descriptors_leave(epoll->descriptor);
 }
 
 /* The inner set is one more descriptor to sleep on. */
 static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
     struct epoll_call call = {.epoll = epoll};
-    sockets_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS, abandon_call);
+    posix_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS, abandon_call);
     call.fds[WAIT_RESERVED_FDS] = (struct pollfd){.fd = epoll->inner, .events = POLLIN};
     list_push_back(&epoll->waiters, &call.node);
-    int result = sockets_wait_run(&call.waiter, deadline_us);
+    int result = posix_wait_run(&call.waiter, deadline_us);
     list_remove(&call.node);
     return result;
 }
@@ -399,7 +399,7 @@ static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
 /* An event may have gone to this call though it ended by timeout or signal, so it looks once more: none is lost. */
 static int wait_events(struct epoll *epoll, struct epoll_event *events, int count, uint64_t deadline_us) {
     const struct descriptor *descriptor = epoll->descriptor;
-    (void)sockets_drive_refresh();
+    (void)posix_drive_refresh();
     for (;;) {
         int filled = collect(epoll, events, count);
         if (filled > 0) {
@@ -419,36 +419,36 @@ static int wait_events(struct epoll *epoll, struct epoll_event *events, int coun
 static int wait_until(int epoll_fd, struct epoll_event *events, int count, uint64_t deadline_us, const sigset_t *mask) {
     int result;
     if (count <= 0 || events == NULL) {
-        return (int)sockets_result(count <= 0 ? -EINVAL : -EFAULT);
+        return (int)posix_result(count <= 0 ? -EINVAL : -EFAULT);
     }
     pthread_testcancel();
-    struct descriptor *descriptor = sockets_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &result);
+    struct descriptor *descriptor = posix_descriptors_enter(epoll_fd, DESCRIPTOR_EPOLL, &result);
     if (descriptor == NULL) {
-        return (int)sockets_result(result);
+        return (int)posix_result(result);
     }
-    sockets_wait_mask(mask);
+    posix_wait_mask(mask);
     result = wait_events(descriptor->epoll, events, count, deadline_us);
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(result);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(result);
 }
 
 int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
-    return sockets_descriptors_ours(epoll_fd)
-               ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), NULL)
-               : epoll_wait(sockets_descriptors_given(epoll_fd), events, count, timeout_ms);
+    return posix_descriptors_ours(epoll_fd)
+               ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), NULL)
+               : epoll_wait(posix_descriptors_given(epoll_fd), events, count, timeout_ms);
 }
 
 int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask) {
-    return sockets_descriptors_ours(epoll_fd)
-               ? wait_until(epoll_fd, events, count, sockets_poll_deadline(timeout_ms), mask)
-               : epoll_pwait(sockets_descriptors_given(epoll_fd), events, count, timeout_ms, mask);
+    return posix_descriptors_ours(epoll_fd)
+               ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), mask)
+               : epoll_pwait(posix_descriptors_given(epoll_fd), events, count, timeout_ms, mask);
 }
 
 int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout,
                        const sigset_t *mask) {
-    if (!sockets_descriptors_ours(epoll_fd)) {
-        return epoll_pwait2(sockets_descriptors_given(epoll_fd), events, count, timeout, mask);
+    if (!posix_descriptors_ours(epoll_fd)) {
+        return epoll_pwait2(posix_descriptors_given(epoll_fd), events, count, timeout, mask);
     }
-    return sockets_poll_valid(timeout) ? wait_until(epoll_fd, events, count, sockets_poll_deadline_of(timeout), mask)
-                                       : (int)sockets_result(-EINVAL);
+    return posix_poll_valid(timeout) ? wait_until(epoll_fd, events, count, posix_poll_deadline_of(timeout), mask)
+                                       : (int)posix_result(-EINVAL);
 }

@@ -25,7 +25,7 @@ static void note_child(void) {
     if (atomic_load(&watched)) {
         *mark = 0;
         atomic_flag_clear(&told);
-        tap_own_disclaim(sockets_drive_host.claimed_fd);
+        tap_own_disclaim(posix_drive_host.claimed_fd);
         tap_own_close_all();
     }
 }
@@ -39,7 +39,7 @@ static void prepare(void) {
     pthread_atfork(NULL, NULL, note_child);
 }
 
-void sockets_fork_watch(bool up) {
+void posix_fork_watch(bool up) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, prepare);
     *mark = 1;
@@ -47,12 +47,12 @@ void sockets_fork_watch(bool up) {
     atomic_store(&watched, up);
 }
 
-bool sockets_fork_in_child(void) { return atomic_load_explicit(&watched, memory_order_acquire) && *mark == 0; }
+bool posix_fork_in_child(void) { return atomic_load_explicit(&watched, memory_order_acquire) && *mark == 0; }
 
-bool sockets_fork_elsewhere(void) { return sockets_fork_in_child() || (atomic_load(&watched) && getpid() != owner); }
+bool posix_fork_elsewhere(void) { return posix_fork_in_child() || (atomic_load(&watched) && getpid() != owner); }
 
 /* By write: what else could say it may be in the state that some thread of the parent had it in. */
-void sockets_fork_refuse(void) {
+void posix_fork_refuse(void) {
     static const char text[] =
         "tapir: this process was forked, and the stack stayed with its parent: calls on its sockets "
         "fail here (EBADF). Serve with threads, poll or epoll; or fork before the first socket.\n";

@@ -1,6 +1,6 @@
 /* What the files of this layer share: the one stack of the process, its descriptors, watches and waiting threads.
  *
- * One lock (sockets_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given
+ * One lock (posix_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given
  * back before a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a
  * `struct waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
  * wake their waiters.
@@ -86,65 +86,65 @@ struct watch {
 };
 
 /* Whether fd is a descriptor of ours; takes no lock, so that calls for the kernel pass by quickly. */
-bool sockets_descriptors_ours(int fd);
+bool posix_descriptors_ours(int fd);
 /* What the kernel is given for a number of the program's: one that is never open (EBADF), if it is the library's own. */
-int sockets_descriptors_given(int fd);
+int posix_descriptors_given(int fd);
 
 /* Locks, and gives the descriptor with one more user; or NULL, not locked, with *error -EBADF. A kind other than
  * the wanted one is -ENOTSOCK (SOCKET wanted) or -EINVAL (EPOLL wanted). */
-struct descriptor *sockets_descriptors_enter(int fd, enum descriptor_kind kind, int *error);
+struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, int *error);
 
 /* Sends what the call has caused, drops the user and unlocks. */
-void sockets_descriptors_leave(struct descriptor *descriptor);
+void posix_descriptors_leave(struct descriptor *descriptor);
 
 /* With the lock held: the descriptor, or NULL. */
-struct descriptor *sockets_descriptors_find(int fd);
+struct descriptor *posix_descriptors_find(int fd);
 
 /* The descriptor of a socket, or NULL. */
-struct descriptor *sockets_descriptors_by_sock(tapir_sock sock);
+struct descriptor *posix_descriptors_by_sock(tapir_sock sock);
 
 /* Gives a new number that stands for nothing yet, or -EMFILE, -ENFILE. Takes no lock. */
-int sockets_descriptors_reserve(bool close_on_exec);
+int posix_descriptors_reserve(bool close_on_exec);
 
 /* Makes a descriptor of a reserved number, with one user: its numbers. Takes fd on success. NULL: memory short, or the
  * number is beyond the table. */
-struct descriptor *sockets_descriptors_add(int fd, enum descriptor_kind kind);
+struct descriptor *posix_descriptors_add(int fd, enum descriptor_kind kind);
 
 /* Gives the descriptor one more number, a copy of another of its own. Takes fd on success; false: as NULL above. */
-bool sockets_descriptors_share(struct descriptor *descriptor, int fd);
+bool posix_descriptors_share(struct descriptor *descriptor, int fd);
 
 /* Takes a number out of the table; whether it is closed, too, is the caller's affair. True: it was the last one. */
-bool sockets_descriptors_drop(struct descriptor *descriptor, int fd);
+bool posix_descriptors_drop(struct descriptor *descriptor, int fd);
 
 /* Ends a descriptor without numbers: closes the socket, and ends the calls inside. */
-void sockets_descriptors_end(struct descriptor *descriptor);
+void posix_descriptors_end(struct descriptor *descriptor);
 
 /* Keeps a socket's handle in the descriptor: news finds it from now on. */
-void sockets_descriptors_attach(struct descriptor *descriptor, tapir_sock sock);
+void posix_descriptors_attach(struct descriptor *descriptor, tapir_sock sock);
 
 /* Closes all its numbers, and ends it. */
-void sockets_descriptors_close(struct descriptor *descriptor);
+void posix_descriptors_close(struct descriptor *descriptor);
 
 /* The lowest of its numbers from `from` on; -1: there is none. */
-int sockets_descriptors_number(const struct descriptor *descriptor, int from);
+int posix_descriptors_number(const struct descriptor *descriptor, int from);
 
 /* In a forked child, where no lock is to be had: the number means nothing to us any more. */
-void sockets_descriptors_forget(int fd);
+void posix_descriptors_forget(int fd);
 /* Closes the socket alone: calls inside sleep on. For the end of the process. */
-void sockets_descriptors_orphan(struct descriptor *descriptor);
+void posix_descriptors_orphan(struct descriptor *descriptor);
 
 /* Drops one user; the last frees it. */
-void sockets_descriptors_release(struct descriptor *descriptor);
+void posix_descriptors_release(struct descriptor *descriptor);
 
 /* The lowest number of a descriptor of ours from `from` on; -1: none. Takes no lock. */
-int sockets_descriptors_next_number(int from);
+int posix_descriptors_next_number(int from);
 
 /* Any descriptor that is open with a number of at least *cursor, which is moved past it; NULL: no more. */
-struct descriptor *sockets_descriptors_next(int *cursor);
+struct descriptor *posix_descriptors_next(int *cursor);
 
 /* Opens what the numbers are made of, once a process; frees the tables. 0 or -errno. */
-int sockets_descriptors_init(void);
-void sockets_descriptors_destroy(void);
+int posix_descriptors_init(void);
+void posix_descriptors_destroy(void);
 
 /* --- wait.c --- */
 
@@ -160,7 +160,7 @@ struct call {
     int caller_errno;     /* as it found it */
     bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
     sigset_t mask;
-    bool holds_signals;         /* beyond the call's end (sockets_wait_hold_signals) */
+    bool holds_signals;         /* beyond the call's end (posix_wait_hold_signals) */
     const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
 };
 
@@ -172,7 +172,7 @@ struct waiter {
     bool closes;           /* it ends the socket it waits for (SO_LINGER), also when its thread is cancelled */
     bool evicted;          /* it was the leader, and another thread leads now */
     unsigned ready_count;  /* sleeps that something ready has ended */
-    bool borrows_event;    /* wake_fd is to be given back (sockets_drive_event_put) */
+    bool borrows_event;    /* wake_fd is to be given back (posix_drive_event_put) */
     enum wait_place place; /* where its thread sleeps */
     int wake_fd;           /* LEADING, EVENT: the eventfd that ends the sleep */
     sem_t semaphore;       /* SEMAPHORE: what it sleeps on */
@@ -189,63 +189,63 @@ struct waiter {
 /* Waits for news that the socket has one of `events` (TAPIR_READY_*; 0: for any news), deadline_us or a signal: 0,
  * -EAGAIN, -EINTR, or -EBADF if it was closed meanwhile. Called with the lock, which is released while asleep, and
  * after an attempt that would have blocked: what is ready already is no news. */
-int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
+int posix_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
 /* For any news, and the call that closes the socket's last number: it is ended if the thread is cancelled. */
-int sockets_wait_linger(struct descriptor *descriptor, uint64_t deadline_us);
+int posix_wait_linger(struct descriptor *descriptor, uint64_t deadline_us);
 
 /* A watch that wakes a waiter. Ends with list_remove of watch.node. */
 struct call_watch {
     struct watch watch; /* first: the notifier finds the rest by it */
     struct waiter *waiter;
 };
-void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events, struct waiter *waiter);
+void posix_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events, struct waiter *waiter);
 
 /* Prepares a waiter. Borrows fds: fd_count with the WAIT_RESERVED_FDS. `abandon` as in the struct; NULL: of a thread that
  * nobody can cancel. */
-void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
+void posix_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
                        void (*abandon)(struct waiter *waiter));
 
 /* The same for any waiter: until it is woken, or one of its kernel descriptors is ready. */
-int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us);
+int posix_wait_run(struct waiter *waiter, uint64_t deadline_us);
 
-/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive. As sockets_wait_run. */
-int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us);
+/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive. As posix_wait_run. */
+int posix_wait_on_event(struct waiter *waiter, uint64_t deadline_us);
 
 /* Ends a waiter's sleep. */
-void sockets_wait_wake(struct waiter *waiter);
+void posix_wait_wake(struct waiter *waiter);
 
 /* Tells the watches of a descriptor what it is ready for. */
-void sockets_wait_notify(struct descriptor *descriptor);
+void posix_wait_notify(struct descriptor *descriptor);
 
 /* ppoll, with the lock released, until until_us; lets blocked signals in meanwhile. Its result, or -errno. A thread that
  * is cancelled there does not come back: waiter->abandon is called. */
-int sockets_wait_poll(struct waiter *waiter, uint64_t until_us);
+int posix_wait_poll(struct waiter *waiter, uint64_t until_us);
 
 /* The same for a thread that has not the lock and is no call's, on one descriptor. */
-int sockets_wait_unlocked(struct pollfd *fd, uint64_t until_us);
+int posix_wait_unlocked(struct pollfd *fd, uint64_t until_us);
 
 /* Blocks all signals of the thread, so that no handler runs unnoticed between one sleep of a call and the next; and undoes
  * it at the end of the call. */
-void sockets_wait_block_signals(void);
-void sockets_wait_restore_signals(void);
+void posix_wait_block_signals(void);
+void posix_wait_restore_signals(void);
 
 /* The application's call is made of several here: what is blocked stays so between them, until it is held no longer. */
-void sockets_wait_hold_signals(bool hold);
+void posix_wait_hold_signals(bool hold);
 
 /* The call's sleeps have this mask (ppoll and its kin; borrowed until the call ends). NULL: they have the application's. */
-void sockets_wait_mask(const sigset_t *mask);
+void posix_wait_mask(const sigset_t *mask);
 
 /* A call with a mask that ends by its timeout, perhaps without having slept: lets in what waits. 0, or -EINTR: a handler ran. */
-int sockets_wait_let_in(void);
+int posix_wait_let_in(void);
 
 /* What an interrupted sleep means for the call: 0 (go on) or -EINTR. */
-int sockets_wait_interrupted(const struct waiter *waiter);
+int posix_wait_interrupted(const struct waiter *waiter);
 
 /* now + a relative time; TAPIR_NEVER stays. */
-uint64_t sockets_wait_deadline(uint64_t timeout_us);
+uint64_t posix_wait_deadline(uint64_t timeout_us);
 
 /* The same time in POSIX's terms. */
-struct timespec sockets_wait_timespec(uint64_t us);
+struct timespec posix_wait_timespec(uint64_t us);
 
 /* --- drive.c --- */
 
@@ -265,12 +265,12 @@ struct thread {
     int cancel_state;            /* the application's (pthread_setcancelstate), while the thread holds the lock */
     struct call call;            /* the innermost one that is not asleep */
 };
-extern _Thread_local struct thread sockets_drive_thread;
+extern _Thread_local struct thread posix_drive_thread;
 
 /* The one stack of the process. */
 struct host {
     pthread_mutex_t lock;
-    pthread_mutex_t gate;        /* held by the one thread that is next: see sockets_drive_lock */
+    pthread_mutex_t gate;        /* held by the one thread that is next: see posix_drive_lock */
     _Atomic uint32_t contenders; /* threads that found the lock taken */
     struct tapir_stack *stack;   /* NULL: down */
     struct tapir_device *device; /* NULL: loopback only */
@@ -300,149 +300,149 @@ struct host {
     atomic_bool ends_with_process; /* brought up from the environment: exit() takes it down */
     atomic_bool finishing;         /* the process ends, and the background thread says goodbye to the peers */
     const struct thread *finisher; /* who waits for that */
-    _Atomic uint32_t drain_steps;  /* grows while sockets_drive_drain gets on */
+    _Atomic uint32_t drain_steps;  /* grows while posix_drive_drain gets on */
 
     atomic_bool has_owners; /* some socket has one (F_SETOWN): calls at work block signals, whose handlers call too */
 
     int spare_events[16]; /* eventfds not in use */
     unsigned spare_event_count;
 };
-extern struct host sockets_drive_host;
+extern struct host posix_drive_host;
 
 /* Microseconds of CLOCK_MONOTONIC: the stack's time. */
-uint64_t sockets_drive_now(void);
+uint64_t posix_drive_now(void);
 
 /* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
- * sockets_drive_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
-bool sockets_drive_enter(void);
+ * posix_drive_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
+bool posix_drive_enter(void);
 
 /* Why not: -EBADF or -EDEADLK. */
-int sockets_drive_refusal(void);
+int posix_drive_refusal(void);
 
 /* Whether the thread has the lock or waits for it, so that this call is one of a signal handler's (or of a device's, or
  * between tapir_lock and tapir_unlock) which would wait for itself: EDEADLK. */
-bool sockets_drive_at_work(void);
+bool posix_drive_at_work(void);
 
 /* For a thread that ends the process and so will never go on with the call that it may be in: gives the lock back. false:
  * what it guards may be half changed, so nobody must have it any more. */
-bool sockets_drive_let_go(void);
+bool posix_drive_let_go(void);
 
 /* Ends it: sends what it has caused, unlocks. */
-void sockets_drive_leave(void);
+void posix_drive_leave(void);
 
 /* When no call will have ended for a nap, if none comes till then: time for the background. Without the lock, too. */
-uint64_t sockets_drive_quiet_us(void);
+uint64_t posix_drive_quiet_us(void);
 
 /* The lock alone. A driver at work gives way to a caller who waits. Whoever holds it cannot be cancelled. */
-void sockets_drive_lock(void);
-void sockets_drive_unlock(void);
+void posix_drive_lock(void);
+void posix_drive_unlock(void);
 
 /* Writes what the stack has to send, runs what is due, tells the news, and wakes the leader if it would sleep too
  * long. True: there is more to do. */
-bool sockets_drive_flush(void);
+bool posix_drive_flush(void);
 
 /* Takes frames from the device unless that was done a moment ago: a non-blocking call that found nothing looks
  * once more, in case no one else has. True: it did. */
-bool sockets_drive_refresh(void);
+bool posix_drive_refresh(void);
 
-/* Drives the stack until the waiter is woken, deadline_us or a signal: as sockets_wait_run. */
-int sockets_drive_lead(struct waiter *waiter, uint64_t deadline_us);
+/* Drives the stack until the waiter is woken, deadline_us or a signal: as posix_wait_run. */
+int posix_drive_lead(struct waiter *waiter, uint64_t deadline_us);
 
 /* The waiter's thread was cancelled: whatever it was to the driver, it is no longer. */
-void sockets_drive_abandon(struct waiter *waiter);
+void posix_drive_abandon(struct waiter *waiter);
 
 /* Whether the calling thread had better drive than sleep while another does. */
-bool sockets_drive_should_lead(const void *thread);
+bool posix_drive_should_lead(const void *thread);
 
 /* Counts a wake-up of another thread by the leader. */
-void sockets_drive_relayed(const void *thread);
+void posix_drive_relayed(const void *thread);
 
 /* Opens the driver's descriptors. 0 or -errno. */
-int sockets_drive_init(void);
+int posix_drive_init(void);
 
 /* Gets the frame that the device is read into. false: the stack's memory does not do for one. */
-bool sockets_drive_add_frame(void);
+bool posix_drive_add_frame(void);
 
 /* Drives until nothing is `left`, or that has not become less for TAPIR_DRIVE_DRAIN_US, or for _DRAIN_MAX_US in all. */
-void sockets_drive_drain(uint64_t (*left)(void));
+void posix_drive_drain(uint64_t (*left)(void));
 
-/* Closes and frees what sockets_drive_init made. */
-void sockets_drive_destroy(void);
+/* Closes and frees what posix_drive_init made. */
+void posix_drive_destroy(void);
 
 /* An eventfd for a thread that has to sleep on descriptors; -1: none to be had. Given back with _put. */
-int sockets_drive_event_get(void);
-void sockets_drive_event_put(int fd);
+int posix_drive_event_get(void);
+void posix_drive_event_put(int fd);
 
 /* --- fork.c --- */
 
 /* The stack comes up, or has gone down: children made in between have none. */
-void sockets_fork_watch(bool up);
+void posix_fork_watch(bool up);
 
 /* Whether this process is a child of the one that has the stack. */
-bool sockets_fork_in_child(void);
+bool posix_fork_in_child(void);
 
 /* The same at the cost of a system call, but of any other process, also one that shares this memory (vfork): what is done
  * to numbers there must not be done to the tables here. */
-bool sockets_fork_elsewhere(void);
+bool posix_fork_elsewhere(void);
 
 /* Says on stderr, once, why a child's call fails and what to do. */
-void sockets_fork_refuse(void);
+void posix_fork_refuse(void);
 
 /* --- background.c --- */
 
 /* The background thread's waiter, so that the others know it when it leads. */
-extern struct waiter sockets_background;
+extern struct waiter posix_background;
 
 /* A caller stops leading: the thread may have to take over. */
-void sockets_background_nudge(void);
+void posix_background_nudge(void);
 
 /* Starts and ends the thread. _stop is called with the lock. 0 or -errno. */
-int sockets_background_start(void);
-void sockets_background_stop(void);
+int posix_background_start(void);
+void posix_background_stop(void);
 
 /* For a thread that ends the process, without the lock, in a signal handler too: has the background thread run
- * sockets_down_finish and end, and waits for it as long as that gets on. */
-void sockets_background_finish(void);
+ * posix_down_finish and end, and waits for it as long as that gets on. */
+void posix_background_finish(void);
 
 /* --- address.c --- */
 
 /* Reads a struct sockaddr_in: 0, -EFAULT, -EINVAL (size) or -EAFNOSUPPORT. */
-int sockets_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
+int posix_address_in(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
 
 /* The same where Linux forgives a family that was forgotten (0, AF_UNSPEC). */
-int sockets_address_in_unset(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
+int posix_address_in_unset(const struct sockaddr *address, socklen_t size, struct tapir_endpoint *endpoint);
 
 /* Writes a struct sockaddr_in, cut to *size, which becomes the true size. NULL address: nothing.
  * 0, -EFAULT or -EINVAL. */
-int sockets_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size);
+int posix_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *address, socklen_t *size);
 
 /* Between struct in_addr and the stack's form. */
-struct tapir_addr sockets_address_from_ipv4(struct in_addr ipv4);
-struct in_addr sockets_address_to_ipv4(const struct tapir_addr *addr);
+struct tapir_addr posix_address_from_ipv4(struct in_addr ipv4);
+struct in_addr posix_address_to_ipv4(const struct tapir_addr *addr);
 
 /* --- calls_setup.c --- */
 
 /* Whether a stream has a peer that answered. */
-bool sockets_calls_setup_connected(const struct descriptor *descriptor);
+bool posix_calls_setup_connected(const struct descriptor *descriptor);
 
-/* sockets_wait_ready for a call that needs the connection that is there now: also -EPIPE, another thread has taken it apart. */
-int sockets_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
+/* posix_wait_ready for a call that needs the connection that is there now: also -EPIPE, another thread has taken it apart. */
+int posix_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
 
 /* Waits for the end of a handshake: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
  * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
-int sockets_calls_setup_await(struct descriptor *descriptor, int begun);
+int posix_calls_setup_await(struct descriptor *descriptor, int begun);
 
 /* --- calls_close.c --- */
 
 /* The last number of a descriptor is gone: lingers, and ends it. The caller is a user. */
-void sockets_calls_close_last(struct descriptor *descriptor);
+void posix_calls_close_last(struct descriptor *descriptor);
 /* tapir_close within a call that is no cancellation point. */
-int sockets_calls_close_uncancelled(int fd);
+int posix_calls_close_uncancelled(int fd);
 
 /* --- calls_dup.c --- */
 
 /* F_DUPFD and F_DUPFD_CLOEXEC of any number, with the results and errno of tapir_fcntl. */
-int sockets_calls_dup_from(int fd, int command, int lowest);
+int posix_calls_dup_from(int fd, int command, int lowest);
 
 /* --- calls_data.c --- */
 
@@ -450,146 +450,146 @@ int sockets_calls_dup_from(int fd, int command, int lowest);
  * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, or -EOPNOTSUPP for
  * the flags. `later`: the application's call has progress to report already, so a pending error that stops it is told here
  * but stays for the next call. */
-int64_t sockets_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags, bool later);
-int64_t sockets_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
+int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
                                 int flags, bool later);
 
 /* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
  * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
-int sockets_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
+int posix_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
                             struct tapir_msg *msg);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */
-int sockets_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
+int posix_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
 
 /* The result of a public send call: raises SIGPIPE where it is due, sets errno. */
-ssize_t sockets_calls_data_sent(int64_t result, bool stream, int flags);
+ssize_t posix_calls_data_sent(int64_t result, bool stream, int flags);
 
 /* --- options.c, options_ip.c, options_tcp_info.c --- */
 
 /* getsockopt and setsockopt of IPPROTO_IP; and the contents of TCP_INFO. Size is that of value. */
-int sockets_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size);
-int sockets_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size);
-int sockets_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size);
+int posix_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size);
+int posix_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size);
+int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size);
 
 /* Copies `bytes` of `from` into value, cut to *size, which becomes what was copied. 0. */
-int sockets_options_copy(const void *from, size_t bytes, void *value, socklen_t *size);
+int posix_options_copy(const void *from, size_t bytes, void *value, socklen_t *size);
 
 /* --- poll.c --- */
 
 /* The readiness bits that answer poll's `events`, with those reported unasked; and back. */
-uint32_t sockets_poll_wanted(uint32_t events);
-uint32_t sockets_poll_events(uint32_t ready);
+uint32_t posix_poll_wanted(uint32_t events);
+uint32_t posix_poll_events(uint32_t ready);
 
 /* poll with a deadline, sockets and kernel descriptors alike. The number of fds with revents, or -errno. */
-int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us);
+int posix_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us);
 
 /* The deadline of a timeout in poll's terms: milliseconds, negative never; and in ppoll's: NULL never. */
-uint64_t sockets_poll_deadline(int timeout_ms);
-uint64_t sockets_poll_deadline_of(const struct timespec *timeout);
+uint64_t posix_poll_deadline(int timeout_ms);
+uint64_t posix_poll_deadline_of(const struct timespec *timeout);
 
 /* Whether a timeout makes sense: not NULL, not negative, not a second of nanoseconds. */
-bool sockets_poll_valid(const struct timespec *timeout);
+bool posix_poll_valid(const struct timespec *timeout);
 
 /* --- epoll.c --- */
 
 /* Forgets the items of a closed set, and ends the calls that wait on it. It is freed with its descriptor. */
-void sockets_epoll_close(struct epoll *epoll);
+void posix_epoll_close(struct epoll *epoll);
 
 /* Forgets whatever sets hold of a socket that is closed. */
-void sockets_epoll_forget(struct descriptor *descriptor);
+void posix_epoll_forget(struct descriptor *descriptor);
 
 /* The descriptor, or what it is ready for, may have changed: corrects exposed sets that hold it. */
-void sockets_epoll_update(struct descriptor *descriptor);
+void posix_epoll_update(struct descriptor *descriptor);
 
 /* Makes the set's own number readable for the kernel exactly while it has events, from now on. 0 or -errno. */
-int sockets_epoll_expose(struct epoll *epoll);
+int posix_epoll_expose(struct epoll *epoll);
 
 /* --- pollfd.c --- */
 
 /* Sets the pair's state to the socket's readiness, if it has a pair. */
-void sockets_pollfd_update(struct descriptor *descriptor);
+void posix_pollfd_update(struct descriptor *descriptor);
 
 /* --- signals.c --- */
 
 /* F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_SETSIG, F_GETSIG: 0 and *value, or -errno; -EINVAL for other commands. */
-int sockets_signals_fcntl(struct descriptor *descriptor, int command, void *argument, int *value);
+int posix_signals_fcntl(struct descriptor *descriptor, int command, void *argument, int *value);
 
 /* FIOSETOWN and FIOGETOWN: 0, -EFAULT, -EINVAL or -ESRCH. */
-int sockets_signals_ioctl(struct descriptor *descriptor, bool set, int *number);
+int posix_signals_ioctl(struct descriptor *descriptor, bool set, int *number);
 
 /* O_ASYNC, set by the number fd. */
-void sockets_signals_async(struct descriptor *descriptor, int fd, bool on);
+void posix_signals_async(struct descriptor *descriptor, int fd, bool on);
 
 /* Sends the signals that are due for the socket's news. */
-void sockets_signals_news(struct descriptor *descriptor);
+void posix_signals_news(struct descriptor *descriptor);
 
 /* --- text.c --- */
 
 /* Gives its argument back, the result of a call that makes a number of the stack's. 0, 1 or 2: the C library's stream of that number
  * is from now on one over this layer's calls. Without the lock. */
-int sockets_text_standard(int fd);
+int posix_text_standard(int fd);
 
 /* Writes what FILE streams over sockets have buffered: the stack is about to go down. */
-void sockets_text_flush(void);
+void posix_text_flush(void);
 
 /* --- interfaces: number 1 is "lo", 2 the device's, as on a Linux host with one card --- */
 
-static inline int sockets_ifindex(int netif) { return netif + 1; }
+static inline int posix_ifindex(int netif) { return netif + 1; }
 
 /* --- tell.c --- */
 
 /* Who is told from now on: config->tell, or standard error. What the device has to say goes there too. */
-void sockets_tell_init(const struct tapir_config *config, struct tapir_device *device);
+void posix_tell_init(const struct tapir_config *config, struct tapir_device *device);
 
 /* Writes to standard error: the library's own words, of less than 1,024 bytes. */
-void sockets_tell_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void posix_tell_stderr(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Tells it, as tapir_config.tell says; with the lock held. */
-void sockets_tell(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void posix_tell(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for struct tapir_env: a bug of ours has ended a connection, in a line for whoever is to find it. */
-void sockets_tell_broken(void *ctx, const struct tapir_broken *broken);
+void posix_tell_broken(void *ctx, const struct tapir_broken *broken);
 
 /* The same: something is wrong with the network, once. */
-void sockets_tell_notice(void *ctx, const struct tapir_notice *notice);
+void posix_tell_notice(void *ctx, const struct tapir_notice *notice);
 
 /* --- config.c --- */
 
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */
-int sockets_config_ensure(void);
+int posix_config_ensure(void);
 
 /* Around tapir_up and tapir_down, which are not for two threads at a time, nor to be cancelled. false, and nothing begun:
  * this is a signal handler's call within another of the thread, which would wait for itself: EDEADLK. */
-bool sockets_config_begin(int *cancel_state);
-void sockets_config_end(int cancel_state);
+bool posix_config_begin(int *cancel_state);
+void posix_config_end(int cancel_state);
 
 /* From any state of construction back to none, with the lock. The device is the caller's. */
-void sockets_config_undo(void);
+void posix_config_undo(void);
 
 /* --- down.c --- */
 
 /* The stack was brought up without being asked for: exit() and quick_exit() are to take it down. */
-void sockets_down_with_process(void);
+void posix_down_with_process(void);
 
 /* The process ends: what the kernel does for the sockets of such a process. Frees nothing, wakes nobody. */
-void sockets_down_finish(void);
+void posix_down_finish(void);
 
 /* --- memory.c --- */
 
 /* tapir_env.alloc and .free. */
-void *sockets_memory_alloc(void *ctx, size_t bytes);
-void sockets_memory_free(void *ctx, void *block, size_t bytes);
+void *posix_memory_alloc(void *ctx, size_t bytes);
+void posix_memory_free(void *ctx, void *block, size_t bytes);
 
 /* Gives back what is kept: the stack is gone. */
-void sockets_memory_trim(void);
+void posix_memory_trim(void);
 
 /* --- here --- */
 
 /* A negative errno becomes -1 and errno. */
-static inline ssize_t sockets_result(int64_t result) {
+static inline ssize_t posix_result(int64_t result) {
     if (result < 0) {
         errno = (int)-result;
         return -1;

@@ -26,7 +26,7 @@ static int spare_count;
 
 static bool is_kept_size(size_t bytes) { return bytes >= KEPT_MIN_BYTES && bytes <= KEPT_BYTES; }
 
-void *sockets_memory_alloc(void *ctx, size_t bytes) {
+void *posix_memory_alloc(void *ctx, size_t bytes) {
     (void)ctx;
     if (!is_kept_size(bytes)) {
         return malloc(bytes);
@@ -40,7 +40,7 @@ void *sockets_memory_alloc(void *ctx, size_t bytes) {
     return block;
 }
 
-void sockets_memory_free(void *ctx, void *block, size_t bytes) {
+void posix_memory_free(void *ctx, void *block, size_t bytes) {
     (void)ctx;
     if (!is_kept_size(bytes) || spare_count >= KEPT_MAX) {
         free(block);
@@ -52,7 +52,7 @@ void sockets_memory_free(void *ctx, void *block, size_t bytes) {
     spare_count++;
 }
 
-void sockets_memory_trim(void) {
+void posix_memory_trim(void) {
     while (spares != NULL) {
         struct spare *block = spares;
         spares = block->next;

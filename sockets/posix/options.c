@@ -75,7 +75,7 @@ static const struct row *find_row(int level, int name) {
     return NULL;
 }
 
-int sockets_options_copy(const void *from, size_t bytes, void *value, socklen_t *size) {
+int posix_options_copy(const void *from, size_t bytes, void *value, socklen_t *size) {
     if (bytes < *size) {
         *size = (socklen_t)bytes;
     }
@@ -89,7 +89,7 @@ int sockets_options_copy(const void *from, size_t bytes, void *value, socklen_t 
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(sockets_drive_host.stack, descriptor->sock, option, value, sockets_drive_now());
+    return tapir_sock_set(posix_drive_host.stack, descriptor->sock, option, value, posix_drive_now());
 }
 
 static int set_row(struct descriptor *descriptor, const struct row *row, int value) {
@@ -116,7 +116,7 @@ static int set_row(struct descriptor *descriptor, const struct row *row, int val
 
 static int get_row(struct descriptor *descriptor, const struct row *row, int *value) {
     int64_t stack_value = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, row->option, &stack_value);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, row->option, &stack_value);
     int64_t divisor = row->unit == UNIT_SECONDS ? 1000000 : row->unit == UNIT_MILLISECONDS ? 1000 : 1;
     *value = (int)(stack_value / divisor);
     return error;
@@ -138,9 +138,9 @@ static int set_linger(struct descriptor *descriptor, const void *value, socklen_
 /* A timeout of 0 with the option on is a reset at close, so off is its own value, -1. */
 static int get_linger(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t seconds = -1;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
     struct linger linger = {.l_onoff = seconds >= 0, .l_linger = seconds >= 0 ? (int)seconds : 0};
-    return error != 0 ? error : sockets_options_copy(&linger, sizeof linger, value, size);
+    return error != 0 ? error : posix_options_copy(&linger, sizeof linger, value, size);
 }
 
 #define TIMEOUT_MAX_S (1LL << 40) /* beyond is as good as never, and microseconds would overflow */
@@ -168,7 +168,7 @@ static int set_timeout(uint64_t *timeout_us, const void *value, socklen_t size) 
 static int get_timeout(uint64_t timeout_us, void *value, socklen_t *size) {
     uint64_t us = timeout_us == TAPIR_NEVER ? 0 : timeout_us;
     struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
-    return sockets_options_copy(&time, sizeof time, value, size);
+    return posix_options_copy(&time, sizeof time, value, size);
 }
 
 /* The stack says how much it makes of it: a blocking recv waits for that. */
@@ -176,7 +176,7 @@ static int set_low_water(struct descriptor *descriptor, int value) {
     int64_t bytes = 1;
     int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, value);
     if (error == 0) {
-        (void)tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVLOWAT, &bytes);
+        (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVLOWAT, &bytes);
         descriptor->recv_low_bytes = (int)bytes;
     }
     return error;
@@ -205,14 +205,14 @@ static int set_max_pacing(struct descriptor *descriptor, const void *value, sock
 
 static int max_pacing(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t rate = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_MAX_PACING, &rate);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_MAX_PACING, &rate);
     uint64_t whole = (uint64_t)rate;
     uint32_t number = whole > UINT32_MAX ? UINT32_MAX : (uint32_t)whole;
     if (error != 0) {
         return error;
     }
     bool wide = *size >= sizeof whole;
-    return sockets_options_copy(wide ? (const void *)&whole : &number, wide ? sizeof whole : sizeof number, value,
+    return posix_options_copy(wide ? (const void *)&whole : &number, wide ? sizeof whole : sizeof number, value,
                                 size);
 }
 
@@ -228,25 +228,25 @@ static int bind_to_device(struct descriptor *descriptor, const void *value, sock
     if (name[0] == '\0') {
         return set_stack(descriptor, TAPIR_OPT_NETIF, 0);
     }
-    if (sockets_drive_host.device == NULL || strncmp(name, sockets_drive_host.device->name, IFNAMSIZ) != 0) {
+    if (posix_drive_host.device == NULL || strncmp(name, posix_drive_host.device->name, IFNAMSIZ) != 0) {
         return -ENODEV;
     }
-    return set_stack(descriptor, TAPIR_OPT_NETIF, sockets_drive_host.netif);
+    return set_stack(descriptor, TAPIR_OPT_NETIF, posix_drive_host.netif);
 }
 
 /* Linux wants room for any name, even if the name is short or there is none. */
 static int bound_device(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
     if (error != 0) {
         return error;
     }
-    if (netif == 0 || sockets_drive_host.device == NULL) {
+    if (netif == 0 || posix_drive_host.device == NULL) {
         *size = 0;
         return 0;
     }
-    const char *name = sockets_drive_host.device->name;
-    return *size < IFNAMSIZ ? -EINVAL : sockets_options_copy(name, strnlen(name, IFNAMSIZ - 1) + 1, value, size);
+    const char *name = posix_drive_host.device->name;
+    return *size < IFNAMSIZ ? -EINVAL : posix_options_copy(name, strnlen(name, IFNAMSIZ - 1) + 1, value, size);
 }
 
 /* Linux looks at the size before the option: too small is EINVAL even for one that does not exist. */
@@ -322,7 +322,7 @@ static int get_socket_option(struct descriptor *descriptor, int option, void *va
     default:
         error = row == NULL ? -ENOPROTOOPT : get_row(descriptor, row, &number);
     }
-    return error != 0 ? error : sockets_options_copy(&number, sizeof number, value, size);
+    return error != 0 ? error : posix_options_copy(&number, sizeof number, value, size);
 }
 
 /* --- IPPROTO_TCP: what is no plain int --- */
@@ -373,13 +373,13 @@ static int set_congestion(struct descriptor *descriptor, const void *value, sock
         return -EFAULT;
     }
     memcpy(name, value, size < sizeof name - 1 ? size : sizeof name - 1);
-    return tapir_sock_set_congestion(sockets_drive_host.stack, descriptor->sock, name);
+    return tapir_sock_set_congestion(posix_drive_host.stack, descriptor->sock, name);
 }
 
 static int get_congestion(struct descriptor *descriptor, void *value, socklen_t *size) {
     char name[TAPIR_CONGESTION_BYTES];
-    int error = tapir_sock_get_congestion(sockets_drive_host.stack, descriptor->sock, name);
-    return error != 0 ? error : sockets_options_copy(name, sizeof name, value, size);
+    int error = tapir_sock_get_congestion(posix_drive_host.stack, descriptor->sock, name);
+    return error != 0 ? error : posix_options_copy(name, sizeof name, value, size);
 }
 
 /* TCP_FASTOPEN_KEY: one key or two. Linux cuts what it gives to whole keys; here it is cut like everything else. */
@@ -387,13 +387,13 @@ static int set_fastopen_key(struct descriptor *descriptor, const void *value, so
     if (value == NULL) { /* Linux looks at the size first */
         return size == TAPIR_FASTOPEN_KEYS_BYTES || size == TAPIR_FASTOPEN_KEYS_BYTES / 2 ? -EFAULT : -EINVAL;
     }
-    return tapir_sock_set_fastopen_key(sockets_drive_host.stack, descriptor->sock, value, size);
+    return tapir_sock_set_fastopen_key(posix_drive_host.stack, descriptor->sock, value, size);
 }
 
 static int get_fastopen_key(struct descriptor *descriptor, void *value, socklen_t *size) {
     uint8_t keys[TAPIR_FASTOPEN_KEYS_BYTES];
-    int bytes = tapir_sock_get_fastopen_key(sockets_drive_host.stack, descriptor->sock, keys);
-    return bytes < 0 ? bytes : sockets_options_copy(keys, (size_t)bytes, value, size);
+    int bytes = tapir_sock_get_fastopen_key(posix_drive_host.stack, descriptor->sock, keys);
+    return bytes < 0 ? bytes : posix_options_copy(keys, (size_t)bytes, value, size);
 }
 
 /* On other sockets the level does not exist. */
@@ -434,7 +434,7 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
         return -ENOPROTOOPT;
     }
     if (option == TCP_INFO) {
-        return sockets_options_tcp_info(descriptor, value, size);
+        return posix_options_tcp_info(descriptor, value, size);
     }
     if (option == TCP_CONGESTION) {
         return get_congestion(descriptor, value, size);
@@ -443,27 +443,27 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
         return get_fastopen_key(descriptor, value, size);
     }
     if (option == TCP_DEFER_ACCEPT) {
-        error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
+        error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
         number = seconds_of(stack_value);
     } else if (option == TCP_LINGER2) {
-        error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
+        error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
         number = stack_value < 0 ? -1 : (int)(stack_value / 1000000);
     } else if (row != NULL) {
         error = get_row(descriptor, row, &number);
     }
-    return error != 0 ? error : sockets_options_copy(&number, sizeof number, value, size);
+    return error != 0 ? error : posix_options_copy(&number, sizeof number, value, size);
 }
 
 /* --- the calls --- */
 
 int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t size) {
-    if (!sockets_descriptors_ours(fd)) {
-        return setsockopt(sockets_descriptors_given(fd), level, option, value, size);
+    if (!posix_descriptors_ours(fd)) {
+        return setsockopt(posix_descriptors_given(fd), level, option, value, size);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     if (size > INT_MAX) { /* Linux reads it as an int */
         error = -EINVAL;
@@ -472,10 +472,10 @@ int tapir_setsockopt(int fd, int level, int option, const void *value, socklen_t
     } else if (level == IPPROTO_TCP) {
         error = set_tcp_option(descriptor, option, value, size);
     } else {
-        error = level == IPPROTO_IP ? sockets_options_ip_set(descriptor, option, value, size) : -ENOPROTOOPT;
+        error = level == IPPROTO_IP ? posix_options_ip_set(descriptor, option, value, size) : -ENOPROTOOPT;
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }
 
 static int get_option(struct descriptor *descriptor, int level, int option, void *value, socklen_t *size) {
@@ -491,22 +491,22 @@ static int get_option(struct descriptor *descriptor, int level, int option, void
     case IPPROTO_TCP:
         return get_tcp_option(descriptor, option, value, size);
     case IPPROTO_IP:
-        return sockets_options_ip_get(descriptor, option, value, size);
+        return posix_options_ip_get(descriptor, option, value, size);
     default:
         return -ENOPROTOOPT;
     }
 }
 
 int tapir_getsockopt(int fd, int level, int option, void *value, socklen_t *size) {
-    if (!sockets_descriptors_ours(fd)) {
-        return getsockopt(sockets_descriptors_given(fd), level, option, value, size);
+    if (!posix_descriptors_ours(fd)) {
+        return getsockopt(posix_descriptors_given(fd), level, option, value, size);
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_SOCKET, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     error = get_option(descriptor, level, option, value, size);
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error);
 }

@@ -25,12 +25,12 @@ static int number_of(const void *value, socklen_t size, int *number) {
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(sockets_drive_host.stack, descriptor->sock, option, value, sockets_drive_now());
+    return tapir_sock_set(posix_drive_host.stack, descriptor->sock, option, value, posix_drive_now());
 }
 
 static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int *number) {
     int64_t value = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, option, &value);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, option, &value);
     *number = (int)value;
     return error;
 }
@@ -41,14 +41,14 @@ static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, 
  * there are none. */
 static int interface_of(int ifindex, struct in_addr address) {
     if (ifindex != 0) {
-        int netif = ifindex - sockets_ifindex(0);
-        return netif > 0 && netif <= sockets_drive_host.netif ? netif : -ENODEV;
+        int netif = ifindex - posix_ifindex(0);
+        return netif > 0 && netif <= posix_drive_host.netif ? netif : -ENODEV;
     }
     if (address.s_addr == INADDR_ANY) {
         return 0;
     }
-    return sockets_drive_host.netif != 0 && address.s_addr == sockets_drive_host.address.s_addr
-               ? sockets_drive_host.netif
+    return posix_drive_host.netif != 0 && address.s_addr == posix_drive_host.address.s_addr
+               ? posix_drive_host.netif
                : -EADDRNOTAVAIL;
 }
 
@@ -70,7 +70,7 @@ static int change_membership(struct descriptor *descriptor, bool join, const voi
         return -EFAULT;
     }
     read_mreqn(value, size, &request);
-    struct tapir_addr group = sockets_address_from_ipv4(request.imr_multiaddr);
+    struct tapir_addr group = posix_address_from_ipv4(request.imr_multiaddr);
     int netif = interface_of(request.imr_ifindex, request.imr_address);
     if (!IN_MULTICAST(ntohl(request.imr_multiaddr.s_addr))) {
         return join ? -EINVAL : -EADDRNOTAVAIL;
@@ -78,9 +78,9 @@ static int change_membership(struct descriptor *descriptor, bool join, const voi
     if (netif < 0) {
         return join ? -ENODEV : -EADDRNOTAVAIL;
     }
-    uint64_t now_us = sockets_drive_now();
-    return join ? tapir_sock_join(sockets_drive_host.stack, descriptor->sock, &group, netif, now_us)
-                : tapir_sock_leave(sockets_drive_host.stack, descriptor->sock, &group, netif, now_us);
+    uint64_t now_us = posix_drive_now();
+    return join ? tapir_sock_join(posix_drive_host.stack, descriptor->sock, &group, netif, now_us)
+                : tapir_sock_leave(posix_drive_host.stack, descriptor->sock, &group, netif, now_us);
 }
 
 /* Three forms, told apart by size: struct in_addr, ip_mreq, ip_mreqn. */
@@ -106,9 +106,9 @@ static int set_multicast_interface(struct descriptor *descriptor, const void *va
 
 static int get_multicast_interface(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(sockets_drive_host.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
-    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : sockets_drive_host.address;
-    return error != 0 ? error : sockets_options_copy(&address, sizeof address, value, size);
+    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
+    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : posix_drive_host.address;
+    return error != 0 ? error : posix_options_copy(&address, sizeof address, value, size);
 }
 
 /* --- numbers --- */
@@ -188,7 +188,7 @@ static bool is_number(int option) {
     return false;
 }
 
-int sockets_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
+int posix_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size) {
     int number;
     switch (option) {
     case IP_ADD_MEMBERSHIP:
@@ -244,7 +244,7 @@ static int get_number(struct descriptor *descriptor, int option, int *number) {
     }
 }
 
-int sockets_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size) {
+int posix_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size) {
     int number;
     if (option == IP_MULTICAST_IF) {
         return get_multicast_interface(descriptor, value, size);
@@ -255,7 +255,7 @@ int sockets_options_ip_get(struct descriptor *descriptor, int option, void *valu
     }
     if (*size > 0 && *size < sizeof number && number >= 0 && number <= UINT8_MAX) { /* Linux: a byte for a byte */
         uint8_t byte = (uint8_t)number;
-        return sockets_options_copy(&byte, 1, value, size);
+        return posix_options_copy(&byte, 1, value, size);
     }
-    return sockets_options_copy(&number, sizeof number, value, size);
+    return posix_options_copy(&number, sizeof number, value, size);
 }

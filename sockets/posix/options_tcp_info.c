@@ -85,16 +85,16 @@ static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_rcv_ssthresh = in->rcv_ssthresh_bytes;
 }
 
-int sockets_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size) {
+int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size) {
     struct tapir_tcp_info in;
     struct tcp_info out = {0};
-    uint64_t now_us = sockets_drive_now();
-    int error = tapir_sock_tcp_info(sockets_drive_host.stack, descriptor->sock, &in, now_us);
+    uint64_t now_us = posix_drive_now();
+    int error = tapir_sock_tcp_info(posix_drive_host.stack, descriptor->sock, &in, now_us);
     if (error != 0) {
         return error;
     }
     fill_state(&out, &in);
     fill_counts(&out, &in);
     fill_times(&out, &in, now_us);
-    return sockets_options_copy(&out, sizeof out, value, size);
+    return posix_options_copy(&out, sizeof out, value, size);
 }

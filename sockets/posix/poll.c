@@ -13,7 +13,7 @@
 #define DESCRIPTORS_MAX (1U << 20)
 #define ON_STACK 32 /* descriptors of a call that need no allocation */
 
-uint32_t sockets_poll_wanted(uint32_t events) {
+uint32_t posix_poll_wanted(uint32_t events) {
     uint32_t wanted = TAPIR_READY_ERR | TAPIR_READY_HUP;
     wanted |= (events & (POLLIN | POLLRDNORM)) != 0 ? TAPIR_READY_IN : 0;
     wanted |= (events & (POLLOUT | POLLWRNORM)) != 0 ? TAPIR_READY_OUT : 0;
@@ -22,7 +22,7 @@ uint32_t sockets_poll_wanted(uint32_t events) {
     return wanted;
 }
 
-uint32_t sockets_poll_events(uint32_t ready) {
+uint32_t posix_poll_events(uint32_t ready) {
     uint32_t events = 0;
     events |= (ready & TAPIR_READY_IN) != 0 ? POLLIN | POLLRDNORM : 0;
     events |= (ready & TAPIR_READY_OUT) != 0 ? POLLOUT | POLLWRNORM : 0;
@@ -33,20 +33,20 @@ uint32_t sockets_poll_events(uint32_t ready) {
     return events;
 }
 
-uint64_t sockets_poll_deadline(int timeout_ms) {
-    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : sockets_wait_deadline((uint64_t)timeout_ms * 1000);
+uint64_t posix_poll_deadline(int timeout_ms) {
+    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : posix_wait_deadline((uint64_t)timeout_ms * 1000);
 }
 
-bool sockets_poll_valid(const struct timespec *timeout) {
+bool posix_poll_valid(const struct timespec *timeout) {
     return timeout == NULL || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < 1000000000);
 }
 
 /* Rounded up: a wait that ends early would be made again in a hurry. Beyond 292,000 years it is never. */
-uint64_t sockets_poll_deadline_of(const struct timespec *timeout) {
+uint64_t posix_poll_deadline_of(const struct timespec *timeout) {
     if (timeout == NULL || (uint64_t)timeout->tv_sec > TAPIR_NEVER / 2000000) {
         return TAPIR_NEVER;
     }
-    return sockets_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
+    return posix_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
 }
 
 /* One call's view of its descriptors. kernel[i] and watches[i] go with fds[i]; kernel[i].fd is -1 for a socket. */
@@ -62,19 +62,19 @@ struct view {
 /* Registers with each socket, with a user so that it outlives the call. */
 static void watch_all(struct view *view) {
     for (nfds_t i = 0; i < view->count; i++) {
-        struct descriptor *descriptor = sockets_descriptors_find(view->fds[i].fd);
+        struct descriptor *descriptor = posix_descriptors_find(view->fds[i].fd);
         bool ours = descriptor != NULL && descriptor->kind == DESCRIPTOR_SOCKET;
         view->watches[i].watch.descriptor = NULL;
-        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : sockets_descriptors_given(view->fds[i].fd),
+        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : posix_descriptors_given(view->fds[i].fd),
                                           .events = view->fds[i].events};
         if (ours) {
             descriptor->users++;
-            sockets_wait_watch(&view->watches[i], descriptor, sockets_poll_wanted((uint16_t)view->fds[i].events),
+            posix_wait_watch(&view->watches[i], descriptor, posix_poll_wanted((uint16_t)view->fds[i].events),
                                &view->waiter);
         } else if (view->fds[i].fd >= 0) {
             view->has_kernel = true;
             if (descriptor != NULL) {
-                (void)sockets_epoll_expose(descriptor->epoll);
+                (void)posix_epoll_expose(descriptor->epoll);
             }
         }
     }
@@ -85,7 +85,7 @@ static void unwatch_all(struct view *view) {
         struct descriptor *descriptor = view->watches[i].watch.descriptor;
         if (descriptor != NULL) {
             list_remove(&view->watches[i].watch.node);
-            sockets_descriptors_release(descriptor);
+            posix_descriptors_release(descriptor);
         }
     }
 }
@@ -94,7 +94,7 @@ static uint32_t socket_events(const struct descriptor *descriptor, short wanted)
     if (descriptor->closed) {
         return POLLNVAL;
     }
-    uint32_t events = sockets_poll_events(tapir_sock_ready(sockets_drive_host.stack, descriptor->sock));
+    uint32_t events = posix_poll_events(tapir_sock_ready(posix_drive_host.stack, descriptor->sock));
     return events & ((uint16_t)wanted | POLLERR | POLLHUP);
 }
 
@@ -118,16 +118,16 @@ static int collect(struct view *view) {
 
 /* The last look after a timeout or signal is Linux's too: readiness beats both. */
 static int wait_and_collect(struct view *view, uint64_t deadline_us) {
-    (void)sockets_drive_refresh();
+    (void)posix_drive_refresh();
     for (;;) {
         int ready = collect(view);
         if (ready != 0) {
             return ready;
         }
         view->waiter.woken = false;
-        int error = sockets_wait_run(&view->waiter, deadline_us);
+        int error = posix_wait_run(&view->waiter, deadline_us);
         if (error != 0) {
-            error = error == -EAGAIN ? sockets_wait_let_in() : error;
+            error = error == -EAGAIN ? posix_wait_let_in() : error;
             ready = collect(view);
             return ready != 0 ? ready : error;
         }
@@ -143,10 +143,10 @@ static void abandon_view(struct waiter *waiter) {
     struct view *view = LIST_ENTRY(waiter, struct view, waiter);
     unwatch_all(view);
     free_view(view);
-    sockets_drive_leave();
+    posix_drive_leave();
 }
 
-int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
+int posix_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     struct pollfd few_kernel[WAIT_RESERVED_FDS + ON_STACK];
     struct call_watch few_watches[ON_STACK];
     struct pollfd *kernel = few_kernel;
@@ -158,7 +158,7 @@ int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
     int result = -ENOMEM;
     if (kernel != NULL && view.watches != NULL) {
         view.kernel = kernel + WAIT_RESERVED_FDS;
-        sockets_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS, abandon_view);
+        posix_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS, abandon_view);
         watch_all(&view);
         view.waiter.fd_count += view.has_kernel ? count : 0;
         result = wait_and_collect(&view, deadline_us);
@@ -172,32 +172,32 @@ int sockets_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
 static int enter(const struct pollfd *fds, nfds_t count) {
     bool ours = false;
     for (nfds_t i = 0; fds != NULL && i < count && count <= DESCRIPTORS_MAX && !ours; i++) {
-        ours = sockets_descriptors_ours(fds[i].fd) || sockets_descriptors_given(fds[i].fd) != fds[i].fd;
+        ours = posix_descriptors_ours(fds[i].fd) || posix_descriptors_given(fds[i].fd) != fds[i].fd;
     }
     pthread_testcancel();
-    if (ours && sockets_drive_at_work()) {
+    if (ours && posix_drive_at_work()) {
         return -EDEADLK;
     }
-    return ours && sockets_drive_enter();
+    return ours && posix_drive_enter();
 }
 
 int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
-    int result = sockets_poll_valid(timeout) ? enter(fds, count) : 0;
+    int result = posix_poll_valid(timeout) ? enter(fds, count) : 0;
     if (result <= 0) {
-        return result < 0 ? (int)sockets_result(result) : ppoll(fds, count, timeout, mask);
+        return result < 0 ? (int)posix_result(result) : ppoll(fds, count, timeout, mask);
     }
-    sockets_wait_mask(mask);
-    result = sockets_poll_until(fds, count, sockets_poll_deadline_of(timeout));
-    sockets_drive_leave();
-    return (int)sockets_result(result);
+    posix_wait_mask(mask);
+    result = posix_poll_until(fds, count, posix_poll_deadline_of(timeout));
+    posix_drive_leave();
+    return (int)posix_result(result);
 }
 
 int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
     int result = enter(fds, count);
     if (result <= 0) {
-        return result < 0 ? (int)sockets_result(result) : poll(fds, count, timeout_ms);
+        return result < 0 ? (int)posix_result(result) : poll(fds, count, timeout_ms);
     }
-    result = sockets_poll_until(fds, count, sockets_poll_deadline(timeout_ms));
-    sockets_drive_leave();
-    return (int)sockets_result(result);
+    result = posix_poll_until(fds, count, posix_poll_deadline(timeout_ms));
+    posix_drive_leave();
+    return (int)posix_result(result);
 }

@@ -42,11 +42,11 @@ static void show_writable(struct descriptor *descriptor, bool writable) {
 }
 
 /* Called after everything that may change readiness; costs a system call only when it did. */
-void sockets_pollfd_update(struct descriptor *descriptor) {
+void posix_pollfd_update(struct descriptor *descriptor) {
     if (descriptor->pair_fd < 0 || descriptor->closed) {
         return;
     }
-    uint32_t ready = tapir_sock_ready(sockets_drive_host.stack, descriptor->sock);
+    uint32_t ready = tapir_sock_ready(posix_drive_host.stack, descriptor->sock);
     uint32_t both = TAPIR_READY_ERR | TAPIR_READY_HUP;
     bool readable = (ready & (TAPIR_READY_IN | TAPIR_READY_RDHUP | both)) != 0;
     bool writable = (ready & (TAPIR_READY_OUT | both)) != 0;
@@ -61,8 +61,8 @@ void sockets_pollfd_update(struct descriptor *descriptor) {
 /* Puts an end of the pair in the place of each of the socket's numbers, which keeps its close-on-exec flag. */
 static bool replace_numbers(const struct descriptor *descriptor, int end) {
     bool done = true;
-    for (int fd = sockets_descriptors_number(descriptor, 0); done && fd >= 0;
-         fd = sockets_descriptors_number(descriptor, fd + 1)) {
+    for (int fd = posix_descriptors_number(descriptor, 0); done && fd >= 0;
+         fd = posix_descriptors_number(descriptor, fd + 1)) {
         int flags = fcntl(fd, F_GETFD);
         done = dup3(end, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) >= 0;
     }
@@ -90,19 +90,19 @@ static int make_pair(struct descriptor *descriptor) {
 }
 
 int tapir_pollfd(int fd) {
-    if (!sockets_descriptors_ours(fd)) {
-        return fcntl(sockets_descriptors_given(fd), F_GETFD) < 0 ? -1 : fd;
+    if (!posix_descriptors_ours(fd)) {
+        return fcntl(posix_descriptors_given(fd), F_GETFD) < 0 ? -1 : fd;
     }
     int error;
-    struct descriptor *descriptor = sockets_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
+    struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &error);
     if (descriptor == NULL) {
-        return (int)sockets_result(error);
+        return (int)posix_result(error);
     }
     if (descriptor->kind == DESCRIPTOR_EPOLL) {
-        error = sockets_epoll_expose(descriptor->epoll);
+        error = posix_epoll_expose(descriptor->epoll);
     } else {
         error = descriptor->pair_fd < 0 ? make_pair(descriptor) : 0;
     }
-    sockets_descriptors_leave(descriptor);
-    return (int)sockets_result(error != 0 ? error : fd);
+    posix_descriptors_leave(descriptor);
+    return (int)posix_result(error != 0 ? error : fd);
 }

@@ -29,7 +29,7 @@ static nfds_t list_fds(const struct sets *sets, int count, struct pollfd *fds, b
         short events = wanted(sets, fd);
         if (events != 0) {
             fds[listed++] = (struct pollfd){.fd = fd, .events = events};
-            *ours = *ours || sockets_descriptors_ours(fd) || sockets_descriptors_given(fd) != fd;
+            *ours = *ours || posix_descriptors_ours(fd) || posix_descriptors_given(fd) != fd;
         }
     }
     return listed;
@@ -58,7 +58,7 @@ static int keep_ready(const struct sets *sets, const struct pollfd *fds, nfds_t 
 
 /* What poll tells of a number that is nothing, select refuses as a whole. */
 static int select_until(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
-    int result = sockets_poll_until(fds, count, deadline_us);
+    int result = posix_poll_until(fds, count, deadline_us);
     for (nfds_t i = 0; result >= 0 && i < count; i++) {
         if ((fds[i].revents & POLLNVAL) != 0) {
             return -EBADF;
@@ -69,7 +69,7 @@ static int select_until(const struct sets *sets, struct pollfd *fds, nfds_t coun
 
 /* Linux leaves the time that was left in *timeout. */
 static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
-    uint64_t now_us = sockets_drive_now();
+    uint64_t now_us = posix_drive_now();
     uint64_t rest_us = deadline_us > now_us ? deadline_us - now_us : 0;
     timeout->tv_sec = (time_t)(rest_us / 1000000);
     timeout->tv_usec = (suseconds_t)(rest_us % 1000000);
@@ -78,12 +78,12 @@ static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
 static int select_ours(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us,
                        const sigset_t *mask) {
     pthread_testcancel();
-    if (!sockets_drive_enter()) {
-        return sockets_drive_refusal();
+    if (!posix_drive_enter()) {
+        return posix_drive_refusal();
     }
-    sockets_wait_mask(mask);
+    posix_wait_mask(mask);
     int result = select_until(sets, fds, count, deadline_us);
-    sockets_drive_leave();
+    posix_drive_leave();
     return result;
 }
 
@@ -93,20 +93,20 @@ int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     bool ours = false;
     nfds_t listed = list_fds(&sets, count < FD_SETSIZE ? count : FD_SETSIZE, fds, &ours);
     if (timeout != NULL && (timeout->tv_sec < 0 || timeout->tv_usec < 0)) {
-        return (int)sockets_result(-EINVAL);
+        return (int)posix_result(-EINVAL);
     }
     if (!ours) {
         return select(count, readable, writable, exceptional, timeout);
     }
     uint64_t deadline_us = TAPIR_NEVER;
     if (timeout != NULL) {
-        deadline_us = sockets_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
+        deadline_us = posix_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
     }
     int result = select_ours(&sets, fds, listed, deadline_us, NULL);
     if (timeout != NULL) {
         leave_rest(timeout, deadline_us);
     }
-    return (int)sockets_result(result);
+    return (int)posix_result(result);
 }
 
 /* Unlike select it leaves the timeout alone. */
@@ -116,7 +116,7 @@ int tapir_pselect(int count, fd_set *readable, fd_set *writable, fd_set *excepti
     struct pollfd fds[FD_SETSIZE];
     bool ours = false;
     nfds_t listed = list_fds(&sets, count < FD_SETSIZE ? count : FD_SETSIZE, fds, &ours);
-    return ours && sockets_poll_valid(timeout)
-               ? (int)sockets_result(select_ours(&sets, fds, listed, sockets_poll_deadline_of(timeout), mask))
+    return ours && posix_poll_valid(timeout)
+               ? (int)posix_result(select_ours(&sets, fds, listed, posix_poll_deadline_of(timeout), mask))
                : pselect(count, readable, writable, exceptional, timeout, mask);
 }

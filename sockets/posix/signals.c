@@ -14,7 +14,7 @@
 
 #include "internal.h"
 
-#define HOST (&sockets_drive_host)
+#define HOST (&posix_drive_host)
 
 /* --- owners --- */
 
@@ -66,7 +66,7 @@ static int get_owner_struct(const struct descriptor *descriptor, struct f_owner_
     return 0;
 }
 
-int sockets_signals_fcntl(struct descriptor *descriptor, int command, void *argument, int *value) {
+int posix_signals_fcntl(struct descriptor *descriptor, int command, void *argument, int *value) {
     int number = (int)(intptr_t)argument;
     *value = 0;
     switch (command) {
@@ -93,7 +93,7 @@ int sockets_signals_fcntl(struct descriptor *descriptor, int command, void *argu
     }
 }
 
-int sockets_signals_ioctl(struct descriptor *descriptor, bool set, int *number) {
+int posix_signals_ioctl(struct descriptor *descriptor, bool set, int *number) {
     if (number == NULL) {
         return -EFAULT;
     }
@@ -164,7 +164,7 @@ static void tell_of_io(struct descriptor *descriptor) {
     signal_owner(signals, signals->number == 0 ? SIGIO : signals->number, signals->number == 0 ? NULL : &info);
 }
 
-void sockets_signals_news(struct descriptor *descriptor) {
+void posix_signals_news(struct descriptor *descriptor) {
     struct signals *signals = &descriptor->signals;
     int64_t urgent = 0;
     if (signals->owner == 0) {
@@ -180,7 +180,7 @@ void sockets_signals_news(struct descriptor *descriptor) {
     }
 }
 
-void sockets_signals_async(struct descriptor *descriptor, int fd, bool on) {
+void posix_signals_async(struct descriptor *descriptor, int fd, bool on) {
     struct signals *signals = &descriptor->signals;
     signals->async = on;
     signals->fd = fd;

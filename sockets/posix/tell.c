@@ -17,7 +17,7 @@ static struct {
 } listener;
 
 /* By write: the stream may lead into a socket, and whoever has something to say be at work on the stack. */
-void sockets_tell_stderr(const char *format, ...) {
+void posix_tell_stderr(const char *format, ...) {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -33,11 +33,11 @@ static void pass_on(void *unused, int error, const char *sentence) {
     if (listener.tell != NULL) {
         listener.tell(listener.ctx, error, sentence);
     } else {
-        sockets_tell_stderr("tapir: %s\n", sentence);
+        posix_tell_stderr("tapir: %s\n", sentence);
     }
 }
 
-void sockets_tell(int error, const char *format, ...) {
+void posix_tell(int error, const char *format, ...) {
     char sentence[512];
     va_list arguments;
     va_start(arguments, format);
@@ -46,15 +46,15 @@ void sockets_tell(int error, const char *format, ...) {
     pass_on(NULL, error, sentence);
 }
 
-void sockets_tell_broken(void *ctx, const struct tapir_broken *broken) {
+void posix_tell_broken(void *ctx, const struct tapir_broken *broken) {
     char local[INET_ADDRSTRLEN] = "";
     char remote[INET_ADDRSTRLEN] = "";
-    struct in_addr addresses[2] = {sockets_address_to_ipv4(&broken->local.addr),
-                                   sockets_address_to_ipv4(&broken->remote.addr)};
+    struct in_addr addresses[2] = {posix_address_to_ipv4(&broken->local.addr),
+                                   posix_address_to_ipv4(&broken->remote.addr)};
     (void)ctx;
     (void)inet_ntop(AF_INET, &addresses[0], local, sizeof local);
     (void)inet_ntop(AF_INET, &addresses[1], remote, sizeof remote);
-    sockets_tell(
+    posix_tell(
         0,
         "a bug of Tapir's own ended the connection %s:%u to %s:%u (%s); please report: broken promise at %s:%d: %s;"
         " snd.una %u nxt %u wnd %u, rcv.nxt %u wnd %u, cwnd %u, unacknowledged %llu, unread %llu bytes",
@@ -66,29 +66,29 @@ void sockets_tell_broken(void *ctx, const struct tapir_broken *broken) {
 
 /* What is wrong, and what to do. The host's own side of the TAP is a station like another: with our address it answers us,
  * and the host's programs reach it instead of us. */
-void sockets_tell_notice(void *ctx, const struct tapir_notice *notice) {
+void posix_tell_notice(void *ctx, const struct tapir_notice *notice) {
     const char *device = listener.device;
     const uint8_t *m = notice->mac;
     char address[INET_ADDRSTRLEN] = "";
     char mac[sizeof "00:00:00:00:00:00"];
-    struct in_addr ipv4 = sockets_address_to_ipv4(&notice->addr);
+    struct in_addr ipv4 = posix_address_to_ipv4(&notice->addr);
     (void)ctx;
     (void)inet_ntop(AF_INET, &ipv4, address, sizeof address);
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
     switch (notice->kind) {
     case TAPIR_NOTICE_ADDRESS_SHARED:
-        sockets_tell(
+        posix_tell(
             0,
             "%s is the address of another station on %s too (%s): what is sent to it may reach only one of the two."
             " Give one of them another address; whether it is this machine's, and where, says: ip address show to %s",
             address, device, mac, address);
         break;
     case TAPIR_NOTICE_ADDRESS_LOST:
-        sockets_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address,
+        posix_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address,
                      device, mac);
         break;
     case TAPIR_NOTICE_FRAME_LONG:
-        sockets_tell(
+        posix_tell(
             0,
             "%u bytes came over %s in one datagram from %s, and our MTU is %u: it is dropped, as all such are. Use the"
             " same MTU on both sides: ip link set %s mtu %u",
@@ -97,7 +97,7 @@ void sockets_tell_notice(void *ctx, const struct tapir_notice *notice) {
     }
 }
 
-void sockets_tell_init(const struct tapir_config *config, struct tapir_device *device) {
+void posix_tell_init(const struct tapir_config *config, struct tapir_device *device) {
     listener.tell = config->tell;
     listener.ctx = config->tell_ctx;
     if (device != NULL) {

@@ -81,7 +81,7 @@ static int close_stream(void *cookie) {
     }
     free(stream->early);
     free(stream);
-    return sockets_calls_close_uncancelled(fd);
+    return posix_calls_close_uncancelled(fd);
 }
 
 /* fopencookie takes no other letters; to fdopen, "b" and "e" mean nothing. NULL: it is no mode. */
@@ -117,8 +117,8 @@ static struct stream *open_stream(int fd, const char *mode) {
 }
 
 FILE *tapir_fdopen(int fd, const char *mode) {
-    if (!sockets_descriptors_ours(fd)) {
-        return fdopen(sockets_descriptors_given(fd), mode);
+    if (!posix_descriptors_ours(fd)) {
+        return fdopen(posix_descriptors_given(fd), mode);
     }
     const char *plain = plain_mode(mode);
     struct stream *stream = plain == NULL ? NULL : open_stream(fd, plain);
@@ -181,7 +181,7 @@ static void replace(struct standard *standard, int fd) {
     __atomic_store_n(standard->variable, stream->file, __ATOMIC_RELEASE);
 }
 
-int sockets_text_standard(int fd) {
+int posix_text_standard(int fd) {
     if (fd >= 0 && (size_t)fd < COUNT_OF(standards) && !atomic_exchange(&standards[fd].replaced, true)) {
         int error = errno;
         replace(&standards[fd], fd);
@@ -209,7 +209,7 @@ FILE *tapir_freopen(const char *path, const char *mode, FILE *file) {
 }
 
 /* As the C library does at exit, without their locks: a thread may be blocked in one. */
-void sockets_text_flush(void) {
+void posix_text_flush(void) {
     LIST_FOR_EACH(node, &streams) {
         (void)fflush_unlocked(LIST_ENTRY(node, struct stream, node)->file);
     }
@@ -217,8 +217,8 @@ void sockets_text_flush(void) {
 
 int tapir_vdprintf(int fd, const char *format, va_list arguments) {
     char *text;
-    if (!sockets_descriptors_ours(fd)) {
-        return vdprintf(sockets_descriptors_given(fd), format, arguments);
+    if (!posix_descriptors_ours(fd)) {
+        return vdprintf(posix_descriptors_given(fd), format, arguments);
     }
     int size = vasprintf(&text, format, arguments);
     if (size < 0) {

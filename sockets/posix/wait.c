@@ -24,19 +24,19 @@
 #define RETRY_US 10000U         /* without an eventfd a sleeper looks again this often */
 #define SIGNALS_TURN 16U        /* sleeps that something ready ends, before signals have a look of their own */
 
-uint64_t sockets_wait_deadline(uint64_t timeout_us) {
-    uint64_t now_us = sockets_drive_now();
+uint64_t posix_wait_deadline(uint64_t timeout_us) {
+    uint64_t now_us = posix_drive_now();
     return timeout_us >= TAPIR_NEVER - now_us ? TAPIR_NEVER : now_us + timeout_us;
 }
 
-struct timespec sockets_wait_timespec(uint64_t us) {
+struct timespec posix_wait_timespec(uint64_t us) {
     return (struct timespec){.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
 }
 
 /* --- waking --- */
 
 /* The waiter lives on its thread's stack; it cannot go away here, as its thread needs the lock to return. */
-void sockets_wait_wake(struct waiter *waiter) {
+void posix_wait_wake(struct waiter *waiter) {
     static const uint64_t one = 1;
     enum wait_place place = waiter->place;
     waiter->woken = true;
@@ -47,13 +47,13 @@ void sockets_wait_wake(struct waiter *waiter) {
         (void)!write(waiter->wake_fd, &one, sizeof one);
     }
     if (place == WAIT_SEMAPHORE || place == WAIT_EVENT) {
-        sockets_drive_relayed(waiter->thread);
+        posix_drive_relayed(waiter->thread);
     }
 }
 
 /* A closed descriptor is ready for everything: whoever waits shall come and find out. */
-void sockets_wait_notify(struct descriptor *descriptor) {
-    uint32_t ready = descriptor->closed ? UINT32_MAX : tapir_sock_ready(sockets_drive_host.stack, descriptor->sock);
+void posix_wait_notify(struct descriptor *descriptor) {
+    uint32_t ready = descriptor->closed ? UINT32_MAX : tapir_sock_ready(posix_drive_host.stack, descriptor->sock);
     LIST_FOR_EACH(node, &descriptor->watches) {
         struct watch *watch = LIST_ENTRY(node, struct watch, node);
         if (watch->events == 0 || (watch->events & ready) != 0) {
@@ -64,8 +64,8 @@ void sockets_wait_notify(struct descriptor *descriptor) {
 
 /* --- sleeping --- */
 
-void sockets_wait_block_signals(void) {
-    struct call *call = &sockets_drive_thread.call;
+void posix_wait_block_signals(void) {
+    struct call *call = &posix_drive_thread.call;
     sigset_t all;
     if (!call->signals_blocked) {
         sigfillset(&all);
@@ -74,10 +74,10 @@ void sockets_wait_block_signals(void) {
     }
 }
 
-void sockets_wait_mask(const sigset_t *mask) {
+void posix_wait_mask(const sigset_t *mask) {
     if (mask != NULL) {
-        sockets_wait_block_signals();
-        sockets_drive_thread.call.sleep_mask = mask;
+        posix_wait_block_signals();
+        posix_drive_thread.call.sleep_mask = mask;
     }
 }
 
@@ -91,13 +91,13 @@ static int let_in(const struct call *call) {
     return ppoll(NULL, 0, &at_once, asleep(call));
 }
 
-int sockets_wait_let_in(void) {
-    const struct call *call = &sockets_drive_thread.call;
+int posix_wait_let_in(void) {
+    const struct call *call = &posix_drive_thread.call;
     return call->sleep_mask != NULL && let_in(call) < 0 ? -errno : 0;
 }
 
-void sockets_wait_restore_signals(void) {
-    struct call *call = &sockets_drive_thread.call;
+void posix_wait_restore_signals(void) {
+    struct call *call = &posix_drive_thread.call;
     if (call->signals_blocked && !call->holds_signals) {
         call->signals_blocked = false;
         call->sleep_mask = NULL;
@@ -105,28 +105,28 @@ void sockets_wait_restore_signals(void) {
     }
 }
 
-void sockets_wait_hold_signals(bool hold) {
-    sockets_drive_thread.call.holds_signals = hold;
+void posix_wait_hold_signals(bool hold) {
+    posix_drive_thread.call.holds_signals = hold;
     if (hold) {
-        sockets_wait_block_signals();
+        posix_wait_block_signals();
     } else {
-        sockets_wait_restore_signals();
+        posix_wait_restore_signals();
     }
 }
 
 /* A signal handler that runs in the sleep finds the thread as if it were outside. */
 static void fall_asleep(struct waiter *waiter) {
-    struct thread *thread = &sockets_drive_thread;
+    struct thread *thread = &posix_drive_thread;
     waiter->call = thread->call;
     thread->call = (struct call){.caller_errno = waiter->call.caller_errno};
     thread->asleep++;
-    sockets_drive_unlock();
+    posix_drive_unlock();
 }
 
 static void wake_up(struct waiter *waiter) {
-    sockets_drive_lock();
-    sockets_drive_thread.asleep--;
-    sockets_drive_thread.call = waiter->call;
+    posix_drive_lock();
+    posix_drive_thread.asleep--;
+    posix_drive_thread.call = waiter->call;
     waiter->place = WAIT_AWAKE;
 }
 
@@ -134,25 +134,25 @@ static void wake_up(struct waiter *waiter) {
 static void abandon(void *argument) {
     struct waiter *waiter = argument;
     wake_up(waiter);
-    sockets_drive_abandon(waiter);
+    posix_drive_abandon(waiter);
     if (waiter->borrows_event) {
-        sockets_drive_event_put(waiter->wake_fd);
+        posix_drive_event_put(waiter->wake_fd);
     }
     waiter->abandon(waiter);
 }
 
 static struct timespec left_until(uint64_t until_us) {
-    uint64_t now_us = sockets_drive_now();
-    return sockets_wait_timespec(until_us > now_us ? until_us - now_us : 0);
+    uint64_t now_us = posix_drive_now();
+    return posix_wait_timespec(until_us > now_us ? until_us - now_us : 0);
 }
 
 static void check_own(const struct pollfd *fd) {
-    if ((fd->revents & POLLNVAL) != 0 && !atomic_load(&sockets_drive_host.finishing)) {
+    if ((fd->revents & POLLNVAL) != 0 && !atomic_load(&posix_drive_host.finishing)) {
         tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
     }
 }
 
-int sockets_wait_unlocked(struct pollfd *fd, uint64_t until_us) {
+int posix_wait_unlocked(struct pollfd *fd, uint64_t until_us) {
     struct timespec timeout = left_until(until_us);
     int result = ppoll(fd, 1, until_us == TAPIR_NEVER ? NULL : &timeout, NULL);
     check_own(fd);
@@ -162,7 +162,7 @@ int sockets_wait_unlocked(struct pollfd *fd, uint64_t until_us) {
 /* ppoll lets signals in only if it finds nothing ready, and under a flood the device always is: then they have a turn of
  * their own. The clock is read before the lock is given back, so the sleep ends late at worst; every deadline is looked at
  * again afterwards. */
-int sockets_wait_poll(struct waiter *waiter, uint64_t until_us) {
+int posix_wait_poll(struct waiter *waiter, uint64_t until_us) {
     struct timespec timeout = left_until(until_us);
     const struct timespec *limit = until_us == TAPIR_NEVER ? NULL : &timeout;
     int result, error;
@@ -204,23 +204,23 @@ static bool handlers_restart(void) {
 }
 
 /* If what it waited for has come as well, that goes first; but should the call wait again, it ends then. */
-int sockets_wait_interrupted(const struct waiter *waiter) {
+int posix_wait_interrupted(const struct waiter *waiter) {
     bool ends = !(waiter->restartable && handlers_restart());
     if (ends && waiter->woken) {
-        sockets_drive_thread.call.interrupted = true;
+        posix_drive_thread.call.interrupted = true;
     }
     return ends && !waiter->woken ? -EINTR : 0;
 }
 
 /* For a follower with kernel descriptors to watch, and for one whose signals are blocked (it has led in this call): only ppoll
  * can let them in and sleep in one step. */
-int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us) {
-    int event = sockets_drive_event_get();
+int posix_wait_on_event(struct waiter *waiter, uint64_t deadline_us) {
+    int event = posix_drive_event_get();
     int result = 0;
     waiter->wake_fd = event;
     waiter->borrows_event = true;
     while (!waiter->woken && result == 0) {
-        uint64_t now_us = sockets_drive_now();
+        uint64_t now_us = posix_drive_now();
         if (now_us >= deadline_us) {
             result = -EAGAIN;
             break;
@@ -229,14 +229,14 @@ int sockets_wait_on_event(struct waiter *waiter, uint64_t deadline_us) {
         waiter->fds[0] = (struct pollfd){.fd = event, .events = POLLIN};
         waiter->fds[1] = (struct pollfd){.fd = -1};
         waiter->place = event < 0 ? WAIT_AWAKE : WAIT_EVENT;
-        result = sockets_wait_poll(waiter, until_us);
+        result = posix_wait_poll(waiter, until_us);
         if (result == -EINTR) {
-            result = sockets_wait_interrupted(waiter);
+            result = posix_wait_interrupted(waiter);
         }
         result = result > 0 ? 0 : result;
     }
     waiter->borrows_event = false;
-    sockets_drive_event_put(event);
+    posix_drive_event_put(event);
     return waiter->woken ? 0 : result;
 }
 
@@ -258,14 +258,14 @@ static int sleep_on_semaphore(struct waiter *waiter, const struct timespec *unti
  * call must end with EINTR whatever the handler. */
 static int wait_on_semaphore(struct waiter *waiter, uint64_t deadline_us) {
     bool unlimited = deadline_us == TAPIR_NEVER;
-    struct timespec until = sockets_wait_timespec(unlimited ? sockets_wait_deadline(FAR_US) : deadline_us);
+    struct timespec until = posix_wait_timespec(unlimited ? posix_wait_deadline(FAR_US) : deadline_us);
     int result = 0;
     while (!waiter->woken && result == 0) {
         int error = sleep_on_semaphore(waiter, unlimited && waiter->restartable ? NULL : &until);
         if (error == ETIMEDOUT && !unlimited) {
             result = -EAGAIN;
         } else if (error == EINTR) {
-            sockets_drive_thread.call.interrupted = waiter->woken;
+            posix_drive_thread.call.interrupted = waiter->woken;
             result = -EINTR;
         }
     }
@@ -274,58 +274,58 @@ static int wait_on_semaphore(struct waiter *waiter, uint64_t deadline_us) {
 
 /* --- waiting --- */
 
-void sockets_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
+void posix_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
                        void (*abandon_call)(struct waiter *waiter)) {
     *waiter =
-        (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &sockets_drive_thread, .abandon = abandon_call};
+        (struct waiter){.fds = fds, .fd_count = fd_count, .thread = &posix_drive_thread, .abandon = abandon_call};
 }
 
 /* A call that waits again may find each time that what it waits for has come meanwhile, and so never sleep. Its deadline is
- * due all the same, and so are signals and cancellation. As sockets_wait_run. */
+ * due all the same, and so are signals and cancellation. As posix_wait_run. */
 static int look_up(struct waiter *waiter, uint64_t deadline_us) {
-    if (sockets_drive_now() >= deadline_us) {
+    if (posix_drive_now() >= deadline_us) {
         return -EAGAIN;
     }
-    if (sockets_drive_thread.call.interrupted) {
+    if (posix_drive_thread.call.interrupted) {
         return -EINTR;
     }
-    sockets_wait_block_signals();
+    posix_wait_block_signals();
     waiter->fds[0] = waiter->fds[1] = (struct pollfd){.fd = -1};
-    return sockets_wait_poll(waiter, 0) == -EINTR ? sockets_wait_interrupted(waiter) : 0;
+    return posix_wait_poll(waiter, 0) == -EINTR ? posix_wait_interrupted(waiter) : 0;
 }
 
 /* A follower sends what its call has caused so far: the leader may sleep for long. The semaphore is the quickest sleep, but
  * cannot let blocked signals in. */
-int sockets_wait_run(struct waiter *waiter, uint64_t deadline_us) {
-    int result = sockets_drive_thread.call.waited && !waiter->woken ? look_up(waiter, deadline_us) : 0;
-    sockets_drive_thread.call.waited = true;
+int posix_wait_run(struct waiter *waiter, uint64_t deadline_us) {
+    int result = posix_drive_thread.call.waited && !waiter->woken ? look_up(waiter, deadline_us) : 0;
+    posix_drive_thread.call.waited = true;
     if (waiter->woken || result != 0) {
         return result;
     }
-    if (sockets_drive_should_lead(waiter->thread)) {
-        return sockets_drive_lead(waiter, deadline_us);
+    if (posix_drive_should_lead(waiter->thread)) {
+        return posix_drive_lead(waiter, deadline_us);
     }
-    (void)sockets_drive_flush();
+    (void)posix_drive_flush();
     if (waiter->woken) {
         return 0;
     }
-    if (sockets_drive_now() >= deadline_us) {
+    if (posix_drive_now() >= deadline_us) {
         return -EAGAIN;
     }
-    bool on_descriptors = waiter->fd_count > WAIT_RESERVED_FDS || sockets_drive_thread.call.signals_blocked;
-    return on_descriptors ? sockets_wait_on_event(waiter, deadline_us) : wait_on_semaphore(waiter, deadline_us);
+    bool on_descriptors = waiter->fd_count > WAIT_RESERVED_FDS || posix_drive_thread.call.signals_blocked;
+    return on_descriptors ? posix_wait_on_event(waiter, deadline_us) : wait_on_semaphore(waiter, deadline_us);
 }
 
 static void wake_call(struct watch *watch, uint32_t ready) {
     (void)ready;
     struct waiter *waiter = ((struct call_watch *)(void *)watch)->waiter;
     if (!waiter->woken) {
-        sockets_wait_wake(waiter);
+        posix_wait_wake(waiter);
     }
 }
 
 /* Not inlined: gcc 12 would warn that the watch of a call outlives it, not seeing that the call takes it out. */
-__attribute__((noinline)) void sockets_wait_watch(struct call_watch *call, struct descriptor *descriptor,
+__attribute__((noinline)) void posix_wait_watch(struct call_watch *call, struct descriptor *descriptor,
                                                   uint32_t events, struct waiter *waiter) {
     *call = (struct call_watch){
         .watch = {.descriptor = descriptor, .events = events, .notify = wake_call},
@@ -346,30 +346,30 @@ static void abandon_ready(struct waiter *waiter) {
     struct descriptor *descriptor = watch->watch.descriptor;
     list_unlink(&watch->watch.node);
     if (waiter->closes) {
-        sockets_descriptors_end(descriptor);
+        posix_descriptors_end(descriptor);
     }
-    sockets_descriptors_leave(descriptor);
+    posix_descriptors_leave(descriptor);
 }
 
 static int wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable,
                       bool closes) {
     struct pollfd fds[WAIT_RESERVED_FDS];
     struct ready_call call;
-    sockets_wait_init(&call.waiter, fds, WAIT_RESERVED_FDS, abandon_ready);
+    posix_wait_init(&call.waiter, fds, WAIT_RESERVED_FDS, abandon_ready);
     call.waiter.prompt = true;
     call.waiter.closes = closes;
     call.waiter.restartable = restartable && deadline_us == TAPIR_NEVER;
-    sockets_wait_watch(&call.watch, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP,
+    posix_wait_watch(&call.watch, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP,
                        &call.waiter);
-    int result = sockets_wait_run(&call.waiter, deadline_us);
+    int result = posix_wait_run(&call.waiter, deadline_us);
     list_unlink(&call.watch.watch.node);
     return descriptor->closed ? -EBADF : result;
 }
 
-int sockets_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
+int posix_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
     return wait_ready(descriptor, events, deadline_us, restartable, false);
 }
 
-int sockets_wait_linger(struct descriptor *descriptor, uint64_t deadline_us) {
+int posix_wait_linger(struct descriptor *descriptor, uint64_t deadline_us) {
     return wait_ready(descriptor, 0, deadline_us, false, true);
 }

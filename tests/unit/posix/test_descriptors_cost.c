@@ -3,27 +3,27 @@
 #include <criterion/criterion.h>
 
 /* A copy of the module under other names, for the sake of its buckets. */
-#define sockets_descriptors_add copy_add
-#define sockets_descriptors_attach copy_attach
-#define sockets_descriptors_by_sock copy_by_sock
-#define sockets_descriptors_close copy_close
-#define sockets_descriptors_destroy copy_destroy
-#define sockets_descriptors_drop copy_drop
-#define sockets_descriptors_end copy_end
-#define sockets_descriptors_enter copy_enter
-#define sockets_descriptors_find copy_find
-#define sockets_descriptors_forget copy_forget
-#define sockets_descriptors_given copy_given
-#define sockets_descriptors_init copy_init
-#define sockets_descriptors_leave copy_leave
-#define sockets_descriptors_next copy_next
-#define sockets_descriptors_next_number copy_next_number
-#define sockets_descriptors_number copy_number
-#define sockets_descriptors_orphan copy_orphan
-#define sockets_descriptors_ours copy_ours
-#define sockets_descriptors_release copy_release
-#define sockets_descriptors_reserve copy_reserve
-#define sockets_descriptors_share copy_share
+#define posix_descriptors_add copy_add
+#define posix_descriptors_attach copy_attach
+#define posix_descriptors_by_sock copy_by_sock
+#define posix_descriptors_close copy_close
+#define posix_descriptors_destroy copy_destroy
+#define posix_descriptors_drop copy_drop
+#define posix_descriptors_end copy_end
+#define posix_descriptors_enter copy_enter
+#define posix_descriptors_find copy_find
+#define posix_descriptors_forget copy_forget
+#define posix_descriptors_given copy_given
+#define posix_descriptors_init copy_init
+#define posix_descriptors_leave copy_leave
+#define posix_descriptors_next copy_next
+#define posix_descriptors_next_number copy_next_number
+#define posix_descriptors_number copy_number
+#define posix_descriptors_orphan copy_orphan
+#define posix_descriptors_ours copy_ours
+#define posix_descriptors_release copy_release
+#define posix_descriptors_reserve copy_reserve
+#define posix_descriptors_share copy_share
 #include "../../../sockets/posix/descriptors.c"
 
 #define SOCKETS 3000

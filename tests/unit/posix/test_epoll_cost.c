@@ -7,10 +7,10 @@ static unsigned steps;
 
 /* A copy of the module under other names, in which every look at a socket is counted. */
 #define tapir_sock_ready(stack, sock) (steps++, tapir_sock_ready(stack, sock))
-#define sockets_epoll_forget counted_forget
-#define sockets_epoll_update counted_update
-#define sockets_epoll_close counted_close
-#define sockets_epoll_expose counted_expose
+#define posix_epoll_forget counted_forget
+#define posix_epoll_update counted_update
+#define posix_epoll_close counted_close
+#define posix_epoll_expose counted_expose
 #define tapir_epoll_create1 counted_create1
 #define tapir_epoll_create counted_create
 #define tapir_epoll_ctl counted_ctl

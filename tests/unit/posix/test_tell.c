@@ -28,8 +28,8 @@ Test(tell, a_broken_promise_in_a_line) {
                                   .snd_una = 4294967295U,
                                   .snd_nxt = 7,
                                   .unread_bytes = 12345};
-    sockets_tell_init(&config, NULL);
-    sockets_tell_broken(NULL, &broken);
+    posix_tell_init(&config, NULL);
+    posix_tell_broken(NULL, &broken);
     static const char *const parts[] = {"10.0.0.2:80 to 192.168.100.200:65535", "CLOSE-WAIT",
                                         "stack/tcp/conn/state.c:77: una <= nxt", "snd.una 4294967295 nxt 7",
                                         "unread 12345 bytes"};
@@ -54,12 +54,12 @@ Test(tell, what_is_wrong_with_the_network) {
          0,
          {"1500 bytes", "our MTU is 1000", "02:00:00:00:00:09", "ip link set tap7 mtu 1000"}},
     };
-    sockets_tell_init(&config, &device);
+    posix_tell_init(&config, &device);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tapir_notice notice = cases[i].notice;
         notice.addr = (struct tapir_addr){{[10] = 255, 255, 10, 0, 0, 2}};
         memcpy(notice.mac, (uint8_t[]){2, 0, 0, 0, 0, 9}, sizeof notice.mac);
-        sockets_tell_notice(NULL, &notice);
+        posix_tell_notice(NULL, &notice);
         for (size_t k = 0; k < 4; k++) {
             cr_assert_neq(strstr(heard, cases[i].parts[k]), NULL, "no \"%s\" in: %s", cases[i].parts[k], heard);
         }

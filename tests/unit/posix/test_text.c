@@ -53,7 +53,7 @@ Test(text, the_librarys_own_words_are_for_no_socket) {
     loop_stream(fds);
     int before = dup(STDERR_FILENO);
     GIVES(tapir_dup2(fds[0], STDERR_FILENO), STDERR_FILENO);
-    sockets_tell(0, "a sentence");
+    posix_tell(0, "a sentence");
     (void)fputs("the program's", stderr);
     GIVES(tapir_dup2(before, STDERR_FILENO), STDERR_FILENO);
     GIVES(tapir_recv(fds[1], text, sizeof text, 0), 13);
