@@ -1,7 +1,7 @@
 # The library: `tapir` (shared), libtapir.a (pre-linked, its locals hidden), `tapir_all` for the tests; installation.
 include(CMakePackageConfigHelpers)
 
-set(TAPIR_PARTS ${TAPIR_ROOMS} room_tap room_posix)
+set(TAPIR_PARTS ${TAPIR_ROOMS} room_tap room_driver room_posix)
 set(TAPIR_OBJECTS)
 foreach(part ${TAPIR_PARTS})
   list(APPEND TAPIR_OBJECTS $<TARGET_OBJECTS:${part}>)

@@ -18,7 +18,7 @@
 /* Whether all that was sent, and the FIN, has been acknowledged, or the connection is gone. */
 static bool sent_all(const struct descriptor *descriptor) {
     struct tapir_tcp_info info;
-    if (tapir_sock_tcp_info(posix_drive_host.stack, descriptor->sock, &info, posix_drive_now()) != 0) {
+    if (tapir_sock_tcp_info(posix_host.driver.stack, descriptor->sock, &info, driver_clock_now()) != 0) {
         return true;
     }
     return info.state == TAPIR_TCP_NONE || info.state == TAPIR_TCP_CLOSED || info.state == TAPIR_TCP_FIN_WAIT_2 ||
@@ -30,14 +30,14 @@ static bool sent_all(const struct descriptor *descriptor) {
 static void linger(struct descriptor *descriptor) {
     int64_t seconds = 0, unread = 0;
     if (descriptor->type != SOCK_STREAM ||
-        tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
-        (tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
-        tapir_sock_shutdown(posix_drive_host.stack, descriptor->sock, TAPIR_SHUT_WR, posix_drive_now()) != 0) {
+        tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds) != 0 || seconds <= 0 ||
+        (tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_IN_BYTES, &unread) == 0 && unread > 0) ||
+        tapir_sock_shutdown(posix_host.driver.stack, descriptor->sock, TAPIR_SHUT_WR, driver_clock_now()) != 0) {
         return;
     }
-    uint64_t deadline_us = posix_wait_deadline((uint64_t)seconds * 1000000);
-    while (!posix_drive_host.closing && !sent_all(descriptor) && posix_drive_now() < deadline_us) {
-        uint64_t look_us = posix_wait_deadline(TAPIR_LINGER_LOOK_US);
+    uint64_t deadline_us = driver_clock_deadline((uint64_t)seconds * 1000000);
+    while (!posix_host.driver.closing && !sent_all(descriptor) && driver_clock_now() < deadline_us) {
+        uint64_t look_us = driver_clock_deadline(TAPIR_LINGER_LOOK_US);
         if (posix_wait_linger(descriptor, look_us < deadline_us ? look_us : deadline_us) == -EINTR) {
             return;
         }

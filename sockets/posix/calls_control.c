@@ -76,7 +76,7 @@ static int get_count(struct descriptor *descriptor, enum tapir_sock_opt option, 
     if (count == NULL) {
         return -EFAULT;
     }
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, option, &value);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, option, &value);
     if (error == 0) {
         *count = value > INT32_MAX ? INT32_MAX : (int)value;
     }

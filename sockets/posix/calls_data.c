@@ -84,7 +84,7 @@ struct patience {
 /* A call that copies much at once is under way for all to see before it first sleeps. */
 static void expect_signals(const struct patience *patience, size_t bytes) {
     if (!patience->nonblocking && bytes > LONG_CALL_BYTES) {
-        posix_wait_block_signals();
+        driver_signals_block(&posix_host_thread);
     }
 }
 
@@ -92,15 +92,15 @@ static void expect_signals(const struct patience *patience, size_t bytes) {
  * Linux, once something has `moved` a handler ends the call, with SA_RESTART too; so from then on none may run unnoticed. */
 static int be_patient(struct patience *patience, struct descriptor *descriptor, uint32_t events, bool moved) {
     if (patience->nonblocking) {
-        bool retry = !patience->refreshed && posix_drive_refresh();
+        bool retry = !patience->refreshed && driver_round_refresh(&posix_host.driver);
         patience->refreshed = true;
         return retry ? 0 : -EAGAIN;
     }
     if (patience->deadline_us == 0) {
-        patience->deadline_us = posix_wait_deadline(patience->timeout_us);
+        patience->deadline_us = driver_clock_deadline(patience->timeout_us);
     }
     if (moved || patience->later) {
-        posix_wait_block_signals();
+        driver_signals_block(&posix_host_thread);
     }
     return posix_calls_setup_wait(descriptor, events, patience->deadline_us, !moved && !patience->later);
 }
@@ -110,8 +110,8 @@ static int be_patient(struct patience *patience, struct descriptor *descriptor, 
 static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg *msg, int flags, bool nonblocking) {
     uint32_t flag = (flags & MSG_FASTOPEN) != 0 ? TAPIR_MSG_FASTOPEN : 0;
     descriptor->syn_waits = false;
-    int64_t result = tapir_sock_send(posix_drive_host.stack, descriptor->sock, msg, flag | stack_flags(flags, false),
-                                     posix_drive_now());
+    int64_t result = tapir_sock_send(posix_host.driver.stack, descriptor->sock, msg, flag | stack_flags(flags, false),
+                                     driver_clock_now());
     if ((result < 0 && result != -EINPROGRESS) || posix_calls_setup_connected(descriptor)) {
         return result; /* connected: the handshake was over, and this a send like another */
     }
@@ -126,7 +126,7 @@ static int64_t send_and_connect(struct descriptor *descriptor, struct tapir_msg 
 /* The connection was taken apart meanwhile: as on Linux, an error that it left goes before EPIPE. */
 static int why_cut(struct descriptor *descriptor) {
     int64_t error = 0;
-    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &error);
+    (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_ERROR, &error);
     return error != 0 ? -(int)error : -EPIPE;
 }
 
@@ -140,8 +140,8 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
     size_t wanted = sent + bytes_of(iov, msg->iov_count);
     expect_signals(&patience, stream ? wanted : 0);
     for (;;) {
-        int64_t result = tapir_sock_send(posix_drive_host.stack, descriptor->sock, msg,
-                                         stack_flags(flags, later || sent > 0), posix_drive_now());
+        int64_t result = tapir_sock_send(posix_host.driver.stack, descriptor->sock, msg,
+                                         stack_flags(flags, later || sent > 0), driver_clock_now());
         if (result >= 0) {
             sent += (size_t)result;
             if (!stream || sent >= wanted) {
@@ -160,8 +160,8 @@ static int64_t send_on(struct descriptor *descriptor, struct tapir_msg *msg, str
     }
 }
 
-int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags, bool later) {
+int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                              bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     int only_here = stream ? MSG_DONTROUTE : MSG_OOB | MSG_FASTOPEN;
     if ((flags & (~SEND_FLAGS | only_here)) != 0) {
@@ -191,8 +191,8 @@ static bool may_go_on(const struct descriptor *descriptor, int flags) {
     int64_t at_mark = 0;
     uint32_t ends = (flags & MSG_PEEK) != 0 ? TAPIR_READY_ERR | TAPIR_READY_RDHUP : 0;
     ends |= (flags & (MSG_PEEK | MSG_WAITALL)) == MSG_PEEK ? TAPIR_READY_IN : 0;
-    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
-    return at_mark == 0 && (tapir_sock_ready(posix_drive_host.stack, descriptor->sock) & ends) == 0;
+    (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_AT_MARK, &at_mark);
+    return at_mark == 0 && (tapir_sock_ready(posix_host.driver.stack, descriptor->sock) & ends) == 0;
 }
 
 /* What a stream's recv is after, and what it has. */
@@ -208,8 +208,8 @@ struct gathering {
 static int gather(struct descriptor *descriptor, struct gathering *gathering) {
     bool peek = (gathering->flags & MSG_PEEK) != 0;
     int64_t result =
-        tapir_sock_recv(posix_drive_host.stack, descriptor->sock, gathering->msg,
-                        stack_flags(gathering->flags, gathering->later || gathering->got > 0), posix_drive_now());
+        tapir_sock_recv(posix_host.driver.stack, descriptor->sock, gathering->msg,
+                        stack_flags(gathering->flags, gathering->later || gathering->got > 0), driver_clock_now());
     if (result < 0) {
         return (int)result; /* also for no bytes at all Linux waits until there is something */
     }
@@ -246,8 +246,8 @@ static int64_t recv_stream(struct descriptor *descriptor, struct tapir_msg *msg,
 static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *msg, int flags, struct patience *patience,
                              bool later) {
     for (;;) {
-        int64_t result = tapir_sock_recv(posix_drive_host.stack, descriptor->sock, msg, stack_flags(flags, later),
-                                         posix_drive_now());
+        int64_t result = tapir_sock_recv(posix_host.driver.stack, descriptor->sock, msg, stack_flags(flags, later),
+                                         driver_clock_now());
         if (result != -EAGAIN) {
             return result;
         }
@@ -258,8 +258,8 @@ static int64_t recv_datagram(struct descriptor *descriptor, struct tapir_msg *ms
     }
 }
 
-int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags, bool later) {
+int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                              bool later) {
     bool stream = descriptor->type == SOCK_STREAM;
     if ((flags & ~RECV_FLAGS) != 0 || ((flags & MSG_OOB) != 0 && !stream)) {
         return -EOPNOTSUPP;
@@ -300,7 +300,7 @@ static int one_piece(const void *data, size_t size, bool discard, struct tapir_i
 }
 
 int posix_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
-                            struct tapir_msg *msg) {
+                          struct tapir_msg *msg) {
     int64_t protocol = IPPROTO_ICMP;
     sa_family_t family = AF_INET;
     if (descriptor->type == SOCK_STREAM) {
@@ -309,7 +309,7 @@ int posix_calls_data_peer(const struct descriptor *descriptor, const struct sock
         }
         return family == AF_UNSPEC ? -EOPNOTSUPP : posix_address_in(address, size, &msg->peer);
     }
-    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
+    (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_PROTOCOL, &protocol);
     bool ping = descriptor->type == SOCK_DGRAM && protocol == IPPROTO_ICMP;
     return ping ? posix_address_in(address, size, &msg->peer) : posix_address_in_unset(address, size, &msg->peer);
 }
@@ -359,25 +359,23 @@ static ssize_t recv_one(int fd, void *data, size_t size, int flags, struct socka
 
 ssize_t tapir_send(int fd, const void *data, size_t size, int flags) {
     return posix_descriptors_ours(fd) ? send_one(fd, data, size, flags, NULL, 0)
-                                        : send(posix_descriptors_given(fd), data, size, flags);
+                                      : send(posix_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_recv(int fd, void *data, size_t size, int flags) {
     return posix_descriptors_ours(fd) ? recv_one(fd, data, size, flags, NULL, NULL)
-                                        : recv(posix_descriptors_given(fd), data, size, flags);
+                                      : recv(posix_descriptors_given(fd), data, size, flags);
 }
 
 ssize_t tapir_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
                      socklen_t address_size) {
-    return posix_descriptors_ours(fd)
-               ? send_one(fd, data, size, flags, address, address_size)
-               : sendto(posix_descriptors_given(fd), data, size, flags, address, address_size);
+    return posix_descriptors_ours(fd) ? send_one(fd, data, size, flags, address, address_size)
+                                      : sendto(posix_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 ssize_t tapir_recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *address_size) {
-    return posix_descriptors_ours(fd)
-               ? recv_one(fd, data, size, flags, address, address_size)
-               : recvfrom(posix_descriptors_given(fd), data, size, flags, address, address_size);
+    return posix_descriptors_ours(fd) ? recv_one(fd, data, size, flags, address, address_size)
+                                      : recvfrom(posix_descriptors_given(fd), data, size, flags, address, address_size);
 }
 
 /* read and write of an epoll set, which is no socket: as of any file that has neither. */

@@ -62,11 +62,11 @@ static int copy_over(struct descriptor *descriptor, int fd, int number, int flag
 static int replace_here(int fd, int number, int flags) {
     int result;
     if (!posix_descriptors_ours(fd)) {
-        if (!posix_drive_enter()) {
-            return (int)posix_result(posix_drive_refusal());
+        if (!posix_host_enter()) {
+            return (int)posix_result(posix_host_refusal());
         }
         result = copy_over(NULL, fd, number, flags);
-        posix_drive_leave();
+        posix_host_leave();
         return (int)posix_result(result);
     }
     struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &result);

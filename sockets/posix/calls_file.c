@@ -75,7 +75,7 @@ static int64_t begin_reading(int file, const off_t *offset) {
 /* The handler of a signal that waited runs in here, and its calls are cancellation points too. */
 static void end_sending(void *piece) {
     free(piece);
-    posix_wait_hold_signals(false);
+    driver_signals_hold(&posix_host_thread, false);
 }
 
 static int64_t send_file(int fd, struct reading *reading, size_t count, bool *stream) {
@@ -85,7 +85,7 @@ static int64_t send_file(int fd, struct reading *reading, size_t count, bool *st
         return -ENOMEM;
     }
     pthread_cleanup_push(end_sending, reading->piece);
-    posix_wait_hold_signals(count > PIECE_BYTES);
+    driver_signals_hold(&posix_host_thread, count > PIECE_BYTES);
     result = send_pieces(fd, reading, count, stream);
     pthread_cleanup_pop(1);
     return result;
@@ -118,8 +118,7 @@ ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
 /* --- what a socket is not --- */
 
 off_t tapir_lseek(int fd, off_t offset, int whence) {
-    return posix_descriptors_ours(fd) ? posix_result(-ESPIPE)
-                                        : lseek(posix_descriptors_given(fd), offset, whence);
+    return posix_descriptors_ours(fd) ? posix_result(-ESPIPE) : lseek(posix_descriptors_given(fd), offset, whence);
 }
 
 int tapir_isatty(int fd) {
@@ -134,5 +133,5 @@ int tapir_isatty(int fd) {
 int tapir_sockatmark(int fd) {
     int at_mark = 0;
     return posix_descriptors_ours(fd) ? tapir_ioctl(fd, SIOCATMARK, &at_mark) < 0 ? -1 : at_mark
-                                        : sockatmark(posix_descriptors_given(fd));
+                                      : sockatmark(posix_descriptors_given(fd));
 }

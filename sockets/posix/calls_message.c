@@ -23,7 +23,7 @@ static int take_pktinfo(const struct cmsghdr *control, struct tapir_msg *msg) {
     }
     memcpy(&info, CMSG_DATA(control), sizeof info);
     int netif = info.ipi_ifindex - posix_ifindex(0);
-    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > posix_drive_host.netif)) {
+    if (info.ipi_ifindex != 0 && (netif <= 0 || netif > posix_host.driver.netif)) {
         return -ENODEV; /* the stack cannot send by "lo" alone: local addresses decide that */
     }
     msg->netif = info.ipi_ifindex == 0 ? 0 : netif;
@@ -171,7 +171,7 @@ static void put_error(struct control_room *room, const struct tapir_sock_error *
 static void put_time(struct control_room *room, int kind, uint64_t came_us) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t came_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(posix_drive_now() - came_us) * 1000;
+    int64_t came_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)(driver_clock_now() - came_us) * 1000;
     struct timespec time = {.tv_sec = (time_t)(came_ns / 1000000000), .tv_nsec = (long)(came_ns % 1000000000)};
     struct timeval coarse = {.tv_sec = time.tv_sec, .tv_usec = time.tv_nsec / 1000};
     if (kind == SO_TIMESTAMP) {
@@ -308,7 +308,7 @@ static int receive_until(int fd, struct mmsghdr *messages, unsigned count, int f
         if ((messages[received++].msg_hdr.msg_flags & MSG_OOB) != 0) {
             break;
         }
-    } while (received < count && received < MESSAGES_MAX && posix_drive_now() < deadline_us);
+    } while (received < count && received < MESSAGES_MAX && driver_clock_now() < deadline_us);
     if (received == 0) {
         return -1;
     }
@@ -326,7 +326,7 @@ int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, 
     uint64_t deadline_us = posix_poll_deadline_of(timeout);
     int result = count == 0 ? 0 : receive_until(fd, messages, count, flags, deadline_us);
     if (timeout != NULL && result > 0) {
-        uint64_t now_us = posix_drive_now();
+        uint64_t now_us = driver_clock_now();
         uint64_t left_us = deadline_us > now_us ? deadline_us - now_us : 0;
         *timeout =
             (struct timespec){.tv_sec = (time_t)(left_us / 1000000), .tv_nsec = (long)(left_us % 1000000) * 1000};

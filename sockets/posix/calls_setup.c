@@ -37,7 +37,7 @@ static int install(int fd, tapir_sock sock, int type, int flags) {
     struct descriptor *descriptor = posix_descriptors_add(fd, DESCRIPTOR_SOCKET);
     if (descriptor == NULL) {
         close(fd);
-        (void)tapir_sock_close(posix_drive_host.stack, sock, posix_drive_now());
+        (void)tapir_sock_close(posix_host.driver.stack, sock, driver_clock_now());
         return -EMFILE;
     }
     descriptor->type = type;
@@ -53,7 +53,7 @@ static int open_socket(enum tapir_sock_type kind, int type, int protocol, int fl
     if (fd < 0) {
         return fd;
     }
-    int error = tapir_sock_open(posix_drive_host.stack, kind, (uint8_t)protocol, &sock);
+    int error = tapir_sock_open(posix_host.driver.stack, kind, (uint8_t)protocol, &sock);
     if (error != 0) {
         close(fd);
         return error;
@@ -75,11 +75,11 @@ int tapir_socket(int domain, int type, int protocol) {
     if (error != 0) {
         return (int)posix_result(error);
     }
-    if (!posix_drive_enter()) {
+    if (!posix_host_enter()) {
         return (int)posix_result(-ENETDOWN);
     }
     int fd = open_socket(kind, type & ~flags, protocol, flags);
-    posix_drive_leave();
+    posix_host_leave();
     return posix_text_standard((int)posix_result(fd));
 }
 
@@ -101,7 +101,7 @@ int tapir_bind(int fd, const struct sockaddr *address, socklen_t size) {
         error = 0;
     }
     if (error == 0) {
-        error = tapir_sock_bind(posix_drive_host.stack, descriptor->sock, &local);
+        error = tapir_sock_bind(posix_host.driver.stack, descriptor->sock, &local);
     }
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);
@@ -118,7 +118,7 @@ int tapir_listen(int fd, int backlog) {
     }
     /* Linux compares unsigned: a negative backlog is the largest. */
     unsigned wanted = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
-    error = tapir_sock_listen(posix_drive_host.stack, descriptor->sock, wanted);
+    error = tapir_sock_listen(posix_host.driver.stack, descriptor->sock, wanted);
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);
 }
@@ -141,17 +141,17 @@ static int install_child(int fd, tapir_sock sock, const struct descriptor *liste
 static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     tapir_sock child;
     int fd = -1;
-    if ((tapir_sock_ready(posix_drive_host.stack, listener->sock) & TAPIR_READY_IN) != 0) {
+    if ((tapir_sock_ready(posix_host.driver.stack, listener->sock) & TAPIR_READY_IN) != 0) {
         fd = posix_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
             return fd;
         }
     }
-    int error = tapir_sock_accept(posix_drive_host.stack, listener->sock, &child, peer, posix_drive_now());
+    int error = tapir_sock_accept(posix_host.driver.stack, listener->sock, &child, peer, driver_clock_now());
     if (error == 0 && fd < 0) {
         fd = posix_descriptors_reserve((flags & SOCK_CLOEXEC) != 0);
         if (fd < 0) {
-            (void)tapir_sock_close(posix_drive_host.stack, child, posix_drive_now());
+            (void)tapir_sock_close(posix_host.driver.stack, child, driver_clock_now());
             return fd;
         }
     }
@@ -168,12 +168,12 @@ static int accept_now(struct descriptor *listener, struct tapir_endpoint *peer, 
 static int accept_blocking(struct descriptor *listener, struct tapir_endpoint *peer, int flags) {
     uint64_t deadline_us = 0;
     int result = accept_now(listener, peer, flags);
-    if (result == -EAGAIN && listener->nonblocking && posix_drive_refresh()) {
+    if (result == -EAGAIN && listener->nonblocking && driver_round_refresh(&posix_host.driver)) {
         result = accept_now(listener, peer, flags);
     }
     while (result == -EAGAIN && !listener->nonblocking) {
         if (deadline_us == 0) {
-            deadline_us = posix_wait_deadline(listener->recv_timeout_us);
+            deadline_us = driver_clock_deadline(listener->recv_timeout_us);
         }
         result = posix_wait_ready(listener, TAPIR_READY_IN, deadline_us, true);
         if (result != 0) {
@@ -213,7 +213,7 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* As Linux: whoever waits for the connection that was is told EPIPE. */
 static int disconnect(struct descriptor *descriptor) {
-    int result = tapir_sock_connect(posix_drive_host.stack, descriptor->sock, NULL, posix_drive_now());
+    int result = tapir_sock_connect(posix_host.driver.stack, descriptor->sock, NULL, driver_clock_now());
     descriptor->syn_waits = false;
     if (result == 0 && descriptor->type == SOCK_STREAM) {
         descriptor->disconnects++;
@@ -230,43 +230,42 @@ int posix_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint6
 
 bool posix_calls_setup_connected(const struct descriptor *descriptor) {
     struct tapir_endpoint peer;
-    return tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) == 0;
+    return tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) == 0;
 }
 
 /* How the handshake ended. Over without an error is no success; after a failure the socket may try again, as on Linux. */
 static int connect_ended(struct descriptor *descriptor) {
     struct tapir_endpoint peer;
     int64_t failure = 0;
-    if (tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) ==
+    if (tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) ==
         0) { /* now it is told: later it is EISCONN */
-        (void)tapir_sock_connect(posix_drive_host.stack, descriptor->sock, &peer, posix_drive_now());
+        (void)tapir_sock_connect(posix_host.driver.stack, descriptor->sock, &peer, driver_clock_now());
         return 0;
     }
-    (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
+    (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
     (void)disconnect(descriptor);
     return failure != 0 ? (int)-failure : -ECONNABORTED;
 }
 
 int posix_calls_setup_await(struct descriptor *descriptor, int begun) {
-    uint64_t deadline_us = posix_wait_deadline(descriptor->send_timeout_us);
+    uint64_t deadline_us = driver_clock_deadline(descriptor->send_timeout_us);
     uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
     do {
         int error = posix_calls_setup_wait(descriptor, ended, deadline_us, true);
         if (error != 0) {
             return error == -EAGAIN ? begun : error;
         }
-    } while ((tapir_sock_ready(posix_drive_host.stack, descriptor->sock) & ended) == 0);
+    } while ((tapir_sock_ready(posix_host.driver.stack, descriptor->sock) & ended) == 0);
     return connect_ended(descriptor);
 }
 
 static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
-    int result = tapir_sock_connect(posix_drive_host.stack, descriptor->sock, peer, posix_drive_now());
+    int result = tapir_sock_connect(posix_host.driver.stack, descriptor->sock, peer, driver_clock_now());
     if (result == -EINPROGRESS || result == -EALREADY) {
         return descriptor->nonblocking ? result : posix_calls_setup_await(descriptor, result);
     }
     /* Also of one that blocks: TCP_FASTOPEN_CONNECT. */
-    descriptor->syn_waits =
-        descriptor->type == SOCK_STREAM && result == 0 && !posix_calls_setup_connected(descriptor);
+    descriptor->syn_waits = descriptor->type == SOCK_STREAM && result == 0 && !posix_calls_setup_connected(descriptor);
     return result;
 }
 
@@ -290,7 +289,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
         error = family == AF_UNSPEC ? disconnect(descriptor) : connect_now(descriptor, &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
                descriptor->type == SOCK_STREAM &&
-               tapir_sock_peer(posix_drive_host.stack, descriptor->sock, &peer) == 0) {
+               tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) == 0) {
         error = -EISCONN; /* Linux looks at the state first */
     }
     posix_descriptors_leave(descriptor);
@@ -312,7 +311,7 @@ int tapir_shutdown(int fd, int how) {
     error = -EINVAL;
     if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR) {
         uint32_t ways = (how == SHUT_WR ? 0 : TAPIR_SHUT_RD) | (how == SHUT_RD ? 0 : TAPIR_SHUT_WR);
-        error = tapir_sock_shutdown(posix_drive_host.stack, descriptor->sock, ways, posix_drive_now());
+        error = tapir_sock_shutdown(posix_host.driver.stack, descriptor->sock, ways, driver_clock_now());
         posix_wait_notify(descriptor);
     }
     posix_descriptors_leave(descriptor);
@@ -330,7 +329,7 @@ static int name_of(int fd, struct sockaddr *address, socklen_t *size,
     if (descriptor == NULL) {
         return (int)posix_result(error);
     }
-    error = get(posix_drive_host.stack, descriptor->sock, &endpoint);
+    error = get(posix_host.driver.stack, descriptor->sock, &endpoint);
     if (error == 0) {
         error = address == NULL ? -EFAULT : posix_address_out(&endpoint, address, size);
     }
@@ -340,10 +339,10 @@ static int name_of(int fd, struct sockaddr *address, socklen_t *size,
 
 int tapir_getsockname(int fd, struct sockaddr *address, socklen_t *size) {
     return posix_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_local)
-                                        : getsockname(posix_descriptors_given(fd), address, size);
+                                      : getsockname(posix_descriptors_given(fd), address, size);
 }
 
 int tapir_getpeername(int fd, struct sockaddr *address, socklen_t *size) {
     return posix_descriptors_ours(fd) ? name_of(fd, address, size, tapir_sock_peer)
-                                        : getpeername(posix_descriptors_given(fd), address, size);
+                                      : getpeername(posix_descriptors_given(fd), address, size);
 }

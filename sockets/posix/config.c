@@ -19,24 +19,25 @@
 #include "tap/host.h"
 #include "tap/own.h"
 
-#define HOST (&posix_drive_host)
+#define HOST (&posix_host)
 
 static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
+static _Thread_local bool setting_up;                     /* this thread is in one */
 
 /* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. */
 bool posix_config_begin(int *cancel_state) {
-    if (posix_drive_thread.setting_up || posix_drive_at_work()) {
+    if (setting_up || posix_host_at_work()) {
         return false;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
-    posix_drive_thread.setting_up = true;
+    setting_up = true;
     pthread_mutex_lock(&setup);
     return true;
 }
 
 void posix_config_end(int cancel_state) {
     pthread_mutex_unlock(&setup);
-    posix_drive_thread.setting_up = false;
+    setting_up = false;
     pthread_setcancelstate(cancel_state, NULL);
 }
 
@@ -197,24 +198,25 @@ static int make_plan(const struct tapir_device *device, const struct tapir_confi
 
 /* --- up --- */
 
-static int add_interface(const struct plan *plan, const struct tapir_config *config, char *error, size_t size) {
+static int add_interface(const struct plan *plan, const struct tapir_config *config, int *index, char *error,
+                         size_t size) {
     static const struct tapir_addr everywhere = {.b = {[10] = 0xff, [11] = 0xff}};
-    int netif = tapir_netif_add(HOST->stack, &plan->netif);
+    int netif = tapir_netif_add(HOST->driver.stack, &plan->netif);
     if (netif < 0) {
         return explain(error, size, netif, "%s cannot be an interface; is its MTU within 68 and 65521?",
                        plan->netif.name);
     }
-    HOST->netif = netif;
+    *index = netif;
     HOST->address = posix_address_to_ipv4(&plan->address);
     int result =
-        tapir_netif_add_address(HOST->stack, netif, &plan->address, plan->prefix_len, false, posix_drive_now());
+        tapir_netif_add_address(HOST->driver.stack, netif, &plan->address, plan->prefix_len, false, driver_clock_now());
     if (result != 0) {
         return explain(error, size, result,
                        "%s cannot be a host's address: it is that of a network, of everyone, of a group, or of lo",
                        config->address);
     }
     if (plan->has_gateway) {
-        result = tapir_route_add(HOST->stack, netif, &everywhere, 0, &plan->gateway, 0);
+        result = tapir_route_add(HOST->driver.stack, netif, &everywhere, 0, &plan->gateway, 0);
     }
     if (result == 0) {
         return 0;
@@ -227,15 +229,13 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
 }
 
 void posix_config_undo(void) {
-    posix_drive_destroy();
-    if (HOST->stack != NULL) {
-        tapir_stack_destroy(HOST->stack);
+    struct tapir_stack *stack = HOST->driver.stack;
+    driver_close(&HOST->driver);
+    if (stack != NULL) {
+        tapir_stack_destroy(stack);
         posix_memory_trim();
     }
     posix_descriptors_destroy();
-    HOST->stack = NULL;
-    HOST->device = NULL;
-    HOST->netif = 0;
     HOST->address.s_addr = INADDR_ANY;
     tap_own_disclaim(HOST->claimed_fd);
     HOST->claimed_fd = -1;
@@ -254,29 +254,30 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
     env.trace = config->trace == NULL ? NULL : env_trace;
     posix_tell_init(config, device);
     int result = posix_descriptors_init();
-    result = result != 0 ? result : posix_drive_init();
+    result = result != 0 ? result : driver_open(&HOST->driver, &posix_news_listener);
     if (result != 0) {
         return explain(error, size, result, no_descriptors, "");
     }
-    HOST->stack = tapir_stack_create(&env, config->memory_cap_bytes, posix_drive_now());
-    if (HOST->stack == NULL || (device != NULL && !posix_drive_add_frame())) {
+    driver_attach(&HOST->driver, tapir_stack_create(&env, config->memory_cap_bytes, driver_clock_now()));
+    if (HOST->driver.stack == NULL || (device != NULL && !driver_device_has_memory(&HOST->driver))) {
         return explain(error, size, -ENOMEM, "not enough memory for the stack%s; is memory_cap_bytes too low?", "");
     }
-    result = device == NULL ? 0 : add_interface(plan, config, error, size);
+    int netif = 0;
+    result = device == NULL ? 0 : add_interface(plan, config, &netif, error, size);
     if (result != 0) {
         return result;
     }
-    result = posix_background_start();
+    result = driver_background_start(&HOST->driver);
     if (result != 0) {
         return explain(error, size, result,
                        result == -EMFILE ? no_descriptors : "the background thread cannot be started%s", "");
     }
-    HOST->device = device;
+    driver_attach_device(&HOST->driver, device, netif);
     if (device != NULL && !tap_own_is(device->fd)) {
         HOST->claimed_fd = device->fd;
         tap_own_claim(device->fd);
     }
-    (void)posix_drive_flush(); /* the announcement of our address */
+    (void)driver_round_flush(&posix_host.driver); /* the announcement of our address */
     return 0;
 }
 
@@ -288,12 +289,12 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
         return result;
     }
     posix_fork_watch(true);
-    posix_drive_lock();
+    driver_lock(&posix_host.driver, &posix_host_thread);
     result = build(device, &plan, config, error, size);
     if (result != 0) {
         posix_config_undo();
     }
-    posix_drive_unlock();
+    driver_lock_release(&posix_host.driver);
     return result;
 }
 
@@ -309,9 +310,9 @@ static int refuse_nested(char *error, size_t size) {
 
 /* Whether one may be brought up: 0 or -EALREADY. */
 static int check_down(char *error, size_t size) {
-    posix_drive_lock();
-    bool is_up = HOST->stack != NULL;
-    posix_drive_unlock();
+    driver_lock(&posix_host.driver, &posix_host_thread);
+    bool is_up = HOST->driver.stack != NULL;
+    driver_lock_release(&posix_host.driver);
     return is_up ? explain(error, size, -EALREADY, "the stack is up already%s", "") : 0;
 }
 
@@ -329,7 +330,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
     }
     int result = check_down(error, size);
     if (result == 0) {
-        HOST->device_down = false;
+        HOST->driver.device_down = false;
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
     posix_config_end(cancel_state);
@@ -443,7 +444,7 @@ static int up_tap(const struct tapir_config *config, char *error, size_t size) {
     bool is_up;
     uint32_t mtu_bytes;
     tap_host_state(device->name, &mtu_bytes, &is_up);
-    HOST->device_down = !is_up; /* the remark says so: nobody looks at it before there is a stack */
+    HOST->driver.device_down = !is_up; /* the remark says so: nobody looks at it before there is a stack */
     result = config->opened == NULL ? 0 : config->opened(config->opened_ctx, error, size);
     result = result != 0 ? result : up(device, config, error, size);
     if (result == 0 && remark[0] == '\0') {
@@ -530,12 +531,12 @@ int posix_config_ensure(void) {
         posix_fork_refuse();
         return -EBADF;
     }
-    if (posix_drive_at_work()) {
+    if (posix_host_at_work()) {
         return -EDEADLK;
     }
-    posix_drive_lock();
-    bool is_up = HOST->stack != NULL;
-    posix_drive_unlock();
+    driver_lock(&posix_host.driver, &posix_host_thread);
+    bool is_up = HOST->driver.stack != NULL;
+    driver_lock_release(&posix_host.driver);
     if (is_up) {
         return 0;
     }

@@ -52,12 +52,12 @@ struct descriptor *posix_descriptors_find(int fd) {
 bool posix_descriptors_ours(int fd) { return posix_descriptors_find(fd) != NULL; }
 
 /* A device that the program made itself is read and written by calls of the program's. */
-int posix_descriptors_given(int fd) { return tap_own_is(fd) && fd != posix_drive_host.claimed_fd ? INT_MAX : fd; }
+int posix_descriptors_given(int fd) { return tap_own_is(fd) && fd != posix_host.claimed_fd ? INT_MAX : fd; }
 
 struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
     *error = -EBADF;
-    if (!posix_drive_enter()) {
-        *error = posix_drive_refusal();
+    if (!posix_host_enter()) {
+        *error = posix_host_refusal();
         return NULL;
     }
     struct descriptor *descriptor = posix_descriptors_find(fd);
@@ -68,7 +68,7 @@ struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, in
     if (descriptor != NULL) {
         *error = kind == DESCRIPTOR_SOCKET ? -ENOTSOCK : -EINVAL;
     }
-    posix_drive_leave();
+    posix_host_leave();
     return NULL;
 }
 
@@ -77,7 +77,7 @@ void posix_descriptors_leave(struct descriptor *descriptor) {
     posix_pollfd_update(descriptor);
     posix_epoll_update(descriptor);
     posix_descriptors_release(descriptor);
-    posix_drive_leave();
+    posix_host_leave();
 }
 
 /* F_DUPFD gives the lowest free number, as POSIX wants of socket and accept, and heeds RLIMIT_NOFILE. */
@@ -198,7 +198,7 @@ static void close_socket(struct descriptor *descriptor) {
     posix_wait_notify(descriptor);
     if (descriptor->sock != 0) {
         detach(descriptor);
-        (void)tapir_sock_close(posix_drive_host.stack, descriptor->sock, posix_drive_now());
+        (void)tapir_sock_close(posix_host.driver.stack, descriptor->sock, driver_clock_now());
     }
     tap_own_close(descriptor->pair_fd);
     descriptor->pair_fd = -1;
@@ -207,7 +207,7 @@ static void close_socket(struct descriptor *descriptor) {
 void posix_descriptors_orphan(struct descriptor *descriptor) {
     if (descriptor->kind == DESCRIPTOR_SOCKET && descriptor->sock != 0) {
         detach(descriptor);
-        (void)tapir_sock_close(posix_drive_host.stack, descriptor->sock, posix_drive_now());
+        (void)tapir_sock_close(posix_host.driver.stack, descriptor->sock, driver_clock_now());
         descriptor->sock = 0;
     }
 }

@@ -13,11 +13,13 @@
 
 #include "internal.h"
 
-#define HOST (&posix_drive_host)
+#define HOST (&posix_host)
+#define DRIVER (&posix_host.driver)
 
 /* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
-static uint64_t unfinished(void) {
-    return HOST->device == NULL || HOST->device_lost ? 0 : tapir_stack_unfinished(HOST->stack);
+static uint64_t unfinished(void *unused) {
+    (void)unused;
+    return HOST->driver.device == NULL || HOST->driver.device_lost ? 0 : tapir_stack_unfinished(HOST->driver.stack);
 }
 
 /* --- tapir_down --- */
@@ -32,36 +34,35 @@ static void close_all(void) {
 
 /* Nothing is left that a call could find; those inside are waited for, and then only this thread is. */
 static void take_down(void) {
-    HOST->closing = true;
+    HOST->driver.closing = true;
     atomic_store(&HOST->ends_with_process, false);
     close_all();
-    (void)posix_drive_flush();
-    while (HOST->inside > 0) {
-        pthread_cond_wait(&HOST->all_out, &HOST->lock);
-    }
-    posix_background_stop();
-    posix_drive_drain(unfinished);
-    struct tapir_device *device = HOST->device;
+    (void)driver_round_flush(&posix_host.driver);
+    driver_await_all_out(DRIVER);
+    driver_background_stop(DRIVER);
+    driver_lead_drain(DRIVER, unfinished, NULL);
+    struct tapir_device *device = HOST->driver.device;
     posix_config_undo();
     if (device != NULL) {
         device->ops->close(device);
     }
-    HOST->closing = false;
+    HOST->driver.closing = false;
 }
 
 /* --- the end of the process --- */
 
-void posix_down_finish(void) {
-    struct tapir_device *device = HOST->device;
+void posix_down_finish(void *unused) {
+    struct tapir_device *device = HOST->driver.device;
     struct descriptor *descriptor;
     int cursor = 0;
-    HOST->closing = true;
+    (void)unused;
+    HOST->driver.closing = true;
     while ((descriptor = posix_descriptors_next(&cursor)) != NULL) {
         posix_descriptors_orphan(descriptor);
     }
-    (void)posix_drive_flush();
-    posix_drive_drain(unfinished);
-    HOST->device = NULL;
+    (void)driver_round_flush(&posix_host.driver);
+    driver_lead_drain(DRIVER, unfinished, NULL);
+    HOST->driver.device = NULL;
     if (device != NULL) { /* a recording is complete then */
         device->ops->close(device);
     }
@@ -69,8 +70,8 @@ void posix_down_finish(void) {
 
 /* On whichever thread, and amid whatever call: it will not go on. */
 static void finish(void) {
-    if (posix_drive_let_go()) {
-        posix_background_finish();
+    if (driver_lock_let_go(DRIVER, &posix_host_thread)) {
+        driver_background_finish(DRIVER, &posix_host_thread, posix_down_finish, NULL);
     }
 }
 
@@ -109,21 +110,21 @@ void tapir__Exit(int status) { tapir__exit(status); }
 
 void tapir_down(void) {
     int cancel_state;
-    if (posix_fork_in_child() || atomic_load(&HOST->finishing)) {
+    if (posix_fork_in_child() || atomic_load(&HOST->driver.finishing)) {
         return;
     }
     posix_text_flush();
-    if (posix_drive_thread.asleep > 0) { /* atexit(tapir_down), and exit() in a signal handler */
+    if (posix_host_thread.asleep > 0) { /* atexit(tapir_down), and exit() in a signal handler */
         finish();
         return;
     }
     if (!posix_config_begin(&cancel_state)) {
         return;
     }
-    posix_drive_lock();
-    if (HOST->stack != NULL) {
+    driver_lock(&posix_host.driver, &posix_host_thread);
+    if (HOST->driver.stack != NULL) {
         take_down();
     }
-    posix_drive_unlock();
+    driver_lock_release(&posix_host.driver);
     posix_config_end(cancel_state);
 }

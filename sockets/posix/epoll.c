@@ -41,8 +41,8 @@ struct item {
 struct epoll_call {
     struct list node;
     struct epoll *epoll;
-    struct waiter waiter;
-    struct pollfd fds[WAIT_RESERVED_FDS + 1];
+    struct driver_waiter waiter;
+    struct pollfd fds[DRIVER_RESERVED_FDS + 1];
 };
 
 /* --- items --- */
@@ -52,7 +52,7 @@ static uint32_t events_of(const struct item *item) {
     if (item->disabled) {
         return 0;
     }
-    uint32_t events = posix_poll_events(tapir_sock_ready(posix_drive_host.stack, item->watch.descriptor->sock));
+    uint32_t events = posix_poll_events(tapir_sock_ready(posix_host.driver.stack, item->watch.descriptor->sock));
     return events & (item->event.events | EPOLLERR | EPOLLHUP);
 }
 
@@ -81,9 +81,9 @@ static void correct_exposed(struct epoll *epoll) {
 /* One waiting call for one event; it looks at the list itself, whatever ends its sleep. */
 static void wake_one(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->waiters) {
-        struct waiter *waiter = &LIST_ENTRY(node, struct epoll_call, node)->waiter;
+        struct driver_waiter *waiter = &LIST_ENTRY(node, struct epoll_call, node)->waiter;
         if (!waiter->woken) {
-            posix_wait_wake(waiter);
+            driver_wait_wake(waiter);
             return;
         }
     }
@@ -168,7 +168,7 @@ int tapir_epoll_create1(int flags) {
         return fd;
     }
     struct epoll *epoll = calloc(1, sizeof *epoll);
-    if (epoll == NULL || !posix_drive_enter()) {
+    if (epoll == NULL || !posix_host_enter()) {
         free(epoll);
         close(fd);
         return (int)posix_result(epoll == NULL ? -ENOMEM : -ENETDOWN);
@@ -185,7 +185,7 @@ int tapir_epoll_create1(int flags) {
     } else {
         epoll->descriptor->epoll = epoll;
     }
-    posix_drive_leave();
+    posix_host_leave();
     return (int)posix_result(fd);
 }
 
@@ -194,7 +194,7 @@ int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (i
 
 static void wake_all(struct epoll *epoll) {
     LIST_FOR_EACH(node, &epoll->waiters) {
-        posix_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
+        driver_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
     }
 }
 
@@ -375,7 +375,7 @@ static int collect(struct epoll *epoll, struct epoll_event *events, int count) {
 }
 
 /* Cancelled after an event had been given to this call: the next one has it. */
-static void abandon_call(struct waiter *waiter) {
+static void abandon_call(struct driver_waiter *waiter) {
     struct epoll_call *call = LIST_ENTRY(waiter, struct epoll_call, waiter);
     struct epoll *epoll = call->epoll;
     list_remove(&call->node);
@@ -388,10 +388,10 @@ static void abandon_call(struct waiter *waiter) {
 /* The inner set is one more descriptor to sleep on. */
 static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
     struct epoll_call call = {.epoll = epoll};
-    posix_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : WAIT_RESERVED_FDS, abandon_call);
-    call.fds[WAIT_RESERVED_FDS] = (struct pollfd){.fd = epoll->inner, .events = POLLIN};
+    posix_wait_init(&call.waiter, call.fds, epoll->inner >= 0 ? COUNT_OF(call.fds) : DRIVER_RESERVED_FDS, abandon_call);
+    call.fds[DRIVER_RESERVED_FDS] = (struct pollfd){.fd = epoll->inner, .events = POLLIN};
     list_push_back(&epoll->waiters, &call.node);
-    int result = posix_wait_run(&call.waiter, deadline_us);
+    int result = driver_wait(&call.waiter, deadline_us);
     list_remove(&call.node);
     return result;
 }
@@ -399,7 +399,7 @@ static int wait_once(struct epoll *epoll, uint64_t deadline_us) {
 /* An event may have gone to this call though it ended by timeout or signal, so it looks once more: none is lost. */
 static int wait_events(struct epoll *epoll, struct epoll_event *events, int count, uint64_t deadline_us) {
     const struct descriptor *descriptor = epoll->descriptor;
-    (void)posix_drive_refresh();
+    (void)driver_round_refresh(&posix_host.driver);
     for (;;) {
         int filled = collect(epoll, events, count);
         if (filled > 0) {
@@ -426,16 +426,15 @@ static int wait_until(int epoll_fd, struct epoll_event *events, int count, uint6
     if (descriptor == NULL) {
         return (int)posix_result(result);
     }
-    posix_wait_mask(mask);
+    driver_signals_mask(&posix_host_thread, mask);
     result = wait_events(descriptor->epoll, events, count, deadline_us);
     posix_descriptors_leave(descriptor);
     return (int)posix_result(result);
 }
 
 int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
-    return posix_descriptors_ours(epoll_fd)
-               ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), NULL)
-               : epoll_wait(posix_descriptors_given(epoll_fd), events, count, timeout_ms);
+    return posix_descriptors_ours(epoll_fd) ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), NULL)
+                                            : epoll_wait(posix_descriptors_given(epoll_fd), events, count, timeout_ms);
 }
 
 int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask) {
@@ -450,5 +449,5 @@ int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, cons
         return epoll_pwait2(posix_descriptors_given(epoll_fd), events, count, timeout, mask);
     }
     return posix_poll_valid(timeout) ? wait_until(epoll_fd, events, count, posix_poll_deadline_of(timeout), mask)
-                                       : (int)posix_result(-EINVAL);
+                                     : (int)posix_result(-EINVAL);
 }

@@ -25,7 +25,7 @@ static void note_child(void) {
     if (atomic_load(&watched)) {
         *mark = 0;
         atomic_flag_clear(&told);
-        tap_own_disclaim(posix_drive_host.claimed_fd);
+        tap_own_disclaim(posix_host.claimed_fd);
         tap_own_close_all();
     }
 }

@@ -1,9 +1,8 @@
 /* What the files of this layer share: the one stack of the process, its descriptors, watches and waiting threads.
  *
- * One lock (posix_drive_host.lock) guards everything here and the stack. Who holds it may touch all; it is given
- * back before a thread sleeps. A blocked thread leaves a `struct watch` on each descriptor that it waits for and a
- * `struct waiter` for itself; news from the stack finds the descriptor by its handle, notifies its watches, and those
- * wake their waiters.
+ * The driver's lock guards everything here and the stack. A blocked thread leaves a `struct watch` on each descriptor that it
+ * waits for and a `struct driver_waiter` for itself; news from the stack finds the descriptor by its handle, notifies its
+ * watches, and those wake their waiters.
  *
  * Results are 0 or more, or a negative errno; only the public functions turn that into errno and -1.
  */
@@ -26,6 +25,7 @@
 #include <tapir/tap.h>
 
 #include "list.h"
+#include "sockets/driver/driver.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -146,45 +146,38 @@ struct descriptor *posix_descriptors_next(int *cursor);
 int posix_descriptors_init(void);
 void posix_descriptors_destroy(void);
 
+/* --- host.c --- */
+
+/* The one stack of the process. */
+struct host {
+    struct driver driver;
+    int claimed_fd;                /* the device's, if it was not the library's own before; -1: none */
+    struct in_addr address;        /* its own */
+    atomic_bool ends_with_process; /* brought up from the environment: exit() takes it down */
+    atomic_bool has_owners; /* some socket has one (F_SETOWN): calls at work block signals, whose handlers call too */
+};
+extern struct host posix_host;
+extern _Thread_local struct driver_thread posix_host_thread;
+
+/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
+ * posix_host_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
+bool posix_host_enter(void);
+
+/* Why not: -EBADF or -EDEADLK. */
+int posix_host_refusal(void);
+
+/* Whether the thread has the lock or waits for it, so that this call is one of a signal handler's (or of a device's, or
+ * between tapir_lock and tapir_unlock) which would wait for itself: EDEADLK. */
+bool posix_host_at_work(void);
+
+/* Ends it: sends what it has caused, unlocks. */
+void posix_host_leave(void);
+
+/* --- news.c --- */
+
+extern const struct driver_listener posix_news_listener;
+
 /* --- wait.c --- */
-
-#define WAIT_RESERVED_FDS 2 /* at the head of waiter.fds: the device, and what wakes the thread */
-
-enum wait_place { WAIT_AWAKE, WAIT_LEADING, WAIT_SEMAPHORE, WAIT_EVENT };
-
-/* What a call has made of its thread. */
-struct call {
-    bool inside;
-    bool waited;          /* not for the first time */
-    bool interrupted;     /* by a handler, but what it waited for had come: it does not wait again */
-    int caller_errno;     /* as it found it */
-    bool signals_blocked; /* all of them, but asleep in ppoll, until the call ends; and what the application blocks: */
-    sigset_t mask;
-    bool holds_signals;         /* beyond the call's end (posix_wait_hold_signals) */
-    const sigset_t *sleep_mask; /* what is blocked asleep instead (ppoll and its kin); NULL: mask */
-};
-
-/* One blocked call; and, as the driver, the background thread. */
-struct waiter {
-    bool woken;            /* what it waits for may have come */
-    bool prompt;           /* it waits for one socket: leave at the first small frame that makes it ready */
-    bool restartable;      /* a handler with SA_RESTART does not end the call (signal(7)) */
-    bool closes;           /* it ends the socket it waits for (SO_LINGER), also when its thread is cancelled */
-    bool evicted;          /* it was the leader, and another thread leads now */
-    unsigned ready_count;  /* sleeps that something ready has ended */
-    bool borrows_event;    /* wake_fd is to be given back (posix_drive_event_put) */
-    enum wait_place place; /* where its thread sleeps */
-    int wake_fd;           /* LEADING, EVENT: the eventfd that ends the sleep */
-    sem_t semaphore;       /* SEMAPHORE: what it sleeps on */
-    struct pollfd *fds;    /* WAIT_RESERVED_FDS for this layer, then kernel descriptors of the caller's */
-    nfds_t fd_count;
-    const void *thread; /* tells threads apart */
-    struct call call;   /* while its thread sleeps: in a signal handler, that may make calls of its own */
-
-    /* The thread was cancelled in its sleep, and the call will never return (pthread_cancel): undoes what the call has
-     * done so far and leaves it. Called with the lock, which it gives back. */
-    void (*abandon)(struct waiter *waiter);
-};
 
 /* Waits for news that the socket has one of `events` (TAPIR_READY_*; 0: for any news), deadline_us or a signal: 0,
  * -EAGAIN, -EINTR, or -EBADF if it was closed meanwhile. Called with the lock, which is released while asleep, and
@@ -196,182 +189,19 @@ int posix_wait_linger(struct descriptor *descriptor, uint64_t deadline_us);
 /* A watch that wakes a waiter. Ends with list_remove of watch.node. */
 struct call_watch {
     struct watch watch; /* first: the notifier finds the rest by it */
-    struct waiter *waiter;
+    struct driver_waiter *waiter;
 };
-void posix_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events, struct waiter *waiter);
+void posix_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events,
+                      struct driver_waiter *waiter);
 
-/* Prepares a waiter. Borrows fds: fd_count with the WAIT_RESERVED_FDS. `abandon` as in the struct; NULL: of a thread that
- * nobody can cancel. */
-void posix_wait_init(struct waiter *waiter, struct pollfd *fds, nfds_t fd_count,
-                       void (*abandon)(struct waiter *waiter));
-
-/* The same for any waiter: until it is woken, or one of its kernel descriptors is ready. */
-int posix_wait_run(struct waiter *waiter, uint64_t deadline_us);
-
-/* Sleeps on an eventfd and the waiter's kernel descriptors while others drive. As posix_wait_run. */
-int posix_wait_on_event(struct waiter *waiter, uint64_t deadline_us);
-
-/* Ends a waiter's sleep. */
-void posix_wait_wake(struct waiter *waiter);
+/* Prepares a waiter of this thread's: driver_wait_init. */
+static inline void posix_wait_init(struct driver_waiter *waiter, struct pollfd *fds, nfds_t fd_count,
+                                   void (*abandon)(struct driver_waiter *waiter)) {
+    driver_wait_init(waiter, &posix_host.driver, &posix_host_thread, fds, fd_count, abandon);
+}
 
 /* Tells the watches of a descriptor what it is ready for. */
 void posix_wait_notify(struct descriptor *descriptor);
-
-/* ppoll, with the lock released, until until_us; lets blocked signals in meanwhile. Its result, or -errno. A thread that
- * is cancelled there does not come back: waiter->abandon is called. */
-int posix_wait_poll(struct waiter *waiter, uint64_t until_us);
-
-/* The same for a thread that has not the lock and is no call's, on one descriptor. */
-int posix_wait_unlocked(struct pollfd *fd, uint64_t until_us);
-
-/* Blocks all signals of the thread, so that no handler runs unnoticed between one sleep of a call and the next; and undoes
- * it at the end of the call. */
-void posix_wait_block_signals(void);
-void posix_wait_restore_signals(void);
-
-/* The application's call is made of several here: what is blocked stays so between them, until it is held no longer. */
-void posix_wait_hold_signals(bool hold);
-
-/* The call's sleeps have this mask (ppoll and its kin; borrowed until the call ends). NULL: they have the application's. */
-void posix_wait_mask(const sigset_t *mask);
-
-/* A call with a mask that ends by its timeout, perhaps without having slept: lets in what waits. 0, or -EINTR: a handler ran. */
-int posix_wait_let_in(void);
-
-/* What an interrupted sleep means for the call: 0 (go on) or -EINTR. */
-int posix_wait_interrupted(const struct waiter *waiter);
-
-/* now + a relative time; TAPIR_NEVER stays. */
-uint64_t posix_wait_deadline(uint64_t timeout_us);
-
-/* The same time in POSIX's terms. */
-struct timespec posix_wait_timespec(uint64_t us);
-
-/* --- drive.c --- */
-
-/* Where a thread is, as a signal handler that interrupts it finds it. */
-enum thread_place {
-    THREAD_OUTSIDE, /* or asleep in a call: it may be ours for long, but has neither the lock nor anything half done */
-    THREAD_AT_LOCK, /* waits for it */
-    THREAD_AT_WORK, /* has it, and what it guards may be half changed */
-    THREAD_AT_DEVICE, /* has it, but is in the device's read or write: everything is in order */
-};
-
-/* What a thread is in the middle of. Its address tells threads apart. */
-struct thread {
-    volatile sig_atomic_t place; /* enum thread_place */
-    bool setting_up;             /* in tapir_up or tapir_down */
-    unsigned asleep;             /* in so many calls: two, if a signal handler makes one in another's sleep */
-    int cancel_state;            /* the application's (pthread_setcancelstate), while the thread holds the lock */
-    struct call call;            /* the innermost one that is not asleep */
-};
-extern _Thread_local struct thread posix_drive_thread;
-
-/* The one stack of the process. */
-struct host {
-    pthread_mutex_t lock;
-    pthread_mutex_t gate;        /* held by the one thread that is next: see posix_drive_lock */
-    _Atomic uint32_t contenders; /* threads that found the lock taken */
-    struct tapir_stack *stack;   /* NULL: down */
-    struct tapir_device *device; /* NULL: loopback only */
-    int claimed_fd;              /* the device's, if it was not the library's own before; -1: none */
-    bool device_lost;            /* it failed for good: neither read nor polled again */
-    bool device_down;            /* the host's side is down, and that was told */
-    int netif;                   /* the device's, 0: none */
-    struct in_addr address;      /* its own */
-    struct tapir_frame *frame;   /* what the next frame is read into; NULL: to be allocated */
-    uint64_t read_us;            /* when the device was last found empty, or read enough */
-    struct tapir_out out;        /* the frame being written */
-
-    bool closing;           /* the stack is being taken down: no new calls */
-    unsigned inside;        /* calls in progress, for tapir_down */
-    pthread_cond_t all_out; /* inside has become 0 */
-
-    struct waiter *leader;      /* whose thread drives: a blocked call's, or the background's; NULL: none now */
-    uint64_t sleeping_until_us; /* the leader sleeps until then; 0: it is awake or about to be */
-    uint64_t sessions;          /* times a caller has led */
-    _Atomic uint64_t called_us; /* when the last call ended */
-    int wake_fds[2];            /* the leading caller's, and of one just evicted who has not woken up yet */
-    unsigned wake_turn;         /* which of the two is the leader's */
-    bool evicting;              /* the other one is in use */
-    const void *relay_thread;   /* whom the leader woke last... */
-    unsigned relay_count;       /* ...and how many times running */
-
-    atomic_bool ends_with_process; /* brought up from the environment: exit() takes it down */
-    atomic_bool finishing;         /* the process ends, and the background thread says goodbye to the peers */
-    const struct thread *finisher; /* who waits for that */
-    _Atomic uint32_t drain_steps;  /* grows while posix_drive_drain gets on */
-
-    atomic_bool has_owners; /* some socket has one (F_SETOWN): calls at work block signals, whose handlers call too */
-
-    int spare_events[16]; /* eventfds not in use */
-    unsigned spare_event_count;
-};
-extern struct host posix_drive_host;
-
-/* Microseconds of CLOCK_MONOTONIC: the stack's time. */
-uint64_t posix_drive_now(void);
-
-/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
- * posix_drive_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
-bool posix_drive_enter(void);
-
-/* Why not: -EBADF or -EDEADLK. */
-int posix_drive_refusal(void);
-
-/* Whether the thread has the lock or waits for it, so that this call is one of a signal handler's (or of a device's, or
- * between tapir_lock and tapir_unlock) which would wait for itself: EDEADLK. */
-bool posix_drive_at_work(void);
-
-/* For a thread that ends the process and so will never go on with the call that it may be in: gives the lock back. false:
- * what it guards may be half changed, so nobody must have it any more. */
-bool posix_drive_let_go(void);
-
-/* Ends it: sends what it has caused, unlocks. */
-void posix_drive_leave(void);
-
-/* When no call will have ended for a nap, if none comes till then: time for the background. Without the lock, too. */
-uint64_t posix_drive_quiet_us(void);
-
-/* The lock alone. A driver at work gives way to a caller who waits. Whoever holds it cannot be cancelled. */
-void posix_drive_lock(void);
-void posix_drive_unlock(void);
-
-/* Writes what the stack has to send, runs what is due, tells the news, and wakes the leader if it would sleep too
- * long. True: there is more to do. */
-bool posix_drive_flush(void);
-
-/* Takes frames from the device unless that was done a moment ago: a non-blocking call that found nothing looks
- * once more, in case no one else has. True: it did. */
-bool posix_drive_refresh(void);
-
-/* Drives the stack until the waiter is woken, deadline_us or a signal: as posix_wait_run. */
-int posix_drive_lead(struct waiter *waiter, uint64_t deadline_us);
-
-/* The waiter's thread was cancelled: whatever it was to the driver, it is no longer. */
-void posix_drive_abandon(struct waiter *waiter);
-
-/* Whether the calling thread had better drive than sleep while another does. */
-bool posix_drive_should_lead(const void *thread);
-
-/* Counts a wake-up of another thread by the leader. */
-void posix_drive_relayed(const void *thread);
-
-/* Opens the driver's descriptors. 0 or -errno. */
-int posix_drive_init(void);
-
-/* Gets the frame that the device is read into. false: the stack's memory does not do for one. */
-bool posix_drive_add_frame(void);
-
-/* Drives until nothing is `left`, or that has not become less for TAPIR_DRIVE_DRAIN_US, or for _DRAIN_MAX_US in all. */
-void posix_drive_drain(uint64_t (*left)(void));
-
-/* Closes and frees what posix_drive_init made. */
-void posix_drive_destroy(void);
-
-/* An eventfd for a thread that has to sleep on descriptors; -1: none to be had. Given back with _put. */
-int posix_drive_event_get(void);
-void posix_drive_event_put(int fd);
 
 /* --- fork.c --- */
 
@@ -387,22 +217,6 @@ bool posix_fork_elsewhere(void);
 
 /* Says on stderr, once, why a child's call fails and what to do. */
 void posix_fork_refuse(void);
-
-/* --- background.c --- */
-
-/* The background thread's waiter, so that the others know it when it leads. */
-extern struct waiter posix_background;
-
-/* A caller stops leading: the thread may have to take over. */
-void posix_background_nudge(void);
-
-/* Starts and ends the thread. _stop is called with the lock. 0 or -errno. */
-int posix_background_start(void);
-void posix_background_stop(void);
-
-/* For a thread that ends the process, without the lock, in a signal handler too: has the background thread run
- * posix_down_finish and end, and waits for it as long as that gets on. */
-void posix_background_finish(void);
 
 /* --- address.c --- */
 
@@ -450,15 +264,15 @@ int posix_calls_dup_from(int fd, int command, int lowest);
  * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, or -EOPNOTSUPP for
  * the flags. `later`: the application's call has progress to report already, so a pending error that stops it is told here
  * but stays for the next call. */
-int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags, bool later);
-int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov,
-                                int flags, bool later);
+int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                              bool later);
+int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                              bool later);
 
 /* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
  * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
 int posix_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
-                            struct tapir_msg *msg);
+                          struct tapir_msg *msg);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */
@@ -575,7 +389,7 @@ void posix_config_undo(void);
 void posix_down_with_process(void);
 
 /* The process ends: what the kernel does for the sockets of such a process. Frees nothing, wakes nobody. */
-void posix_down_finish(void);
+void posix_down_finish(void *unused);
 
 /* --- memory.c --- */
 

@@ -89,7 +89,7 @@ int posix_options_copy(const void *from, size_t bytes, void *value, socklen_t *s
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(posix_drive_host.stack, descriptor->sock, option, value, posix_drive_now());
+    return tapir_sock_set(posix_host.driver.stack, descriptor->sock, option, value, driver_clock_now());
 }
 
 static int set_row(struct descriptor *descriptor, const struct row *row, int value) {
@@ -116,7 +116,7 @@ static int set_row(struct descriptor *descriptor, const struct row *row, int val
 
 static int get_row(struct descriptor *descriptor, const struct row *row, int *value) {
     int64_t stack_value = 0;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, row->option, &stack_value);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, row->option, &stack_value);
     int64_t divisor = row->unit == UNIT_SECONDS ? 1000000 : row->unit == UNIT_MILLISECONDS ? 1000 : 1;
     *value = (int)(stack_value / divisor);
     return error;
@@ -138,7 +138,7 @@ static int set_linger(struct descriptor *descriptor, const void *value, socklen_
 /* A timeout of 0 with the option on is a reset at close, so off is its own value, -1. */
 static int get_linger(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t seconds = -1;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_LINGER, &seconds);
     struct linger linger = {.l_onoff = seconds >= 0, .l_linger = seconds >= 0 ? (int)seconds : 0};
     return error != 0 ? error : posix_options_copy(&linger, sizeof linger, value, size);
 }
@@ -176,7 +176,7 @@ static int set_low_water(struct descriptor *descriptor, int value) {
     int64_t bytes = 1;
     int error = set_stack(descriptor, TAPIR_OPT_RCVLOWAT, value);
     if (error == 0) {
-        (void)tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_RCVLOWAT, &bytes);
+        (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_RCVLOWAT, &bytes);
         descriptor->recv_low_bytes = (int)bytes;
     }
     return error;
@@ -205,15 +205,14 @@ static int set_max_pacing(struct descriptor *descriptor, const void *value, sock
 
 static int max_pacing(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t rate = 0;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_MAX_PACING, &rate);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_MAX_PACING, &rate);
     uint64_t whole = (uint64_t)rate;
     uint32_t number = whole > UINT32_MAX ? UINT32_MAX : (uint32_t)whole;
     if (error != 0) {
         return error;
     }
     bool wide = *size >= sizeof whole;
-    return posix_options_copy(wide ? (const void *)&whole : &number, wide ? sizeof whole : sizeof number, value,
-                                size);
+    return posix_options_copy(wide ? (const void *)&whole : &number, wide ? sizeof whole : sizeof number, value, size);
 }
 
 /* An empty name unbinds. The stack has no binding to "lo": local addresses decide that. */
@@ -228,24 +227,24 @@ static int bind_to_device(struct descriptor *descriptor, const void *value, sock
     if (name[0] == '\0') {
         return set_stack(descriptor, TAPIR_OPT_NETIF, 0);
     }
-    if (posix_drive_host.device == NULL || strncmp(name, posix_drive_host.device->name, IFNAMSIZ) != 0) {
+    if (posix_host.driver.device == NULL || strncmp(name, posix_host.driver.device->name, IFNAMSIZ) != 0) {
         return -ENODEV;
     }
-    return set_stack(descriptor, TAPIR_OPT_NETIF, posix_drive_host.netif);
+    return set_stack(descriptor, TAPIR_OPT_NETIF, posix_host.driver.netif);
 }
 
 /* Linux wants room for any name, even if the name is short or there is none. */
 static int bound_device(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_NETIF, &netif);
     if (error != 0) {
         return error;
     }
-    if (netif == 0 || posix_drive_host.device == NULL) {
+    if (netif == 0 || posix_host.driver.device == NULL) {
         *size = 0;
         return 0;
     }
-    const char *name = posix_drive_host.device->name;
+    const char *name = posix_host.driver.device->name;
     return *size < IFNAMSIZ ? -EINVAL : posix_options_copy(name, strnlen(name, IFNAMSIZ - 1) + 1, value, size);
 }
 
@@ -373,12 +372,12 @@ static int set_congestion(struct descriptor *descriptor, const void *value, sock
         return -EFAULT;
     }
     memcpy(name, value, size < sizeof name - 1 ? size : sizeof name - 1);
-    return tapir_sock_set_congestion(posix_drive_host.stack, descriptor->sock, name);
+    return tapir_sock_set_congestion(posix_host.driver.stack, descriptor->sock, name);
 }
 
 static int get_congestion(struct descriptor *descriptor, void *value, socklen_t *size) {
     char name[TAPIR_CONGESTION_BYTES];
-    int error = tapir_sock_get_congestion(posix_drive_host.stack, descriptor->sock, name);
+    int error = tapir_sock_get_congestion(posix_host.driver.stack, descriptor->sock, name);
     return error != 0 ? error : posix_options_copy(name, sizeof name, value, size);
 }
 
@@ -387,12 +386,12 @@ static int set_fastopen_key(struct descriptor *descriptor, const void *value, so
     if (value == NULL) { /* Linux looks at the size first */
         return size == TAPIR_FASTOPEN_KEYS_BYTES || size == TAPIR_FASTOPEN_KEYS_BYTES / 2 ? -EFAULT : -EINVAL;
     }
-    return tapir_sock_set_fastopen_key(posix_drive_host.stack, descriptor->sock, value, size);
+    return tapir_sock_set_fastopen_key(posix_host.driver.stack, descriptor->sock, value, size);
 }
 
 static int get_fastopen_key(struct descriptor *descriptor, void *value, socklen_t *size) {
     uint8_t keys[TAPIR_FASTOPEN_KEYS_BYTES];
-    int bytes = tapir_sock_get_fastopen_key(posix_drive_host.stack, descriptor->sock, keys);
+    int bytes = tapir_sock_get_fastopen_key(posix_host.driver.stack, descriptor->sock, keys);
     return bytes < 0 ? bytes : posix_options_copy(keys, (size_t)bytes, value, size);
 }
 
@@ -443,10 +442,10 @@ static int get_tcp_option(struct descriptor *descriptor, int option, void *value
         return get_fastopen_key(descriptor, value, size);
     }
     if (option == TCP_DEFER_ACCEPT) {
-        error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
+        error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_DEFER_ACCEPT, &stack_value);
         number = seconds_of(stack_value);
     } else if (option == TCP_LINGER2) {
-        error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
+        error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_LINGER2_US, &stack_value);
         number = stack_value < 0 ? -1 : (int)(stack_value / 1000000);
     } else if (row != NULL) {
         error = get_row(descriptor, row, &number);

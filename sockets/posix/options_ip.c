@@ -25,12 +25,12 @@ static int number_of(const void *value, socklen_t size, int *number) {
 }
 
 static int set_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int64_t value) {
-    return tapir_sock_set(posix_drive_host.stack, descriptor->sock, option, value, posix_drive_now());
+    return tapir_sock_set(posix_host.driver.stack, descriptor->sock, option, value, driver_clock_now());
 }
 
 static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, int *number) {
     int64_t value = 0;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, option, &value);
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, option, &value);
     *number = (int)value;
     return error;
 }
@@ -42,14 +42,13 @@ static int get_stack(struct descriptor *descriptor, enum tapir_sock_opt option, 
 static int interface_of(int ifindex, struct in_addr address) {
     if (ifindex != 0) {
         int netif = ifindex - posix_ifindex(0);
-        return netif > 0 && netif <= posix_drive_host.netif ? netif : -ENODEV;
+        return netif > 0 && netif <= posix_host.driver.netif ? netif : -ENODEV;
     }
     if (address.s_addr == INADDR_ANY) {
         return 0;
     }
-    return posix_drive_host.netif != 0 && address.s_addr == posix_drive_host.address.s_addr
-               ? posix_drive_host.netif
-               : -EADDRNOTAVAIL;
+    return posix_host.driver.netif != 0 && address.s_addr == posix_host.address.s_addr ? posix_host.driver.netif
+                                                                                       : -EADDRNOTAVAIL;
 }
 
 /* Reads struct ip_mreqn, or the shorter struct ip_mreq, whose members are the first of it. */
@@ -78,9 +77,9 @@ static int change_membership(struct descriptor *descriptor, bool join, const voi
     if (netif < 0) {
         return join ? -ENODEV : -EADDRNOTAVAIL;
     }
-    uint64_t now_us = posix_drive_now();
-    return join ? tapir_sock_join(posix_drive_host.stack, descriptor->sock, &group, netif, now_us)
-                : tapir_sock_leave(posix_drive_host.stack, descriptor->sock, &group, netif, now_us);
+    uint64_t now_us = driver_clock_now();
+    return join ? tapir_sock_join(posix_host.driver.stack, descriptor->sock, &group, netif, now_us)
+                : tapir_sock_leave(posix_host.driver.stack, descriptor->sock, &group, netif, now_us);
 }
 
 /* Three forms, told apart by size: struct in_addr, ip_mreq, ip_mreqn. */
@@ -106,8 +105,8 @@ static int set_multicast_interface(struct descriptor *descriptor, const void *va
 
 static int get_multicast_interface(struct descriptor *descriptor, void *value, socklen_t *size) {
     int64_t netif = 0;
-    int error = tapir_sock_get(posix_drive_host.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
-    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : posix_drive_host.address;
+    int error = tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_MULTICAST_NETIF, &netif);
+    struct in_addr address = netif == 0 ? (struct in_addr){INADDR_ANY} : posix_host.address;
     return error != 0 ? error : posix_options_copy(&address, sizeof address, value, size);
 }
 

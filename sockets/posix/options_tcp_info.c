@@ -88,8 +88,8 @@ static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
 int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size) {
     struct tapir_tcp_info in;
     struct tcp_info out = {0};
-    uint64_t now_us = posix_drive_now();
-    int error = tapir_sock_tcp_info(posix_drive_host.stack, descriptor->sock, &in, now_us);
+    uint64_t now_us = driver_clock_now();
+    int error = tapir_sock_tcp_info(posix_host.driver.stack, descriptor->sock, &in, now_us);
     if (error != 0) {
         return error;
     }

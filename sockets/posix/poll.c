@@ -34,7 +34,7 @@ uint32_t posix_poll_events(uint32_t ready) {
 }
 
 uint64_t posix_poll_deadline(int timeout_ms) {
-    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : posix_wait_deadline((uint64_t)timeout_ms * 1000);
+    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : driver_clock_deadline((uint64_t)timeout_ms * 1000);
 }
 
 bool posix_poll_valid(const struct timespec *timeout) {
@@ -46,7 +46,7 @@ uint64_t posix_poll_deadline_of(const struct timespec *timeout) {
     if (timeout == NULL || (uint64_t)timeout->tv_sec > TAPIR_NEVER / 2000000) {
         return TAPIR_NEVER;
     }
-    return posix_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
+    return driver_clock_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
 }
 
 /* One call's view of its descriptors. kernel[i] and watches[i] go with fds[i]; kernel[i].fd is -1 for a socket. */
@@ -55,7 +55,7 @@ struct view {
     struct call_watch *watches; /* watch.descriptor is NULL for a kernel descriptor */
     nfds_t count;
     bool has_kernel;
-    struct waiter waiter;
+    struct driver_waiter waiter;
     void *allocated[2]; /* for many descriptors: kernel and watches, else NULL */
 };
 
@@ -65,12 +65,12 @@ static void watch_all(struct view *view) {
         struct descriptor *descriptor = posix_descriptors_find(view->fds[i].fd);
         bool ours = descriptor != NULL && descriptor->kind == DESCRIPTOR_SOCKET;
         view->watches[i].watch.descriptor = NULL;
-        view->kernel[i] = (struct pollfd){.fd = ours ? -1 : posix_descriptors_given(view->fds[i].fd),
-                                          .events = view->fds[i].events};
+        view->kernel[i] =
+            (struct pollfd){.fd = ours ? -1 : posix_descriptors_given(view->fds[i].fd), .events = view->fds[i].events};
         if (ours) {
             descriptor->users++;
             posix_wait_watch(&view->watches[i], descriptor, posix_poll_wanted((uint16_t)view->fds[i].events),
-                               &view->waiter);
+                             &view->waiter);
         } else if (view->fds[i].fd >= 0) {
             view->has_kernel = true;
             if (descriptor != NULL) {
@@ -94,7 +94,7 @@ static uint32_t socket_events(const struct descriptor *descriptor, short wanted)
     if (descriptor->closed) {
         return POLLNVAL;
     }
-    uint32_t events = posix_poll_events(tapir_sock_ready(posix_drive_host.stack, descriptor->sock));
+    uint32_t events = posix_poll_events(tapir_sock_ready(posix_host.driver.stack, descriptor->sock));
     return events & ((uint16_t)wanted | POLLERR | POLLHUP);
 }
 
@@ -116,18 +116,24 @@ static int collect(struct view *view) {
     return ready;
 }
 
+/* A call with a mask that ends by its timeout, perhaps without having slept: lets in what waits. 0, or -EINTR: a handler ran. */
+static int let_in(void) {
+    const struct driver_call *call = &posix_host_thread.call;
+    return call->sleep_mask != NULL ? driver_signals_let_in(call) : 0;
+}
+
 /* The last look after a timeout or signal is Linux's too: readiness beats both. */
 static int wait_and_collect(struct view *view, uint64_t deadline_us) {
-    (void)posix_drive_refresh();
+    (void)driver_round_refresh(&posix_host.driver);
     for (;;) {
         int ready = collect(view);
         if (ready != 0) {
             return ready;
         }
         view->waiter.woken = false;
-        int error = posix_wait_run(&view->waiter, deadline_us);
+        int error = driver_wait(&view->waiter, deadline_us);
         if (error != 0) {
-            error = error == -EAGAIN ? posix_wait_let_in() : error;
+            error = error == -EAGAIN ? let_in() : error;
             ready = collect(view);
             return ready != 0 ? ready : error;
         }
@@ -139,26 +145,26 @@ static void free_view(struct view *view) {
     free(view->allocated[1]);
 }
 
-static void abandon_view(struct waiter *waiter) {
+static void abandon_view(struct driver_waiter *waiter) {
     struct view *view = LIST_ENTRY(waiter, struct view, waiter);
     unwatch_all(view);
     free_view(view);
-    posix_drive_leave();
+    posix_host_leave();
 }
 
 int posix_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
-    struct pollfd few_kernel[WAIT_RESERVED_FDS + ON_STACK];
+    struct pollfd few_kernel[DRIVER_RESERVED_FDS + ON_STACK];
     struct call_watch few_watches[ON_STACK];
     struct pollfd *kernel = few_kernel;
     struct view view = {.fds = fds, .watches = few_watches, .count = count};
     if (count > ON_STACK) {
-        view.allocated[0] = kernel = malloc((WAIT_RESERVED_FDS + count) * sizeof *kernel);
+        view.allocated[0] = kernel = malloc((DRIVER_RESERVED_FDS + count) * sizeof *kernel);
         view.allocated[1] = view.watches = malloc(count * sizeof *view.watches);
     }
     int result = -ENOMEM;
     if (kernel != NULL && view.watches != NULL) {
-        view.kernel = kernel + WAIT_RESERVED_FDS;
-        posix_wait_init(&view.waiter, kernel, WAIT_RESERVED_FDS, abandon_view);
+        view.kernel = kernel + DRIVER_RESERVED_FDS;
+        posix_wait_init(&view.waiter, kernel, DRIVER_RESERVED_FDS, abandon_view);
         watch_all(&view);
         view.waiter.fd_count += view.has_kernel ? count : 0;
         result = wait_and_collect(&view, deadline_us);
@@ -175,10 +181,10 @@ static int enter(const struct pollfd *fds, nfds_t count) {
         ours = posix_descriptors_ours(fds[i].fd) || posix_descriptors_given(fds[i].fd) != fds[i].fd;
     }
     pthread_testcancel();
-    if (ours && posix_drive_at_work()) {
+    if (ours && posix_host_at_work()) {
         return -EDEADLK;
     }
-    return ours && posix_drive_enter();
+    return ours && posix_host_enter();
 }
 
 int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
@@ -186,9 +192,9 @@ int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout
     if (result <= 0) {
         return result < 0 ? (int)posix_result(result) : ppoll(fds, count, timeout, mask);
     }
-    posix_wait_mask(mask);
+    driver_signals_mask(&posix_host_thread, mask);
     result = posix_poll_until(fds, count, posix_poll_deadline_of(timeout));
-    posix_drive_leave();
+    posix_host_leave();
     return (int)posix_result(result);
 }
 
@@ -198,6 +204,6 @@ int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
         return result < 0 ? (int)posix_result(result) : poll(fds, count, timeout_ms);
     }
     result = posix_poll_until(fds, count, posix_poll_deadline(timeout_ms));
-    posix_drive_leave();
+    posix_host_leave();
     return (int)posix_result(result);
 }

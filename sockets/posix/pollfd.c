@@ -46,7 +46,7 @@ void posix_pollfd_update(struct descriptor *descriptor) {
     if (descriptor->pair_fd < 0 || descriptor->closed) {
         return;
     }
-    uint32_t ready = tapir_sock_ready(posix_drive_host.stack, descriptor->sock);
+    uint32_t ready = tapir_sock_ready(posix_host.driver.stack, descriptor->sock);
     uint32_t both = TAPIR_READY_ERR | TAPIR_READY_HUP;
     bool readable = (ready & (TAPIR_READY_IN | TAPIR_READY_RDHUP | both)) != 0;
     bool writable = (ready & (TAPIR_READY_OUT | both)) != 0;

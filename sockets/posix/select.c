@@ -69,7 +69,7 @@ static int select_until(const struct sets *sets, struct pollfd *fds, nfds_t coun
 
 /* Linux leaves the time that was left in *timeout. */
 static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
-    uint64_t now_us = posix_drive_now();
+    uint64_t now_us = driver_clock_now();
     uint64_t rest_us = deadline_us > now_us ? deadline_us - now_us : 0;
     timeout->tv_sec = (time_t)(rest_us / 1000000);
     timeout->tv_usec = (suseconds_t)(rest_us % 1000000);
@@ -78,12 +78,12 @@ static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
 static int select_ours(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us,
                        const sigset_t *mask) {
     pthread_testcancel();
-    if (!posix_drive_enter()) {
-        return posix_drive_refusal();
+    if (!posix_host_enter()) {
+        return posix_host_refusal();
     }
-    posix_wait_mask(mask);
+    driver_signals_mask(&posix_host_thread, mask);
     int result = select_until(sets, fds, count, deadline_us);
-    posix_drive_leave();
+    posix_host_leave();
     return result;
 }
 
@@ -100,7 +100,7 @@ int tapir_select(int count, fd_set *readable, fd_set *writable, fd_set *exceptio
     }
     uint64_t deadline_us = TAPIR_NEVER;
     if (timeout != NULL) {
-        deadline_us = posix_wait_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
+        deadline_us = driver_clock_deadline((uint64_t)timeout->tv_sec * 1000000 + (uint64_t)timeout->tv_usec);
     }
     int result = select_ours(&sets, fds, listed, deadline_us, NULL);
     if (timeout != NULL) {

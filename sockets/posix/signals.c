@@ -14,7 +14,7 @@
 
 #include "internal.h"
 
-#define HOST (&posix_drive_host)
+#define HOST (&posix_host)
 
 /* --- owners --- */
 
@@ -27,7 +27,7 @@ static int set_owner(struct descriptor *descriptor, int type, pid_t pid) {
     if (pid != 0 && kill(target_of(type, pid), 0) != 0 && errno == ESRCH) {
         return -ESRCH;
     }
-    (void)tapir_sock_get(HOST->stack, descriptor->sock, TAPIR_OPT_URGENT_AT, &urgent);
+    (void)tapir_sock_get(HOST->driver.stack, descriptor->sock, TAPIR_OPT_URGENT_AT, &urgent);
     signals->type = type;
     signals->owner = pid;
     signals->urgent_at = urgent; /* what was announced before is not told */
@@ -152,7 +152,7 @@ static void describe(uint32_t ready, siginfo_t *info) {
 /* Only news in the way of output that was not to be had before is told; of input, each. */
 static void tell_of_io(struct descriptor *descriptor) {
     struct signals *signals = &descriptor->signals;
-    uint32_t ready = tapir_sock_ready(HOST->stack, descriptor->sock);
+    uint32_t ready = tapir_sock_ready(HOST->driver.stack, descriptor->sock);
     bool writable_before = signals->writable;
     signals->writable = (ready & TAPIR_READY_OUT) != 0;
     uint32_t news = writable_before ? ready & ~TAPIR_READY_OUT : ready;
@@ -170,7 +170,7 @@ void posix_signals_news(struct descriptor *descriptor) {
     if (signals->owner == 0) {
         return;
     }
-    (void)tapir_sock_get(HOST->stack, descriptor->sock, TAPIR_OPT_URGENT_AT, &urgent);
+    (void)tapir_sock_get(HOST->driver.stack, descriptor->sock, TAPIR_OPT_URGENT_AT, &urgent);
     if (urgent != 0 && urgent != signals->urgent_at) { /* less than before: another connection's */
         signal_owner(signals, SIGURG, NULL);
     }
@@ -184,5 +184,5 @@ void posix_signals_async(struct descriptor *descriptor, int fd, bool on) {
     struct signals *signals = &descriptor->signals;
     signals->async = on;
     signals->fd = fd;
-    signals->writable = (tapir_sock_ready(HOST->stack, descriptor->sock) & TAPIR_READY_OUT) != 0;
+    signals->writable = (tapir_sock_ready(HOST->driver.stack, descriptor->sock) & TAPIR_READY_OUT) != 0;
 }

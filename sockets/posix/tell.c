@@ -84,8 +84,8 @@ void posix_tell_notice(void *ctx, const struct tapir_notice *notice) {
             address, device, mac, address);
         break;
     case TAPIR_NOTICE_ADDRESS_LOST:
-        posix_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address,
-                     device, mac);
+        posix_tell(EADDRINUSE, "%s is the address of another station on %s (%s): it is not used here", address, device,
+                   mac);
         break;
     case TAPIR_NOTICE_FRAME_LONG:
         posix_tell(
