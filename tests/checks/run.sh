@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets/posix,apps/{tool,wire},tests,docs}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets/{driver,posix},apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     cp -r "$root/docs/man" "$clean/docs" # what is installed
@@ -35,16 +35,17 @@ make_clean_tree() {
         echo "void ${room}_nothing(void);" >>"$clean/stack/$room/$room.h"
         printf '#include "%s/%s.h"\n\nvoid %s_nothing(void) {}\n' "$room" "$room" "$room" >>"$clean/stack/$room/$room.c"
     done
-    for place in impair tap sockets/posix; do
+    for place in impair tap sockets/driver sockets/posix; do
         room=${place##*/}
         echo "/* Stands for the contract of $room. */" >"$clean/$place/$room.h"
         {
             echo "# Stands for $room."
-            echo "file(GLOB sources CONFIGURE_DEPENDS *.c posix/*.c)"
+            echo "file(GLOB sources CONFIGURE_DEPENDS \${PROJECT_SOURCE_DIR}/$place/*.c)"
             echo "add_library(room_$room OBJECT \${sources})"
             echo "target_include_directories(room_$room PUBLIC \${PROJECT_SOURCE_DIR}/include \${PROJECT_SOURCE_DIR}/stack)"
-        } >"$clean/${place%%/*}/CMakeLists.txt"
+        } >>"$clean/${place%%/*}/CMakeLists.txt"
     done
+    printf '/* Stands for the driver. */\n#include "base/check.h"\n' >"$clean/sockets/driver/driver.c"
     printf '/* Stands for the device. */\n#include "base/check.h"\n' >"$clean/tap/tap.c"
     printf '/* Stands for the wire. */\n#include "wire/wire.h"\n' >"$clean/impair/impair.c"
     printf '/* Stands for the app that may see impair. */\n#include "impair/impair.h"\n' >"$clean/apps/wire/app.h"

@@ -4,7 +4,7 @@ set -euo pipefail
 
 if [[ ${1:-} == --help ]]; then
     echo "usage: tests/tsan/run.sh [SUITE]"
-    echo "Runs the tests of tests/unit/posix (all, or one suite) under ThreadSanitizer. Quiet if they pass."
+    echo "Runs the tests of tests/unit/driver and tests/unit/posix (all, or one suite) under ThreadSanitizer. Quiet if they pass."
     exit 0
 fi
 
@@ -20,7 +20,7 @@ build_library() {
 build_library >"$log" 2>&1 || { cat "$log"; exit 1; }
 
 tests=("$root/tests/tsan/main.c")
-for source in "$root"/tests/unit/posix/*.c; do
+for source in "$root"/tests/unit/{driver,posix}/*.c; do
     [[ $source == *trace_format* ]] || tests+=("$source") # that one has no threads, and uses more of Criterion
 done
 read -ra libraries <<<"$(pkg-config --libs libpcap) -lpthread"
