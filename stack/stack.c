@@ -75,6 +75,7 @@ void tapir_stack_destroy(struct tapir_stack *stack) {
     udp_destroy(&stack->udp);
     ip_destroy(&stack->ip);
     link_destroy(&stack->link);
+    CHECK(stack->core.wheel.armed == 0);    /* every timer went with its object */
     CHECK(stack->core.mem.used_bytes == 0); /* everything allocated was given back */
     env->free(env->ctx, stack, sizeof *stack);
 }

@@ -108,10 +108,17 @@ int sock_dgram_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *val
 
 /* ---- multicast.c ---- */
 
-/* The join operation: joins a group or leaves it; errors as tapir_sock_join has them. */
+/* Joins a group or leaves it; errors as tapir_sock_join has them. */
 int sock_multicast_join(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us);
 
 /* Leaves every group. */
 void sock_multicast_leave_all(struct sock_dgram *d, uint64_t now_us);
+
+/* ---- the operations ---- */
+
+/* Those that are the same for UDP, ping and raw sockets; each names its own beside them. */
+#define SOCK_DGRAM_OPS                                                                                            \
+    .recv = sock_dgram_recv, .shutdown = sock_dgram_shutdown, .local = sock_dgram_local, .peer = sock_dgram_peer, \
+    .set = sock_dgram_options_set, .get = sock_dgram_options_get, .ready = sock_dgram_ready
 
 #endif

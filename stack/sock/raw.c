@@ -134,12 +134,5 @@ const struct sock_ops sock_raw_ops = {
     .bind = bind_raw,
     .connect = connect_raw,
     .send = send_raw,
-    .recv = sock_dgram_recv,
-    .shutdown = sock_dgram_shutdown,
-    .local = sock_dgram_local,
-    .peer = sock_dgram_peer,
-    .set = sock_dgram_options_set,
-    .get = sock_dgram_options_get,
-    .join = sock_multicast_join,
-    .ready = sock_dgram_ready,
+    SOCK_DGRAM_OPS,
 };

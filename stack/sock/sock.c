@@ -1,4 +1,4 @@
-/* The table of sockets: opens, closes and dispatches to each type's operations.
+/* The table of sockets: opens and closes them, finds them by their handles, and tells their news.
  *
  * A call names its socket by a handle, which outlives the socket harmlessly: a stale one finds nothing, and never
  * the socket that has its place now (HAZARDS A1: what is closed may still be named by somebody).
@@ -6,6 +6,8 @@
 #include "sock/sock.h"
 
 #include <errno.h>
+
+#include "sock/stream.h"
 
 void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp) {
     *layer = (struct sock_layer){.core = core, .ip = ip, .tcp = tcp, .udp = udp};
@@ -18,7 +20,7 @@ void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struc
     }
 }
 
-static struct sock *find(const struct sock_layer *layer, tapir_sock handle) {
+struct sock *sock_find(const struct sock_layer *layer, tapir_sock handle) {
     return pool_get(&layer->sockets, handle);
 }
 
@@ -98,7 +100,7 @@ int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t proto
 }
 
 int sock_close(struct sock_layer *layer, tapir_sock handle, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
+    struct sock *s = sock_find(layer, handle);
     if (s == NULL) {
         return -EBADF;
     }
@@ -107,142 +109,19 @@ int sock_close(struct sock_layer *layer, tapir_sock handle, uint64_t now_us) {
     return 0;
 }
 
-int sock_bind(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *local) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->bind(s, local);
-}
-
-int sock_connect(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *peer, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->connect(s, peer, now_us);
-}
-
-/* From here on: what a type does not have is answered here, as Linux answers it for UDP. */
-int sock_listen(struct sock_layer *layer, tapir_sock handle, unsigned backlog) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->listen == NULL ? -EOPNOTSUPP : s->ops->listen(s, backlog);
-}
-
-/* The child's object is made before the connection is taken, so that none is lost for want of memory. */
-int sock_accept(struct sock_layer *layer, tapir_sock handle, tapir_sock *child, struct tapir_endpoint *peer,
-                uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    if (s->ops->accept == NULL) {
-        return -EOPNOTSUPP;
-    }
+int sock_accept(struct sock *s, tapir_sock *child, struct tapir_endpoint *peer) {
     int error;
-    struct sock *c = sock_new(layer, MEM_PROGRESS, s->ops, (enum tapir_sock_type)s->type, s->protocol, &error);
+    struct sock *c = sock_new(s->layer, MEM_PROGRESS, s->ops, (enum tapir_sock_type)s->type, s->protocol, &error);
     if (c == NULL) {
         return error;
     }
-    error = s->ops->accept(s, c, peer, now_us);
+    error = sock_stream_accept(s, c, peer);
     if (error != 0) {
         sock_free(c);
         return error;
     }
     *child = c->handle;
     return 0;
-}
-
-int64_t sock_send(struct sock_layer *layer, tapir_sock handle, const struct tapir_msg *msg, uint32_t flags,
-                  uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->send(s, msg, flags, now_us);
-}
-
-int64_t sock_recv(struct sock_layer *layer, tapir_sock handle, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->recv(s, msg, flags, now_us);
-}
-
-int sock_shutdown(struct sock_layer *layer, tapir_sock handle, uint32_t how, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->shutdown(s, how, now_us);
-}
-
-int sock_local(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *local) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->local(s, local);
-}
-
-int sock_peer(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *peer) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->peer(s, peer);
-}
-
-int sock_set(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t value, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->set(s, opt, value, now_us);
-}
-
-int sock_get(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t *value) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? -EBADF : s->ops->get(s, opt, value);
-}
-
-int sock_join(struct sock_layer *layer, tapir_sock handle, const struct tapir_addr *group, int netif, bool join,
-              uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->join == NULL ? -ENOPROTOOPT : s->ops->join(s, group, netif, join, now_us);
-}
-
-int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_info *info, uint64_t now_us) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->tcp_info == NULL ? -ENOPROTOOPT : s->ops->tcp_info(s, info, now_us);
-}
-
-int sock_set_congestion(struct sock_layer *layer, tapir_sock handle, const char *name) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->set_congestion == NULL ? -ENOPROTOOPT : s->ops->set_congestion(s, name);
-}
-
-int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[TAPIR_CONGESTION_BYTES]) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    if (s->ops->get_congestion == NULL) {
-        return -ENOPROTOOPT;
-    }
-    s->ops->get_congestion(s, name);
-    return 0;
-}
-
-int sock_set_fastopen_key(struct sock_layer *layer, tapir_sock handle, const uint8_t *key, size_t len) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->set_fastopen_key == NULL ? -ENOPROTOOPT : s->ops->set_fastopen_key(s, key, len);
-}
-
-int sock_get_fastopen_key(struct sock_layer *layer, tapir_sock handle, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
-    struct sock *s = find(layer, handle);
-    if (s == NULL) {
-        return -EBADF;
-    }
-    return s->ops->get_fastopen_key == NULL ? -ENOPROTOOPT : (int)s->ops->get_fastopen_key(s, key);
-}
-
-/* poll(2) calls a descriptor that is gone ready for everything that ends a wait. */
-uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle) {
-    struct sock *s = find(layer, handle);
-    return s == NULL ? TAPIR_READY_ERR | TAPIR_READY_HUP : s->ops->ready(s);
 }
 
 /* A closed socket has dropped its mark, so that each name given here is of a socket that lives. */

@@ -11,8 +11,8 @@
 struct sock;
 struct sock_layer;
 
-/* One socket type's operations; results as the tapir_sock_* functions give them. None is NULL except where
- * said; sock.c answers -EOPNOTSUPP, -ENOPROTOOPT for those. */
+/* What every type of socket can do, each in its way; results as the tapir_sock_* functions give them. None is NULL. What one
+ * type alone can do is called by its name: see stream.h, and multicast in dgram.h. */
 struct sock_ops {
     int (*open)(struct sock *s);
     void (*close)(struct sock *s, uint64_t now_us); /* the struct sock is freed by sock.c afterwards */
@@ -26,16 +26,6 @@ struct sock_ops {
     int (*set)(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
     int (*get)(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
     uint32_t (*ready)(struct sock *s);
-
-    /* These may be NULL. */
-    int (*listen)(struct sock *s, unsigned backlog);
-    int (*accept)(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us);
-    int (*join)(struct sock *s, const struct tapir_addr *group, int netif, bool join, uint64_t now_us);
-    int (*tcp_info)(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
-    int (*set_congestion)(struct sock *s, const char *name);
-    void (*get_congestion)(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
-    int (*set_fastopen_key)(struct sock *s, const uint8_t *key, size_t len);
-    size_t (*get_fastopen_key)(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 };
 
 struct sock {
@@ -43,7 +33,7 @@ struct sock {
     const struct sock_ops *ops;
     tapir_sock handle;
     uint8_t type, protocol;
-    void *impl; /* the type's own object: struct tcp_conn or tcp_listener (stream), struct sock_dgram (others) */
+    void *impl; /* the type's own object: struct sock_stream, or struct sock_dgram for all others */
 };
 
 struct tcp;
@@ -70,31 +60,17 @@ void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struc
 /* Closes every socket and frees the table: before the rooms below go. */
 void sock_destroy(struct sock_layer *layer);
 
-/* The tapir_sock_* functions of <tapir/sock.h> over a layer: they find the struct sock (-EBADF) and ask its type. */
+/* tapir_sock_open, _close and _news over a layer. */
 int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t protocol, tapir_sock *handle);
 int sock_close(struct sock_layer *layer, tapir_sock handle, uint64_t now_us);
-int sock_bind(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *local);
-int sock_connect(struct sock_layer *layer, tapir_sock handle, const struct tapir_endpoint *peer, uint64_t now_us);
-int sock_listen(struct sock_layer *layer, tapir_sock handle, unsigned backlog);
-int sock_accept(struct sock_layer *layer, tapir_sock handle, tapir_sock *child, struct tapir_endpoint *peer,
-                uint64_t now_us);
-int64_t sock_send(struct sock_layer *layer, tapir_sock handle, const struct tapir_msg *msg, uint32_t flags,
-                  uint64_t now_us);
-int64_t sock_recv(struct sock_layer *layer, tapir_sock handle, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
-int sock_shutdown(struct sock_layer *layer, tapir_sock handle, uint32_t how, uint64_t now_us);
-int sock_local(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *local);
-int sock_peer(struct sock_layer *layer, tapir_sock handle, struct tapir_endpoint *peer);
-int sock_set(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
-int sock_get(struct sock_layer *layer, tapir_sock handle, enum tapir_sock_opt opt, int64_t *value);
-int sock_join(struct sock_layer *layer, tapir_sock handle, const struct tapir_addr *group, int netif, bool join,
-              uint64_t now_us);
-int sock_tcp_info(struct sock_layer *layer, tapir_sock handle, struct tapir_tcp_info *info, uint64_t now_us);
-int sock_set_congestion(struct sock_layer *layer, tapir_sock handle, const char *name);
-int sock_get_congestion(struct sock_layer *layer, tapir_sock handle, char name[TAPIR_CONGESTION_BYTES]);
-int sock_set_fastopen_key(struct sock_layer *layer, tapir_sock handle, const uint8_t *key, size_t len);
-int sock_get_fastopen_key(struct sock_layer *layer, tapir_sock handle, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
-uint32_t sock_ready(struct sock_layer *layer, tapir_sock handle);
 bool sock_news(struct sock_layer *layer, tapir_sock *handle);
+
+/* The socket with this handle; NULL: it is stale. */
+struct sock *sock_find(const struct sock_layer *layer, tapir_sock handle);
+
+/* tapir_sock_accept of a stream. The child's object is made before the connection is taken, so that none is lost for want of
+ * memory. */
+int sock_accept(struct sock *s, tapir_sock *child, struct tapir_endpoint *peer);
 
 /* What ip calls (ip_raw_fn, and the ICMP handler's input and error for ping sockets); ctx: the sock_layer. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);

@@ -57,6 +57,27 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     return rc;
 }
 
+/* shutdown() of a listener for reading, or connect(AF_UNSPEC): it listens no more and is an unconnected socket again, as on
+ * Linux. -ENOBUFS. */
+static int unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
+    struct sock_stream *stream = s->impl;
+    if ((how & TAPIR_SHUT_RD) == 0) { /* a listener has no such direction: as Linux, that is no error */
+        return 0;
+    }
+    struct tcp_conn *c = tcp_conn_new(s->layer->tcp, &stream->listener->set);
+    if (c == NULL) {
+        return -ENOBUFS;
+    }
+    ip_ports_move(&stream->listener->port, &c->port);
+    ip_ports_listen(&c->port, false);
+    tcp_listen_close(stream->listener, now_us);
+    stream->listener = NULL;
+    stream->conn = c;
+    c->news.owner = s->handle;
+    news_mark(s->layer->core, &c->news);
+    return 0;
+}
+
 /* Ends what there is; the socket can be used anew, its explicit bind kept (connect(2), AF_UNSPEC). Its error stays: calls
  * of others that were in the way must not take the end for a good one. */
 static int disconnect(struct sock_stream *stream, uint64_t now_us) {
@@ -123,7 +144,7 @@ static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, cons
 static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
     if (peer == NULL) {
-        return stream->listener != NULL ? sock_stream_unlisten(s, TAPIR_SHUT_RD, now_us) : disconnect(stream, now_us);
+        return stream->listener != NULL ? unlisten(s, TAPIR_SHUT_RD, now_us) : disconnect(stream, now_us);
     }
     if (stream->listener != NULL) {
         return -EISCONN;
@@ -176,7 +197,7 @@ static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *
     return tcp_user_fastopen_send(c, msg, now_us);
 }
 
-static int stream_listen(struct sock *s, unsigned backlog) {
+int sock_stream_listen(struct sock *s, unsigned backlog) {
     struct sock_stream *stream = stream_of(s);
     struct tcp *tcp = s->layer->tcp;
     if (stream->listener != NULL) {
@@ -206,8 +227,7 @@ static int stream_listen(struct sock *s, unsigned backlog) {
     return 0;
 }
 
-static int stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint *peer, uint64_t now_us) {
-    (void)now_us;
+int sock_stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint *peer) {
     struct sock_stream *stream = stream_of(s);
     if (stream->listener == NULL) {
         return -EINVAL;
@@ -256,7 +276,7 @@ static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
         return -EINVAL;
     }
     if (stream->listener != NULL) {
-        return sock_stream_unlisten(s, how, now_us);
+        return unlisten(s, how, now_us);
     }
     if (stream->phase == STREAM_CONNECTING) {
         bool open = !tcp_in(stream->conn, SYN_SENT | SYN_RECEIVED | CLOSED);
@@ -292,7 +312,7 @@ static int stream_peer(struct sock *s, struct tapir_endpoint *peer) {
     return 0;
 }
 
-static int stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us) {
+int sock_stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
     if (stream->listener != NULL) {
         *info = (struct tapir_tcp_info){.state = TAPIR_TCP_LISTEN,
@@ -317,8 +337,6 @@ const struct sock_ops sock_stream_ops = {
     .close = stream_close,
     .bind = stream_bind,
     .connect = stream_connect,
-    .listen = stream_listen,
-    .accept = stream_accept,
     .send = stream_send,
     .recv = stream_recv,
     .shutdown = stream_shutdown,
@@ -326,29 +344,5 @@ const struct sock_ops sock_stream_ops = {
     .peer = stream_peer,
     .set = sock_stream_options_set,
     .get = sock_stream_options_get,
-    .tcp_info = stream_tcp_info,
-    .set_congestion = sock_stream_options_set_congestion,
-    .get_congestion = sock_stream_options_get_congestion,
-    .set_fastopen_key = sock_stream_options_set_fastopen_key,
-    .get_fastopen_key = sock_stream_options_get_fastopen_key,
     .ready = stream_ready,
 };
-
-int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
-    struct sock_stream *stream = s->impl;
-    if ((how & TAPIR_SHUT_RD) == 0) { /* a listener has no such direction: as Linux, that is no error */
-        return 0;
-    }
-    struct tcp_conn *c = tcp_conn_new(s->layer->tcp, &stream->listener->set);
-    if (c == NULL) {
-        return -ENOBUFS;
-    }
-    ip_ports_move(&stream->listener->port, &c->port);
-    ip_ports_listen(&c->port, false);
-    tcp_listen_close(stream->listener, now_us);
-    stream->listener = NULL;
-    stream->conn = c;
-    c->news.owner = s->handle;
-    news_mark(s->layer->core, &c->news);
-    return 0;
-}

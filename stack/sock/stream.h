@@ -21,20 +21,22 @@ struct sock_stream {
     bool bound; /* the application chose the port, or a listener did */
 };
 
-/* sock_ops.set and .get of streams; errors as tapir_sock_set and _get. */
+/* ---- stream.c: what streams alone can do; errors as the tapir_sock_* functions of these names ---- */
+
+int sock_stream_listen(struct sock *s, unsigned backlog);
+int sock_stream_accept(struct sock *s, struct sock *child,
+                       struct tapir_endpoint *peer); /* child: without an object yet */
+int sock_stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
+
+/* ---- stream_options.c ---- */
+
 int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us);
 int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value);
 
-/* sock_ops.set_congestion and .get_congestion of streams; errors as tapir_sock_set_congestion. */
 int sock_stream_options_set_congestion(struct sock *s, const char *name);
-void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
+int sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]);
 
-/* sock_ops.set_fastopen_key and .get_fastopen_key of streams; errors as tapir_sock_set_fastopen_key. */
 int sock_stream_options_set_fastopen_key(struct sock *s, const uint8_t *key, size_t len);
-size_t sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
-
-/* shutdown() of a listener for reading, or connect(AF_UNSPEC): it listens no more and is an unconnected socket again, as on Linux.
- * -ENOTCONN (not for reading), -ENOBUFS. */
-int sock_stream_unlisten(struct sock *s, uint32_t how, uint64_t now_us);
+int sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]);
 
 #endif

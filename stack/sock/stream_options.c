@@ -400,14 +400,15 @@ int sock_stream_options_set_congestion(struct sock *s, const char *name) {
     return 0;
 }
 
-void sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]) {
+int sock_stream_options_get_congestion(struct sock *s, char name[TAPIR_CONGESTION_BYTES]) {
     memcpy(name, settings_of(s)->cc->name, TAPIR_CONGESTION_BYTES);
+    return 0;
 }
 
 int sock_stream_options_set_fastopen_key(struct sock *s, const uint8_t *key, size_t len) {
     return tcp_fastopen_keys_read(&settings_of(s)->fastopen_keys, key, len);
 }
 
-size_t sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
-    return tcp_fastopen_keys_write(&settings_of(s)->fastopen_keys, key);
+int sock_stream_options_get_fastopen_key(struct sock *s, uint8_t key[TAPIR_FASTOPEN_KEYS_BYTES]) {
+    return (int)tcp_fastopen_keys_write(&settings_of(s)->fastopen_keys, key);
 }

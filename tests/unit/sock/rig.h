@@ -1,12 +1,12 @@
-/* Two hosts on one wire, each a whole stack but for TCP, and short words for what tests do with their sockets. */
+/* Two hosts on one wire, and short words for what tests do with their sockets. */
 #ifndef TEST_SOCK_RIG_H
 #define TEST_SOCK_RIG_H
 
 #include <criterion/criterion.h>
 #include <errno.h>
 
-#include "ip/v4/v4.h"
 #include "sock/dgram.h"
+#include "stack.h"
 #include "support/env.h"
 
 #define A_ADDR IPV4(10, 0, 0, 1)
@@ -16,11 +16,7 @@
 
 struct host {
     struct test_env env;
-    struct core core;
-    struct link link;
-    struct ip ip;
-    struct udp udp;
-    struct sock_layer sock;
+    struct tapir_stack *stack;
     struct link_netif *netif; /* "tap0", index 1 */
 };
 

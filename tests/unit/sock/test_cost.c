@@ -26,7 +26,7 @@ static uint64_t steps;
 
 /* The message comes to a; returns what it cost. */
 static uint64_t cost_of(struct rig *rig, uint8_t protocol, const uint8_t message[8]) {
-    struct tapir_frame *frame = frame_alloc(&rig->a.core.mem, MEM_FIRST, 0, 8);
+    struct tapir_frame *frame = frame_alloc(&rig->a.stack->core.mem, MEM_FIRST, 0, 8);
     memcpy(frame_put(frame, 8), message, 8);
     const struct ip_rx rx = {.frame = frame,
                              .header = frame->data,
@@ -39,9 +39,9 @@ static uint64_t cost_of(struct rig *rig, uint8_t protocol, const uint8_t message
                              .offload = &frame->offload};
     uint64_t before = steps;
     if (protocol == WIRE_PROTO_ICMP) {
-        cr_assert_eq(counted_ping_input(&rig->a.sock, &rx, rig->now_us), IP_DONE);
+        cr_assert_eq(counted_ping_input(&rig->a.stack->sock, &rx, rig->now_us), IP_DONE);
     } else {
-        cr_assert(counted_raw_input(&rig->a.sock, &rx, rig->now_us));
+        cr_assert(counted_raw_input(&rig->a.stack->sock, &rx, rig->now_us));
     }
     frame_release(frame);
     return steps - before;

@@ -13,14 +13,14 @@ static uint64_t converse(uint64_t fail_at, uint64_t fail_percent) {
     a->env.fail_at = b->env.fail_at = fail_at == 0 ? 0 : before + fail_at;
     a->env.fail_percent = b->env.fail_percent = fail_percent;
     tapir_sock udp = 0, server = 0, raw = 0, ping = 0;
-    (void)sock_open(&a->sock, TAPIR_SOCK_DGRAM, 0, &udp);
-    (void)sock_open(&b->sock, TAPIR_SOCK_DGRAM, 0, &server);
-    (void)sock_open(&a->sock, TAPIR_SOCK_RAW, 99, &raw);
-    (void)sock_open(&a->sock, TAPIR_SOCK_PING, 0, &ping);
-    (void)sock_bind(&b->sock, server, &port);
-    (void)sock_bind(&a->sock, ping, &any);
+    (void)tapir_sock_open(a->stack, TAPIR_SOCK_DGRAM, 0, &udp);
+    (void)tapir_sock_open(b->stack, TAPIR_SOCK_DGRAM, 0, &server);
+    (void)tapir_sock_open(a->stack, TAPIR_SOCK_RAW, 99, &raw);
+    (void)tapir_sock_open(a->stack, TAPIR_SOCK_PING, 0, &ping);
+    (void)tapir_sock_bind(b->stack, server, &port);
+    (void)tapir_sock_bind(a->stack, ping, &any);
     (void)set(rig, a, udp, TAPIR_OPT_RECVERR, 1);
-    (void)sock_join(&a->sock, udp, &group, 1, true, rig->now_us);
+    (void)tapir_sock_join(a->stack, udp, &group, 1, rig->now_us);
     for (int i = 0; i < 20; i++) {
         (void)say_to(rig, a, udp, B_ADDR, 53, out, i % 2 == 0 ? 100 : 4000);
         (void)say_to(rig, a, udp, B_ADDR, 9, out, 100);

@@ -5,19 +5,19 @@
 
 static int join(struct rig *rig, struct host *host, tapir_sock s, uint32_t group, int netif) {
     struct tapir_addr addr = addr_of_ipv4(group);
-    return sock_join(&host->sock, s, &addr, netif, true, rig->now_us);
+    return tapir_sock_join(host->stack, s, &addr, netif, rig->now_us);
 }
 
 static int leave(struct rig *rig, struct host *host, tapir_sock s, uint32_t group, int netif) {
     struct tapir_addr addr = addr_of_ipv4(group);
-    return sock_join(&host->sock, s, &addr, netif, false, rig->now_us);
+    return tapir_sock_leave(host->stack, s, &addr, netif, rig->now_us);
 }
 
 /* Does the host listen to the group? Asked by a datagram from the other one. */
 static bool member(struct rig *rig, struct host *host, tapir_sock from) {
-    uint64_t before = host->core.counters.ip_delivered;
+    uint64_t before = host->stack->core.counters.ip_delivered;
     cr_assert_eq(say_to(rig, &rig->a, from, GROUP, 9, "x", 1), 1);
-    return host->core.counters.ip_delivered > before;
+    return host->stack->core.counters.ip_delivered > before;
 }
 
 Test(sock_multicast, join_and_leave_answers) {
@@ -25,7 +25,7 @@ Test(sock_multicast, join_and_leave_answers) {
     tapir_sock s = open_sock(&rig->b, TAPIR_SOCK_DGRAM, 0);
     struct tapir_addr six = {.b = {0xff, 2}};
     cr_assert_eq(join(rig, &rig->b, s, A_ADDR, 1), -EINVAL);
-    cr_assert_eq(sock_join(&rig->b.sock, s, &six, 1, true, rig->now_us), -EINVAL, "not IPv4");
+    cr_assert_eq(tapir_sock_join(rig->b.stack, s, &six, 1, rig->now_us), -EINVAL, "not IPv4");
     cr_assert_eq(join(rig, &rig->b, s, GROUP, 7), -ENODEV);
     cr_assert_eq(join(rig, &rig->b, s, GROUP, -1), -ENODEV);
     cr_assert_eq(leave(rig, &rig->b, s, GROUP, 1), -EADDRNOTAVAIL);
@@ -65,7 +65,7 @@ Test(sock_multicast, membership_is_counted_and_ends_with_close) {
     cr_assert(member(rig, &rig->b, from));
     cr_assert_eq(leave(rig, &rig->b, one, GROUP, 0), 0);
     cr_assert(member(rig, &rig->b, from));
-    cr_assert_eq(sock_close(&rig->b.sock, two, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_close(rig->b.stack, two, rig->now_us), 0);
     cr_assert_not(member(rig, &rig->b, from));
     rig_close(rig);
 }
@@ -132,10 +132,10 @@ Test(sock_multicast, outgoing_interface) {
     struct rig *rig = rig_open();
     struct tapir_netif_config config = {.name = "tap1", .mac = {2, 0, 0, 0, 1, 1}, .mtu_bytes = 1500};
     struct tapir_addr addr = addr_of_ipv4(IPV4(10, 9, 0, 1));
-    cr_assert_eq(link_netif_add(&rig->a.link, &config), 2);
-    struct link_netif *second = link_netif_get(&rig->a.link, 2);
+    cr_assert_eq(link_netif_add(&rig->a.stack->link, &config), 2);
+    struct link_netif *second = link_netif_get(&rig->a.stack->link, 2);
     cr_assert_eq(link_address_add(second, &addr, 24, false, rig->now_us), 0);
-    ip_changed(&rig->a.ip);
+    ip_changed(&rig->a.stack->ip);
     frame_queue_clear(&second->queue);
     tapir_sock s = udp_bound(&rig->a, GROUP, 53);
     cr_assert_eq(say_to(rig, &rig->a, s, GROUP, 53, "hi", 2), 2);

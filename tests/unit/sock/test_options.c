@@ -167,7 +167,7 @@ Test(sock_options, have_their_effect) {
     set(rig, &rig->a, two, TAPIR_OPT_REUSEPORT, 1);
     cr_assert_eq(bind_to(&rig->a, two, IPV4_ANY, 53), 0);
     struct tapir_netif_config config = {.name = "tap1", .mac = {2, 0, 0, 0, 1, 1}, .mtu_bytes = 1500};
-    cr_assert_eq(link_netif_add(&rig->a.link, &config), 2);
+    cr_assert_eq(link_netif_add(&rig->a.stack->link, &config), 2);
     cr_assert_eq(set(rig, &rig->a, one, TAPIR_OPT_NETIF, 2), 0);
     cr_assert_eq(set(rig, &rig->a, one, TAPIR_OPT_MULTICAST_NETIF, 1), -EINVAL);
     cr_assert_eq(set(rig, &rig->a, one, TAPIR_OPT_MULTICAST_NETIF, 2), 0);

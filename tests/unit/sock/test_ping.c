@@ -12,7 +12,7 @@ Test(sock_ping, request_and_reply) {
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_PING, 0), bystander = open_sock(&rig->a, TAPIR_SOCK_PING, 0);
     cr_assert_eq(bind_to(&rig->a, bystander, IPV4_ANY, 0), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 0, request, sizeof request), sizeof request);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &own), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &own), 0);
     cr_assert_neq(own.port, 0, "sending binds");
     cr_assert_eq(hear(rig, &rig->a, s, in, sizeof in, 0, &msg), sizeof request);
     cr_assert_eq(in[0], 0);
@@ -61,12 +61,12 @@ Test(sock_ping, identifiers) {
     cr_assert_eq(hear(rig, &rig->a, two, in, sizeof in, 0, NULL), sizeof request);
     tapir_sock three = open_sock(&rig->a, TAPIR_SOCK_PING, 0);
     cr_assert_eq(connect_to(rig, &rig->a, three, B_ADDR, 0), 0);
-    cr_assert_eq(sock_local(&rig->a.sock, three, &own), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, three, &own), 0);
     cr_assert_neq(own.port, 0);
     cr_assert_eq(say_to(rig, &rig->a, three, 0, 0, request, sizeof request), sizeof request);
     cr_assert_eq(hear(rig, &rig->a, three, in, sizeof in, 0, NULL), sizeof request);
-    cr_assert_eq(sock_connect(&rig->a.sock, three, NULL, rig->now_us), 0);
-    cr_assert_eq(sock_local(&rig->a.sock, three, &own), 0);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, three, NULL, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, three, &own), 0);
     cr_assert_eq(own.port, 0);
     rig_close(rig);
 }
@@ -79,7 +79,7 @@ Test(sock_ping, c2_unsolicited) {
     static const uint8_t reply_to_none[8] = {0, 0, 0xff, 0xff};
     cr_assert_eq(say_to(rig, &rig->b, raw, A_ADDR, 0, reply_to_none, 8), 8);
     cr_assert_eq(hear(rig, &rig->a, unbound, in, sizeof in, 0, NULL), -EAGAIN, "identifier 0 is no socket's");
-    cr_assert_eq(rig->a.core.counters.icmp_unsolicited, 1);
+    cr_assert_eq(rig->a.stack->core.counters.icmp_unsolicited, 1);
     cr_assert_eq(bind_to(&rig->a, s, IPV4_ANY, 0x1234), 0);
     for (uint32_t type = 0; type < 256; type++) {
         for (unsigned right = 0; right < 2; right++) {

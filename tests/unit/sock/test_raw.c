@@ -23,7 +23,7 @@ Test(sock_raw, hears_header_and_payload) {
     cr_assert_eq(hear(rig, &rig->b, b, in, 23, 0, &msg), 23, "cut within the payload");
     cr_assert_arr_eq(in + 20, "pay", 3);
     cr_assert_eq(hear(rig, &rig->b, other, in, 100, 0, NULL), -EAGAIN);
-    cr_assert_eq(rig->b.core.counters.ip_proto_unknown, 0, "a raw socket takes the protocol");
+    cr_assert_eq(rig->b.stack->core.counters.ip_proto_unknown, 0, "a raw socket takes the protocol");
     rig_close(rig);
 }
 
@@ -47,7 +47,7 @@ Test(sock_raw, names) {
     struct rig *rig = rig_open();
     struct tapir_endpoint e;
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_RAW, PROTOCOL), b = open_sock(&rig->b, TAPIR_SOCK_RAW, PROTOCOL);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &e), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &e), 0);
     cr_assert_eq(e.port, PROTOCOL);
     cr_assert_eq(bind_to(&rig->a, s, B_ADDR, 0), -EADDRNOTAVAIL);
     cr_assert_eq(bind_to(&rig->a, s, IPV4_LOOPBACK, 0), 0);
@@ -62,8 +62,8 @@ Test(sock_raw, names) {
     cr_assert_eq(hear(rig, &rig->a, s, in, 100, 0, NULL), -EAGAIN, "not from the peer");
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "me", 2), 2);
     cr_assert_eq(hear(rig, &rig->a, s, in, 100, 0, NULL), 22);
-    cr_assert_eq(sock_connect(&rig->a.sock, s, NULL, rig->now_us), 0);
-    cr_assert_eq(sock_peer(&rig->a.sock, s, &e), -ENOTCONN);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, s, NULL, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_peer(rig->a.stack, s, &e), -ENOTCONN);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), -EDESTADDRREQ);
     rig_close(rig);
 }
@@ -118,7 +118,7 @@ Test(sock_raw, protocol_255_hears_nothing) {
     cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_HDRINCL, 0), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 0, "x", 1), 1);
     cr_assert_eq(hear(rig, &rig->b, b, in, 100, 0, NULL), -EAGAIN);
-    cr_assert_eq(rig->b.core.counters.ip_proto_unknown, 1);
+    cr_assert_eq(rig->b.stack->core.counters.ip_proto_unknown, 1);
     rig_close(rig);
 }
 
@@ -132,7 +132,7 @@ Test(sock_raw, errors) {
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 0), 0);
     say_to(rig, &rig->a, s, 0, 0, "x", 1);
     cr_assert_eq(hear(rig, &rig->a, s, in, 100, 0, NULL), -ENOPROTOOPT);
-    sock_connect(&rig->a.sock, s, NULL, rig->now_us);
+    tapir_sock_connect(rig->a.stack, s, NULL, rig->now_us);
     set(rig, &rig->a, s, TAPIR_OPT_RECVERR, 1);
     say_to(rig, &rig->a, s, B_ADDR, 0, "payload", 7);
     cr_assert_eq(hear(rig, &rig->a, s, in, 100, TAPIR_MSG_ERRQUEUE, &msg), 7);
@@ -154,6 +154,6 @@ Test(sock_raw, u5_stalled_reader) {
         heard++;
     }
     cr_assert_gt(heard, 5);
-    cr_assert_eq(rig->b.core.counters.raw_rcvbuf, 100 - heard);
+    cr_assert_eq(rig->b.stack->core.counters.raw_rcvbuf, 100 - heard);
     rig_close(rig);
 }

@@ -15,7 +15,7 @@ Test(sock_udp, request_and_reply) {
     tapir_sock server = udp_bound(&rig->b, IPV4_ANY, 53), client = udp_connected(rig, &rig->a, B_ADDR, 53);
     struct tapir_endpoint own;
     struct tapir_msg msg;
-    cr_assert_eq(sock_local(&rig->a.sock, client, &own), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, client, &own), 0);
     cr_assert_eq(addr_ipv4(&own.addr), A_ADDR);
     cr_assert_neq(own.port, 0);
     cr_assert_eq(say_to(rig, &rig->a, client, 0, 0, "query", 5), 5);
@@ -57,12 +57,12 @@ Test(sock_udp, any_is_this_host) {
     struct tapir_endpoint to = endpoint(IPV4_ANY, 53), peer;
     struct tapir_iovec iov = {"x", 1};
     struct tapir_msg msg = {.iov = &iov, .iov_count = 1, .has_peer = true, .peer = to};
-    cr_assert_eq(sock_send(&rig->a.sock, client, &msg, 0, rig->now_us), 1);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, client, &msg, 0, rig->now_us), 1);
     rig_run(rig);
     cr_assert_eq(hear(rig, &rig->a, server, in, 100, 0, &msg), 1);
     cr_assert_eq(addr_ipv4(&msg.peer.addr), IPV4_LOOPBACK);
-    cr_assert_eq(sock_connect(&rig->a.sock, client, &to, rig->now_us), 0);
-    cr_assert_eq(sock_peer(&rig->a.sock, client, &peer), 0);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, client, &to, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_peer(rig->a.stack, client, &peer), 0);
     cr_assert_eq(addr_ipv4(&peer.addr), IPV4_LOOPBACK);
     rig_close(rig);
 }
@@ -89,14 +89,14 @@ Test(sock_udp, a4_empty_datagrams) {
     tapir_sock server = udp_bound(&rig->b, IPV4_ANY, 53), client = udp_connected(rig, &rig->a, B_ADDR, 53);
     struct tapir_iovec empty[] = {{NULL, 0}, {NULL, 0}};
     struct tapir_msg none = {.iov = NULL, .iov_count = 0}, hollow = {.iov = empty, .iov_count = 2};
-    cr_assert_eq(sock_send(&rig->a.sock, client, &none, 0, rig->now_us), 0);
-    cr_assert_eq(sock_send(&rig->a.sock, client, &hollow, 0, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, client, &none, 0, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, client, &hollow, 0, rig->now_us), 0);
     rig_run(rig);
     for (int i = 0; i < 2; i++) {
-        cr_assert((sock_ready(&rig->b.sock, server) & TAPIR_READY_IN) != 0);
+        cr_assert((tapir_sock_ready(rig->b.stack, server) & TAPIR_READY_IN) != 0);
         cr_assert_eq(get(&rig->b, server, TAPIR_OPT_IN_BYTES), 0);
         struct tapir_msg msg = {.iov = NULL, .iov_count = 0};
-        cr_assert_eq(sock_recv(&rig->b.sock, server, &msg, 0, rig->now_us), 0);
+        cr_assert_eq(tapir_sock_recv(rig->b.stack, server, &msg, 0, rig->now_us), 0);
         cr_assert(msg.has_peer);
         cr_assert_eq(msg.flags, 0);
     }
@@ -110,10 +110,10 @@ Test(sock_udp, a4_length_sum_overflow) {
     tapir_sock client = udp_connected(rig, &rig->a, B_ADDR, 53);
     struct tapir_iovec iov[] = {{out, SIZE_MAX}, {out, 2}};
     struct tapir_msg msg = {.iov = iov, .iov_count = 2};
-    cr_assert_eq(sock_send(&rig->a.sock, client, &msg, 0, rig->now_us), -EMSGSIZE);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, client, &msg, 0, rig->now_us), -EMSGSIZE);
     iov[0].len = SIZE_MAX / 2 + 1;
     iov[1].len = SIZE_MAX / 2 + 1;
-    cr_assert_eq(sock_send(&rig->a.sock, client, &msg, 0, rig->now_us), -EMSGSIZE);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, client, &msg, 0, rig->now_us), -EMSGSIZE);
     rig_close(rig);
 }
 
@@ -147,7 +147,7 @@ Test(sock_udp, scatters_over_buffers) {
     struct tapir_iovec iov[] = {{a, 3}, {NULL, 0}, {b, 1}, {c, 20}};
     struct tapir_msg msg = {.iov = iov, .iov_count = 4};
     say_to(rig, &rig->a, client, 0, 0, "abcdefgh", 8);
-    cr_assert_eq(sock_recv(&rig->b.sock, server, &msg, 0, rig->now_us), 8);
+    cr_assert_eq(tapir_sock_recv(rig->b.stack, server, &msg, 0, rig->now_us), 8);
     cr_assert_arr_eq(a, "abc", 3);
     cr_assert_eq(b[0], 'd');
     cr_assert_arr_eq(c, "efgh", 4);
@@ -170,7 +170,7 @@ Test(sock_udp, u5_stalled_reader) {
         cr_assert_eq(last, count);
     }
     cr_assert_eq(count + 1, 10000U / (sizeof(struct ip_rxitem) + 4));
-    cr_assert_eq(rig->b.core.counters.udp_rcvbuf, 999 - count);
+    cr_assert_eq(rig->b.stack->core.counters.udp_rcvbuf, 999 - count);
     cr_assert_eq(say_to(rig, &rig->a, client, 0, 0, "x", 1), 1);
     cr_assert_eq(hear(rig, &rig->b, server, in, 10, 0, NULL), 1);
     rig_close(rig);
@@ -181,10 +181,10 @@ Test(sock_udp, bind_answers) {
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     struct tapir_endpoint six = {.addr = {.b = {0x20, 1}}, .port = 1}, own;
     cr_assert_eq(bind_to(&rig->a, s, B_ADDR, 53), -EADDRNOTAVAIL);
-    cr_assert_eq(sock_bind(&rig->a.sock, s, &six), -EADDRNOTAVAIL);
+    cr_assert_eq(tapir_sock_bind(rig->a.stack, s, &six), -EADDRNOTAVAIL);
     cr_assert_eq(bind_to(&rig->a, s, A_ADDR, 53), 0);
     cr_assert_eq(bind_to(&rig->a, s, A_ADDR, 54), -EINVAL);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &own), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &own), 0);
     cr_assert_eq(addr_ipv4(&own.addr), A_ADDR);
     cr_assert_eq(own.port, 53);
     const uint32_t others[] = {IPV4_LOOPBACK, IPV4(239, 1, 1, 1), SUBNET_BROADCAST, IPV4_BROADCAST};
@@ -208,24 +208,24 @@ Test(sock_udp, send_answers) {
     cr_assert_eq(say_to(rig, &rig->a, s, IPV4(192, 0, 2, 1), 9, "x", 1), -ENETUNREACH);
     cr_assert_eq(say_to(rig, &rig->a, s, SUBNET_BROADCAST, 9, "x", 1), -EACCES);
     cr_assert_eq(say_to(rig, &rig->a, s, IPV4_BROADCAST, 9, "x", 1), -EACCES);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, TAPIR_MSG_OOB, rig->now_us), -EOPNOTSUPP);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, TAPIR_MSG_MORE, rig->now_us), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, TAPIR_MSG_OOB, rig->now_us), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, TAPIR_MSG_MORE, rig->now_us), -EOPNOTSUPP);
     msg.has_ttl = true;
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EINVAL, "TTL 0 is never sent");
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EINVAL, "TTL 0 is never sent");
     msg.has_ttl = false;
     msg.has_local = true;
     msg.local = addr_of_ipv4(B_ADDR);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EADDRNOTAVAIL, "not our address");
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EADDRNOTAVAIL, "not our address");
     msg.has_local = false;
     msg.netif = 5;
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -ENODEV);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -ENODEV);
     msg.peer.addr = (struct tapir_addr){.b = {0x20, 1}};
     msg.netif = 0;
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EINVAL, "not IPv4");
-    cr_assert_eq(sock_recv(&rig->a.sock, s, &msg, TAPIR_MSG_OOB, rig->now_us), -EOPNOTSUPP);
-    cr_assert_eq(sock_listen(&rig->a.sock, s, 1), -EOPNOTSUPP);
-    cr_assert_eq(sock_accept(&rig->a.sock, s, &s, &msg.peer, rig->now_us), -EOPNOTSUPP);
-    cr_assert_eq(sock_tcp_info(&rig->a.sock, s, NULL, rig->now_us), -ENOPROTOOPT);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EINVAL, "not IPv4");
+    cr_assert_eq(tapir_sock_recv(rig->a.stack, s, &msg, TAPIR_MSG_OOB, rig->now_us), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_accept(rig->a.stack, s, &s, &msg.peer, rig->now_us), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_tcp_info(rig->a.stack, s, NULL, rig->now_us), -ENOPROTOOPT);
     rig_close(rig);
 }
 
@@ -244,7 +244,7 @@ Test(sock_udp, overrides_for_one_datagram) {
                             .ttl = 7,
                             .has_tos = true,
                             .tos = 0xb9};
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), 1);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), 1);
     rig_run(rig);
     cr_assert_eq(hear(rig, &rig->a, server, in, 10, 0, &msg), 1);
     cr_assert_eq(addr_ipv4(&msg.peer.addr), IPV4_LOOPBACK);
@@ -266,22 +266,22 @@ Test(sock_udp, a2_disconnect_and_reconnect) {
     struct rig *rig = rig_open();
     struct tapir_endpoint own, peer;
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
-    cr_assert_eq(sock_connect(&rig->a.sock, s, NULL, rig->now_us), 0);
-    cr_assert_eq(sock_peer(&rig->a.sock, s, &peer), -ENOTCONN);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, s, NULL, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_peer(rig->a.stack, s, &peer), -ENOTCONN);
     cr_assert_eq(connect_to(rig, &rig->a, s, IPV4_LOOPBACK, 5), 0);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 6), 0);
-    cr_assert_eq(sock_peer(&rig->a.sock, s, &peer), 0);
+    cr_assert_eq(tapir_sock_peer(rig->a.stack, s, &peer), 0);
     cr_assert_eq(addr_ipv4(&peer.addr), B_ADDR);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &own), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &own), 0);
     cr_assert_eq(addr_ipv4(&own.addr), A_ADDR, "the source is chosen for the new peer");
-    cr_assert_eq(sock_connect(&rig->a.sock, s, NULL, rig->now_us), 0);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &own), 0);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, s, NULL, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &own), 0);
     cr_assert_eq(own.port, 0);
     cr_assert(addr_is_any(&own.addr));
     cr_assert_eq(bind_to(&rig->a, s, A_ADDR, 53), 0);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 6), 0);
-    cr_assert_eq(sock_connect(&rig->a.sock, s, NULL, rig->now_us), 0);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &own), 0);
+    cr_assert_eq(tapir_sock_connect(rig->a.stack, s, NULL, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &own), 0);
     cr_assert_eq(own.port, 53);
     cr_assert_eq(addr_ipv4(&own.addr), A_ADDR);
     cr_assert_eq(connect_to(rig, &rig->a, s, SUBNET_BROADCAST, 6), -EACCES);
@@ -301,7 +301,7 @@ Test(sock_udp, connected_hears_its_peer_alone) {
     say_to(rig, &rig->b, one, A_ADDR, 53, "1", 1);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), 1);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -EAGAIN);
-    cr_assert_eq(rig->a.core.counters.udp_no_port, 1);
+    cr_assert_eq(rig->a.stack->core.counters.udp_no_port, 1);
     rig_close(rig);
 }
 
@@ -311,11 +311,11 @@ Test(sock_udp, refused) {
     tapir_sock s = udp_connected(rig, &rig->a, B_ADDR, 9), t = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), 1);
     for (int turn = 0; turn < 2; turn++) { /* Z8: not yet to whom has other messages to report */
-        cr_assert((sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR) != 0);
+        cr_assert((tapir_sock_ready(rig->a.stack, s) & TAPIR_READY_ERR) != 0);
         cr_assert_eq(hear(rig, &rig->a, s, in, 10, TAPIR_MSG_KEEP_ERROR, NULL), -ECONNREFUSED);
     }
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -ECONNREFUSED);
-    cr_assert_eq(sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR, 0);
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, s) & TAPIR_READY_ERR, 0);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), -EAGAIN);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), 1);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), -ECONNREFUSED, "sending tells it as well");
@@ -323,7 +323,7 @@ Test(sock_udp, refused) {
     cr_assert_eq(get(&rig->a, s, TAPIR_OPT_ERROR), ECONNREFUSED);
     cr_assert_eq(get(&rig->a, s, TAPIR_OPT_ERROR), 0);
     cr_assert_eq(say_to(rig, &rig->a, t, B_ADDR, 9, "x", 1), 1);
-    cr_assert_eq(sock_ready(&rig->a.sock, t), TAPIR_READY_OUT, "unconnected: not told");
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, t), TAPIR_READY_OUT, "unconnected: not told");
     rig_close(rig);
 }
 
@@ -335,7 +335,7 @@ Test(sock_udp, error_queue) {
     set(rig, &rig->a, s, TAPIR_OPT_RECVERR, 1);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, TAPIR_MSG_ERRQUEUE, NULL), -EAGAIN);
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 9, "lost words", 10), 10);
-    cr_assert((sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR) != 0);
+    cr_assert((tapir_sock_ready(rig->a.stack, s) & TAPIR_READY_ERR) != 0);
     cr_assert_eq(hear(rig, &rig->a, s, in, 4, TAPIR_MSG_ERRQUEUE | TAPIR_MSG_PEEK, &msg), 4);
     cr_assert_eq(msg.flags, TAPIR_MSG_ERRQUEUE | TAPIR_MSG_TRUNC);
     cr_assert_eq(hear(rig, &rig->a, s, in, 100, TAPIR_MSG_ERRQUEUE, &msg), 10);
@@ -348,7 +348,7 @@ Test(sock_udp, error_queue) {
     cr_assert_eq(msg.error.type, 3);
     cr_assert_eq(msg.error.code, 3);
     cr_assert_eq(addr_ipv4(&msg.error.offender), B_ADDR);
-    cr_assert_eq(sock_ready(&rig->a.sock, s) & TAPIR_READY_ERR, 0, "the last report takes the error with it");
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, s) & TAPIR_READY_ERR, 0, "the last report takes the error with it");
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 1);
     set(rig, &rig->a, s, TAPIR_OPT_RECVERR, 0);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, TAPIR_MSG_ERRQUEUE, NULL), -EAGAIN, "switching off empties the queue");
@@ -385,7 +385,7 @@ Test(sock_udp, mtu_discover) {
         cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1473), cuts ? 1473 : -EMSGSIZE);
         cr_assert_eq(hear(rig, &rig->b, raw, in, sizeof in, 0, NULL), cuts ? 1501 : -EAGAIN);
     }
-    cr_assert_eq(rig->a.core.counters.ip_frag_out, 4);
+    cr_assert_eq(rig->a.stack->core.counters.ip_frag_out, 4);
     set(rig, &rig->a, s, TAPIR_OPT_RECVERR, 1);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1473), -EMSGSIZE);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, TAPIR_MSG_ERRQUEUE, &msg), 0);
@@ -402,15 +402,15 @@ Test(sock_udp, learnt_path_mtu) {
     struct rig *rig = rig_open();
     tapir_sock server = udp_bound(&rig->b, IPV4_ANY, 53), s = udp_connected(rig, &rig->a, B_ADDR, 53);
     struct tapir_addr b = addr_of_ipv4(B_ADDR);
-    cr_assert(ip_path_lower_mtu(&rig->a.ip, &b, 1000, rig->now_us));
+    cr_assert(ip_path_lower_mtu(&rig->a.stack->ip, &b, 1000, rig->now_us));
     cr_assert_eq(get(&rig->a, s, TAPIR_OPT_MTU), 1000);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1400), 1400);
-    cr_assert_eq(rig->a.core.counters.ip_frag_out, 2);
+    cr_assert_eq(rig->a.stack->core.counters.ip_frag_out, 2);
     set(rig, &rig->a, s, TAPIR_OPT_MTU_DISCOVER, SOCK_PMTU_DO);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1400), -EMSGSIZE);
     set(rig, &rig->a, s, TAPIR_OPT_MTU_DISCOVER, SOCK_PMTU_PROBE);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, out, 1400), 1400);
-    cr_assert_eq(rig->a.core.counters.ip_frag_out, 2);
+    cr_assert_eq(rig->a.stack->core.counters.ip_frag_out, 2);
     cr_assert_eq(hear(rig, &rig->b, server, in, sizeof in, 0, NULL), 1400);
     cr_assert_eq(hear(rig, &rig->b, server, in, sizeof in, 0, NULL), 1400);
     rig_close(rig);
@@ -430,7 +430,7 @@ Test(sock_udp, broadcast) {
     cr_assert_eq(addr_ipv4(&msg.local), SUBNET_BROADCAST);
     cr_assert_eq(hear(rig, &rig->b, any, in, 10, 0, NULL), 3);
     cr_assert_eq(say_to(rig, &rig->a, s, SUBNET_BROADCAST, 54, "none", 4), 4);
-    cr_assert_eq(rig->b.core.counters.icmp_out, 0, "no port unreachable for a broadcast (RFC 1122 3.2.2)");
+    cr_assert_eq(rig->b.stack->core.counters.icmp_out, 0, "no port unreachable for a broadcast (RFC 1122 3.2.2)");
     cr_assert_eq(say_to(rig, &rig->b, one, A_ADDR, 9, "x", 1), 1, "bound to a broadcast, sent from an address");
     rig_close(rig);
 }
@@ -443,13 +443,13 @@ Test(sock_udp, path_follows_the_routes) {
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     const uint32_t far = IPV4(192, 0, 2, 1);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
-    cr_assert_eq(ip_route_add(&rig->a.ip, 1, &net, 24, &gateway, 0), 0);
+    cr_assert_eq(ip_route_add(&rig->a.stack->ip, 1, &net, 24, &gateway, 0), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), 1);
-    cr_assert_eq(ip_route_remove(&rig->a.ip, 1, &net, 24, &gateway), 0);
+    cr_assert_eq(ip_route_remove(&rig->a.stack->ip, 1, &net, 24, &gateway), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, far, 9, "x", 1), -ENETUNREACH);
     cr_assert_eq(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 1);
     cr_assert_eq(link_address_remove(rig->a.netif, &own), 0);
-    ip_changed(&rig->a.ip);
+    ip_changed(&rig->a.stack->ip);
     cr_assert_lt(say_to(rig, &rig->a, s, B_ADDR, 9, "x", 1), 0);
     rig_close(rig);
 }
@@ -461,13 +461,13 @@ Test(sock_udp, without_a_gateway) {
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
     struct tapir_msg far = {.has_peer = true, .peer = endpoint(IPV4(192, 0, 2, 1), 9)};
     struct tapir_msg near = {.has_peer = true, .peer = endpoint(B_ADDR, 9)};
-    cr_assert_eq(ip_route_add(&rig->a.ip, 1, &any, 0, &gateway, 0), 0);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &far, TAPIR_MSG_DONTROUTE, rig->now_us), -ENETUNREACH);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), 0);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &near, TAPIR_MSG_DONTROUTE, rig->now_us), 0);
+    cr_assert_eq(ip_route_add(&rig->a.stack->ip, 1, &any, 0, &gateway, 0), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &far, 0, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &far, TAPIR_MSG_DONTROUTE, rig->now_us), -ENETUNREACH);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &far, 0, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &near, TAPIR_MSG_DONTROUTE, rig->now_us), 0);
     cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_DONTROUTE, 1), 0);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &far, 0, rig->now_us), -ENETUNREACH);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &far, 0, rig->now_us), -ENETUNREACH);
     cr_assert_eq(connect_to(rig, &rig->a, s, IPV4(192, 0, 2, 1), 9), -ENETUNREACH);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 9), 0);
     rig_close(rig);
@@ -498,11 +498,11 @@ Test(sock_udp, bound_to_an_interface) {
     say_to(rig, &rig->b, remote, A_ADDR, 53, "tap", 3);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), 3);
     struct tapir_netif_config config = {.name = "tap1", .mac = {2, 0, 0, 0, 1, 1}, .mtu_bytes = 1500};
-    cr_assert_eq(link_netif_add(&rig->a.link, &config), 2);
+    cr_assert_eq(link_netif_add(&rig->a.stack->link, &config), 2);
     struct tapir_msg msg = {.has_peer = true, .peer = endpoint(B_ADDR, 9), .netif = 2};
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EINVAL, "not by another one");
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EINVAL, "not by another one");
     msg.netif = 1;
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), 0);
     rig_close(rig);
 }
 
@@ -510,21 +510,21 @@ Test(sock_udp, bound_to_an_interface) {
 Test(sock_udp, shutdown) {
     struct rig *rig = rig_open();
     tapir_sock s = udp_bound(&rig->a, IPV4_ANY, 53), remote = open_sock(&rig->b, TAPIR_SOCK_DGRAM, 0), named;
-    cr_assert_eq(sock_shutdown(&rig->a.sock, s, 0, rig->now_us), -EINVAL);
-    cr_assert_eq(sock_shutdown(&rig->a.sock, s, 4, rig->now_us), -EINVAL);
+    cr_assert_eq(tapir_sock_shutdown(rig->a.stack, s, 0, rig->now_us), -EINVAL);
+    cr_assert_eq(tapir_sock_shutdown(rig->a.stack, s, 4, rig->now_us), -EINVAL);
     say_to(rig, &rig->b, remote, A_ADDR, 53, "x", 1);
-    while (sock_news(&rig->a.sock, &named)) {
+    while (tapir_sock_news(rig->a.stack, &named)) {
     }
-    cr_assert_eq(sock_shutdown(&rig->a.sock, s, TAPIR_SHUT_RD, rig->now_us), -ENOTCONN);
-    cr_assert(sock_news(&rig->a.sock, &named));
+    cr_assert_eq(tapir_sock_shutdown(rig->a.stack, s, TAPIR_SHUT_RD, rig->now_us), -ENOTCONN);
+    cr_assert(tapir_sock_news(rig->a.stack, &named));
     cr_assert_eq(named, s);
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), 1, "what has come can still be read");
     cr_assert_eq(hear(rig, &rig->a, s, in, 10, 0, NULL), 0);
-    cr_assert_eq(sock_ready(&rig->a.sock, s), TAPIR_READY_IN | TAPIR_READY_OUT | TAPIR_READY_RDHUP);
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, s), TAPIR_READY_IN | TAPIR_READY_OUT | TAPIR_READY_RDHUP);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 9), 0);
-    cr_assert_eq(sock_shutdown(&rig->a.sock, s, TAPIR_SHUT_WR, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_shutdown(rig->a.stack, s, TAPIR_SHUT_WR, rig->now_us), 0);
     cr_assert_eq(say_to(rig, &rig->a, s, 0, 0, "x", 1), -EPIPE);
-    cr_assert((sock_ready(&rig->a.sock, s) & TAPIR_READY_HUP) != 0);
+    cr_assert((tapir_sock_ready(rig->a.stack, s) & TAPIR_READY_HUP) != 0);
     rig_close(rig);
 }
 
@@ -537,7 +537,7 @@ Test(sock_udp, send_queue_is_capped) {
     cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_SNDBUF, 10000), 0);
     int sent = 0;
     int64_t result;
-    while ((result = sock_send(&rig->a.sock, s, &msg, 0, rig->now_us)) == 1000) {
+    while ((result = tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us)) == 1000) {
         sent++;
         cr_assert_lt(sent, 100);
     }
@@ -558,14 +558,14 @@ Test(sock_udp, news) {
     struct rig *rig = rig_open();
     tapir_sock one = udp_bound(&rig->b, IPV4_ANY, 1), two = udp_bound(&rig->b, IPV4_ANY, 2), named;
     tapir_sock s = open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0);
-    cr_assert_not(sock_news(&rig->b.sock, &named));
+    cr_assert_not(tapir_sock_news(rig->b.stack, &named));
     say_to(rig, &rig->a, s, B_ADDR, 2, "x", 1);
     say_to(rig, &rig->a, s, B_ADDR, 1, "x", 1);
     say_to(rig, &rig->a, s, B_ADDR, 2, "x", 1);
-    cr_assert(sock_news(&rig->b.sock, &named));
+    cr_assert(tapir_sock_news(rig->b.stack, &named));
     cr_assert_eq(named, two);
-    cr_assert_eq(sock_close(&rig->b.sock, one, rig->now_us), 0);
-    cr_assert_not(sock_news(&rig->b.sock, &named));
+    cr_assert_eq(tapir_sock_close(rig->b.stack, one, rig->now_us), 0);
+    cr_assert_not(tapir_sock_news(rig->b.stack, &named));
     rig_close(rig);
 }
 
@@ -575,26 +575,26 @@ Test(sock_udp, handles) {
     tapir_sock s = udp_bound(&rig->a, IPV4_ANY, 53);
     struct tapir_endpoint e;
     struct tapir_msg msg = {0};
-    cr_assert_eq(sock_close(&rig->a.sock, s, rig->now_us), 0);
+    cr_assert_eq(tapir_sock_close(rig->a.stack, s, rig->now_us), 0);
     tapir_sock next = udp_bound(&rig->a, IPV4_ANY, 53);
     cr_assert_neq(next, s);
-    cr_assert_eq(sock_close(&rig->a.sock, s, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_close(rig->a.stack, s, rig->now_us), -EBADF);
     cr_assert_eq(bind_to(&rig->a, s, IPV4_ANY, 1), -EBADF);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 1), -EBADF);
-    cr_assert_eq(sock_listen(&rig->a.sock, s, 1), -EBADF);
-    cr_assert_eq(sock_accept(&rig->a.sock, s, &next, &e, rig->now_us), -EBADF);
-    cr_assert_eq(sock_send(&rig->a.sock, s, &msg, 0, rig->now_us), -EBADF);
-    cr_assert_eq(sock_recv(&rig->a.sock, s, &msg, 0, rig->now_us), -EBADF);
-    cr_assert_eq(sock_shutdown(&rig->a.sock, s, 1, rig->now_us), -EBADF);
-    cr_assert_eq(sock_local(&rig->a.sock, s, &e), -EBADF);
-    cr_assert_eq(sock_peer(&rig->a.sock, s, &e), -EBADF);
+    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1), -EBADF);
+    cr_assert_eq(tapir_sock_accept(rig->a.stack, s, &next, &e, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_recv(rig->a.stack, s, &msg, 0, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_shutdown(rig->a.stack, s, 1, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_local(rig->a.stack, s, &e), -EBADF);
+    cr_assert_eq(tapir_sock_peer(rig->a.stack, s, &e), -EBADF);
     cr_assert_eq(set(rig, &rig->a, s, TAPIR_OPT_TTL, 1), -EBADF);
     cr_assert_eq(get(&rig->a, s, TAPIR_OPT_TTL), -EBADF);
-    cr_assert_eq(sock_join(&rig->a.sock, s, &e.addr, 0, true, rig->now_us), -EBADF);
-    cr_assert_eq(sock_tcp_info(&rig->a.sock, s, NULL, rig->now_us), -EBADF);
-    cr_assert_eq(sock_ready(&rig->a.sock, s), TAPIR_READY_ERR | TAPIR_READY_HUP);
-    cr_assert_eq(sock_ready(&rig->a.sock, 0), TAPIR_READY_ERR | TAPIR_READY_HUP);
-    cr_assert_eq(sock_open(&rig->a.sock, (enum tapir_sock_type)9, 0, &next), -EINVAL);
-    cr_assert_eq(sock_open(&rig->a.sock, TAPIR_SOCK_RAW, 0, &next), -EPROTONOSUPPORT);
+    cr_assert_eq(tapir_sock_join(rig->a.stack, s, &e.addr, 0, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_tcp_info(rig->a.stack, s, NULL, rig->now_us), -EBADF);
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, s), TAPIR_READY_ERR | TAPIR_READY_HUP);
+    cr_assert_eq(tapir_sock_ready(rig->a.stack, 0), TAPIR_READY_ERR | TAPIR_READY_HUP);
+    cr_assert_eq(tapir_sock_open(rig->a.stack, (enum tapir_sock_type)9, 0, &next), -EINVAL);
+    cr_assert_eq(tapir_sock_open(rig->a.stack, TAPIR_SOCK_RAW, 0, &next), -EPROTONOSUPPORT);
     rig_close(rig);
 }
