@@ -21,6 +21,8 @@ make_clean_tree() {
     mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets/{driver,posix},apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
+    mkdir "$clean/scripts/lib" # with no circles to be listed
+    sed '/^rooms_circles=(/,/^)/c rooms_circles=()' "$root/scripts/lib/rooms" >"$clean/scripts/lib/rooms"
     cp -r "$root/docs/man" "$clean/docs" # what is installed
     cp "$root/stack/CMakeLists.txt" "$clean/stack"
     cp -r "$root/stack/base" "$clean/stack"
@@ -116,6 +118,21 @@ break_layers() {
     expect layers "not in the tree" "a header that is not there" 'echo "#include \"base/none.h\"" >>stack/base/mem.c'
     expect layers "is no room" "a folder without a place" 'mkdir stack/new; echo "/* Nowhere. */" >stack/new/new.c'
     expect layers "not a plain name" "an include by macro" 'echo "#include WHERE" >>stack/base/mem.c'
+}
+
+# The clean tree has a call downwards in wire, none upwards and no circle.
+expect_calls() { expect calls "$1" "$2" "$3"$'\n''scripts/check clang >/dev/null 2>&1'; }
+break_calls() {
+    local declare='void wire_nothing(void); void udp_nothing(void); void tcp_nothing(void); void wire_wire_up(void);'
+    expect_calls "which is not below room wire" "a call upwards without an include" \
+        "echo '$declare void wire_wire_up(void) { udp_nothing(); }' >>stack/wire/wire.c"
+    expect_calls "call each other in a circle: other wire" "a circle of two files" \
+        "echo '/* Another file. */ $declare void wire_other(void); void wire_other(void) { wire_wire_up(); }' >stack/wire/other.c
+         echo '$declare void wire_other(void); void wire_wire_up(void) { wire_other(); }' >>stack/wire/wire.c"
+    expect_calls "no circle of files any more" "a listed circle that is gone" \
+        'sed -i "s/^rooms_circles=(/&\n\"wire: wire other # they were\"/" scripts/lib/rooms'
+    expect_calls "is global" "a global of the driver" 'echo "int driver_count; int driver_count = 1;" >>sockets/driver/driver.c'
+    expect calls "there is no complete build" "no build at all" 'rm -rf build/check-clang'
 }
 
 # The good names beside the bad ones show that a complaint is about the name.
@@ -288,6 +305,7 @@ fi
 mv "$tree" "$clean"
 break_text
 break_layers
+break_calls
 break_names
 break_core
 break_hardening
