@@ -62,11 +62,11 @@ static int copy_over(struct descriptor *descriptor, int fd, int number, int flag
 static int replace_here(int fd, int number, int flags) {
     int result;
     if (!posix_descriptors_ours(fd)) {
-        if (!posix_host_enter()) {
-            return (int)posix_result(posix_host_refusal());
+        if (!posix_call_enter()) {
+            return (int)posix_result(posix_call_refusal());
         }
         result = copy_over(NULL, fd, number, flags);
-        posix_host_leave();
+        posix_call_leave();
         return (int)posix_result(result);
     }
     struct descriptor *descriptor = posix_descriptors_enter(fd, DESCRIPTOR_ANY, &result);

@@ -8,8 +8,8 @@
 
 #include "internal.h"
 
-#define CALL_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
-#define PIECE_BYTES 65536U         /* read, and handed to the stack, at a time: a super-segment */
+#define TRANSFER_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
+#define PIECE_BYTES 65536U             /* read, and handed to the stack, at a time: a super-segment */
 
 /* --- sendfile --- */
 
@@ -33,7 +33,7 @@ static int64_t send_piece(int fd, struct reading *reading, size_t bytes, bool la
     }
     *stream = descriptor->type == SOCK_STREAM;
     int flags = *stream && reading->at + (off_t)bytes < reading->end ? MSG_MORE : 0;
-    int64_t result = posix_calls_data_send(descriptor, &msg, &iov, flags, later);
+    int64_t result = posix_transfer_send(descriptor, &msg, &iov, flags, later);
     posix_descriptors_leave(descriptor);
     return result;
 }
@@ -102,7 +102,7 @@ ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
     if (from < 0 || !posix_descriptors_ours(fd)) {
         return posix_result(from < 0 ? from : -EINVAL);
     }
-    size_t wanted = count < CALL_MAX_BYTES ? count : CALL_MAX_BYTES;
+    size_t wanted = count < TRANSFER_MAX_BYTES ? count : TRANSFER_MAX_BYTES;
     (void)fstat(file, &status);
     struct reading reading = {.fd = file, .at = (off_t)from};
     reading.end = (off_t)wanted < status.st_size - reading.at ? reading.at + (off_t)wanted : status.st_size;
@@ -112,7 +112,7 @@ ssize_t tapir_sendfile(int fd, int file, off_t *offset, size_t count) {
     } else if (result > 0) {
         (void)lseek(file, reading.at, SEEK_SET);
     }
-    return posix_calls_data_sent(result, stream, 0);
+    return posix_transfer_sent(result, stream, 0);
 }
 
 /* --- what a socket is not --- */

@@ -93,17 +93,17 @@ static int64_t send_message(struct descriptor *descriptor, const struct msghdr *
     }
     struct tapir_msg msg = {.iov_count = message->msg_iovlen,
                             .has_peer = message->msg_name != NULL && message->msg_namelen > 0};
-    int error = posix_calls_data_pieces(message->msg_iov, message->msg_iovlen, false, iov);
+    int error = posix_transfer_pieces(message->msg_iov, message->msg_iovlen, false, iov);
     if (error == 0 && msg.has_peer && (!stream || (flags & MSG_FASTOPEN) != 0)) {
-        error = posix_calls_data_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
+        error = posix_transfer_peer(descriptor, message->msg_name, message->msg_namelen, &msg);
     }
     if (error == 0) {
         error = take_controls(message, &msg);
     }
-    return error != 0 ? error : posix_calls_data_send(descriptor, &msg, iov, flags, later);
+    return error != 0 ? error : posix_transfer_send(descriptor, &msg, iov, flags, later);
 }
 
-/* sendmsg; `later` as of posix_calls_data_send. */
+/* sendmsg; `later` as of posix_transfer_send. */
 static ssize_t send_one(int fd, const struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
@@ -114,7 +114,7 @@ static ssize_t send_one(int fd, const struct msghdr *message, int flags, bool la
     bool stream = descriptor->type == SOCK_STREAM;
     int64_t result = send_message(descriptor, message, flags, later);
     posix_descriptors_leave(descriptor);
-    return posix_calls_data_sent(result, stream, flags);
+    return posix_transfer_sent(result, stream, flags);
 }
 
 ssize_t tapir_sendmsg(int fd, const struct msghdr *message, int flags) {
@@ -219,8 +219,8 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     bool discard = descriptor->type == SOCK_STREAM && (flags & MSG_TRUNC) != 0;
     struct tapir_msg msg = {.iov_count = message->msg_iovlen};
     struct control_room room = {.next = message->msg_control, .left = message->msg_controllen};
-    int error = posix_calls_data_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
-    int64_t result = error != 0 ? error : posix_calls_data_recv(descriptor, &msg, iov, flags, later);
+    int error = posix_transfer_pieces(message->msg_iov, message->msg_iovlen, discard, iov);
+    int64_t result = error != 0 ? error : posix_transfer_recv(descriptor, &msg, iov, flags, later);
     if (result < 0) {
         return result;
     }
@@ -237,7 +237,7 @@ static int64_t receive_message(struct descriptor *descriptor, struct msghdr *mes
     return error != 0 ? error : result;
 }
 
-/* recvmsg; `later` as of posix_calls_data_recv. */
+/* recvmsg; `later` as of posix_transfer_recv. */
 static ssize_t receive_one(int fd, struct msghdr *message, int flags, bool later) {
     int error;
     pthread_testcancel();
@@ -320,10 +320,10 @@ int tapir_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, 
     if (!posix_descriptors_ours(fd)) {
         return recvmmsg(posix_descriptors_given(fd), messages, count, flags, timeout);
     }
-    if (!posix_poll_valid(timeout)) {
+    if (!posix_timeout_valid(timeout)) {
         return (int)posix_result(-EINVAL);
     }
-    uint64_t deadline_us = posix_poll_deadline_of(timeout);
+    uint64_t deadline_us = posix_timeout_deadline(timeout);
     int result = count == 0 ? 0 : receive_until(fd, messages, count, flags, deadline_us);
     if (timeout != NULL && result > 0) {
         uint64_t now_us = driver_clock_now();

@@ -75,11 +75,11 @@ int tapir_socket(int domain, int type, int protocol) {
     if (error != 0) {
         return (int)posix_result(error);
     }
-    if (!posix_host_enter()) {
+    if (!posix_call_enter()) {
         return (int)posix_result(-ENETDOWN);
     }
     int fd = open_socket(kind, type & ~flags, protocol, flags);
-    posix_host_leave();
+    posix_call_leave();
     return posix_text_standard((int)posix_result(fd));
 }
 
@@ -211,61 +211,13 @@ int tapir_accept(int fd, struct sockaddr *address, socklen_t *size) { return tap
 
 /* --- connect --- */
 
-/* As Linux: whoever waits for the connection that was is told EPIPE. */
-static int disconnect(struct descriptor *descriptor) {
-    int result = tapir_sock_connect(posix_host.driver.stack, descriptor->sock, NULL, driver_clock_now());
-    descriptor->syn_waits = false;
-    if (result == 0 && descriptor->type == SOCK_STREAM) {
-        descriptor->disconnects++;
-        posix_wait_notify(descriptor);
-    }
-    return result;
-}
-
-int posix_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable) {
-    unsigned before = descriptor->disconnects;
-    int result = posix_wait_ready(descriptor, events, deadline_us, restartable);
-    return descriptor->disconnects != before && result != -EBADF ? -EPIPE : result;
-}
-
-bool posix_calls_setup_connected(const struct descriptor *descriptor) {
-    struct tapir_endpoint peer;
-    return tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) == 0;
-}
-
-/* How the handshake ended. Over without an error is no success; after a failure the socket may try again, as on Linux. */
-static int connect_ended(struct descriptor *descriptor) {
-    struct tapir_endpoint peer;
-    int64_t failure = 0;
-    if (tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) ==
-        0) { /* now it is told: later it is EISCONN */
-        (void)tapir_sock_connect(posix_host.driver.stack, descriptor->sock, &peer, driver_clock_now());
-        return 0;
-    }
-    (void)tapir_sock_get(posix_host.driver.stack, descriptor->sock, TAPIR_OPT_ERROR, &failure);
-    (void)disconnect(descriptor);
-    return failure != 0 ? (int)-failure : -ECONNABORTED;
-}
-
-int posix_calls_setup_await(struct descriptor *descriptor, int begun) {
-    uint64_t deadline_us = driver_clock_deadline(descriptor->send_timeout_us);
-    uint32_t ended = TAPIR_READY_OUT | TAPIR_READY_ERR | TAPIR_READY_HUP;
-    do {
-        int error = posix_calls_setup_wait(descriptor, ended, deadline_us, true);
-        if (error != 0) {
-            return error == -EAGAIN ? begun : error;
-        }
-    } while ((tapir_sock_ready(posix_host.driver.stack, descriptor->sock) & ended) == 0);
-    return connect_ended(descriptor);
-}
-
 static int connect_now(struct descriptor *descriptor, const struct tapir_endpoint *peer) {
     int result = tapir_sock_connect(posix_host.driver.stack, descriptor->sock, peer, driver_clock_now());
     if (result == -EINPROGRESS || result == -EALREADY) {
-        return descriptor->nonblocking ? result : posix_calls_setup_await(descriptor, result);
+        return descriptor->nonblocking ? result : posix_connecting_await(descriptor, result);
     }
     /* Also of one that blocks: TCP_FASTOPEN_CONNECT. */
-    descriptor->syn_waits = descriptor->type == SOCK_STREAM && result == 0 && !posix_calls_setup_connected(descriptor);
+    descriptor->syn_waits = descriptor->type == SOCK_STREAM && result == 0 && !posix_connecting_connected(descriptor);
     return result;
 }
 
@@ -286,7 +238,7 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     }
     error = family == AF_UNSPEC ? 0 : posix_address_in(address, size, &peer);
     if (error == 0) {
-        error = family == AF_UNSPEC ? disconnect(descriptor) : connect_now(descriptor, &peer);
+        error = family == AF_UNSPEC ? posix_connecting_disconnect(descriptor) : connect_now(descriptor, &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
                descriptor->type == SOCK_STREAM &&
                tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) == 0) {
@@ -312,7 +264,7 @@ int tapir_shutdown(int fd, int how) {
     if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR) {
         uint32_t ways = (how == SHUT_WR ? 0 : TAPIR_SHUT_RD) | (how == SHUT_RD ? 0 : TAPIR_SHUT_WR);
         error = tapir_sock_shutdown(posix_host.driver.stack, descriptor->sock, ways, driver_clock_now());
-        posix_wait_notify(descriptor);
+        posix_watch_notify(descriptor);
     }
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);

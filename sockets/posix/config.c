@@ -21,26 +21,6 @@
 
 #define HOST (&posix_host)
 
-static pthread_mutex_t setup = PTHREAD_MUTEX_INITIALIZER; /* one tapir_up or tapir_down at a time; before the lock */
-static _Thread_local bool setting_up;                     /* this thread is in one */
-
-/* Files are opened and threads waited for: a thread cancelled there would leave `setup` locked. */
-bool posix_config_begin(int *cancel_state) {
-    if (setting_up || posix_host_at_work()) {
-        return false;
-    }
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel_state);
-    setting_up = true;
-    pthread_mutex_lock(&setup);
-    return true;
-}
-
-void posix_config_end(int cancel_state) {
-    pthread_mutex_unlock(&setup);
-    setting_up = false;
-    pthread_setcancelstate(cancel_state, NULL);
-}
-
 /* --- what the core needs --- */
 
 /* The keys of the stack hang on it: without randomness there is none. */
@@ -228,20 +208,6 @@ static int add_interface(const struct plan *plan, const struct tapir_config *con
     return explain(error, size, result, "gateway %s is no host but a group or a broadcast address", config->gateway);
 }
 
-void posix_config_undo(void) {
-    struct tapir_stack *stack = HOST->driver.stack;
-    driver_close(&HOST->driver);
-    if (stack != NULL) {
-        tapir_stack_destroy(stack);
-        posix_memory_trim();
-    }
-    posix_descriptors_destroy();
-    HOST->address.s_addr = INADDR_ANY;
-    tap_own_disclaim(HOST->claimed_fd);
-    HOST->claimed_fd = -1;
-    posix_fork_watch(false);
-}
-
 /* Builds everything, with the lock held. */
 static int build(struct tapir_device *device, const struct plan *plan, const struct tapir_config *config, char *error,
                  size_t size) {
@@ -292,7 +258,7 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
     driver_lock(&posix_host.driver, &posix_host_thread);
     result = build(device, &plan, config, error, size);
     if (result != 0) {
-        posix_config_undo();
+        posix_setup_undo();
     }
     driver_lock_release(&posix_host.driver);
     return result;
@@ -325,7 +291,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
         return (int)posix_result(-EBADF);
     }
     int cancel_state;
-    if (!posix_config_begin(&cancel_state)) {
+    if (!posix_setup_begin(&cancel_state)) {
         return (int)posix_result(refuse_nested(error, size));
     }
     int result = check_down(error, size);
@@ -333,7 +299,7 @@ int tapir_up_device(struct tapir_device *device, const struct tapir_config *conf
         HOST->driver.device_down = false;
         result = up(device, config == NULL ? &nothing : config, error, size);
     }
-    posix_config_end(cancel_state);
+    posix_setup_end(cancel_state);
     return (int)posix_result(result);
 }
 
@@ -469,11 +435,11 @@ int tapir_up(const struct tapir_config *config, char *error, size_t size) {
         return (int)posix_result(-EBADF);
     }
     int cancel_state;
-    if (!posix_config_begin(&cancel_state)) {
+    if (!posix_setup_begin(&cancel_state)) {
         return (int)posix_result(refuse_nested(error, size));
     }
     int result = up_tap(config, error, size);
-    posix_config_end(cancel_state);
+    posix_setup_end(cancel_state);
     return (int)posix_result(result);
 }
 
@@ -541,11 +507,11 @@ int posix_config_ensure(void) {
         return 0;
     }
     int cancel_state, caller_errno = errno;
-    if (!posix_config_begin(&cancel_state)) {
+    if (!posix_setup_begin(&cancel_state)) {
         return -EDEADLK;
     }
     int result = check_down(NULL, 0) == -EALREADY ? 0 : up_from_environment();
-    posix_config_end(cancel_state);
+    posix_setup_end(cancel_state);
     errno = caller_errno;
     return result;
 }

@@ -56,8 +56,8 @@ int posix_descriptors_given(int fd) { return tap_own_is(fd) && fd != posix_host.
 
 struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, int *error) {
     *error = -EBADF;
-    if (!posix_host_enter()) {
-        *error = posix_host_refusal();
+    if (!posix_call_enter()) {
+        *error = posix_call_refusal();
         return NULL;
     }
     struct descriptor *descriptor = posix_descriptors_find(fd);
@@ -68,16 +68,16 @@ struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, in
     if (descriptor != NULL) {
         *error = kind == DESCRIPTOR_SOCKET ? -ENOTSOCK : -EINVAL;
     }
-    posix_host_leave();
+    posix_call_leave();
     return NULL;
 }
 
 /* The call may have read or written the socket empty or full: what shows its readiness outside is put right. */
 void posix_descriptors_leave(struct descriptor *descriptor) {
-    posix_pollfd_update(descriptor);
-    posix_epoll_update(descriptor);
+    posix_pair_update(descriptor);
+    posix_epoll_set_update(descriptor);
     posix_descriptors_release(descriptor);
-    posix_host_leave();
+    posix_call_leave();
 }
 
 /* F_DUPFD gives the lowest free number, as POSIX wants of socket and accept, and heeds RLIMIT_NOFILE. */
@@ -194,8 +194,8 @@ struct descriptor *posix_descriptors_by_sock(tapir_sock sock) {
 
 /* Those inside a call on it are woken before the socket goes, and find `closed` set. */
 static void close_socket(struct descriptor *descriptor) {
-    posix_epoll_forget(descriptor);
-    posix_wait_notify(descriptor);
+    posix_epoll_set_forget(descriptor);
+    posix_watch_notify(descriptor);
     if (descriptor->sock != 0) {
         detach(descriptor);
         (void)tapir_sock_close(posix_host.driver.stack, descriptor->sock, driver_clock_now());
@@ -237,7 +237,7 @@ bool posix_descriptors_drop(struct descriptor *descriptor, int fd) {
 void posix_descriptors_end(struct descriptor *descriptor) {
     descriptor->closed = true;
     if (descriptor->kind == DESCRIPTOR_EPOLL) {
-        posix_epoll_close(descriptor->epoll);
+        posix_epoll_set_close(descriptor->epoll);
     } else {
         close_socket(descriptor);
     }

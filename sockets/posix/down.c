@@ -42,7 +42,7 @@ static void take_down(void) {
     driver_background_stop(DRIVER);
     driver_lead_drain(DRIVER, unfinished, NULL);
     struct tapir_device *device = HOST->driver.device;
-    posix_config_undo();
+    posix_setup_undo();
     if (device != NULL) {
         device->ops->close(device);
     }
@@ -118,7 +118,7 @@ void tapir_down(void) {
         finish();
         return;
     }
-    if (!posix_config_begin(&cancel_state)) {
+    if (!posix_setup_begin(&cancel_state)) {
         return;
     }
     driver_lock(&posix_host.driver, &posix_host_thread);
@@ -126,5 +126,5 @@ void tapir_down(void) {
         take_down();
     }
     driver_lock_release(&posix_host.driver);
-    posix_config_end(cancel_state);
+    posix_setup_end(cancel_state);
 }

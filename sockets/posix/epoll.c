@@ -11,149 +11,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "epoll_set.h"
 #include "tap/own.h"
-
-struct epoll {
-    struct descriptor *descriptor;
-    struct list items;   /* of struct item */
-    struct list ready;   /* of struct item */
-    struct list waiters; /* of struct epoll_call */
-    int inner;           /* the kernel's set of kernel descriptors; -1: none yet */
-    int event;           /* exposed: the eventfd; -1: not */
-    bool event_set;      /* the eventfd is readable */
-    bool kernel_next;    /* whose events come first next time, so that neither side starves the other */
-};
-
-struct item {
-    struct watch watch; /* first: the notifier finds the rest by it */
-    struct epoll *epoll;
-    struct list in_set, in_ready;
-    int fd; /* the number that it was added by: each of a socket's numbers may be */
-    struct epoll_event event;
-    bool disabled; /* EPOLLONESHOT has fired */
-};
-
-struct epoll_call {
-    struct list node;
-    struct epoll *epoll;
-    struct driver_waiter waiter;
-    struct pollfd fds[DRIVER_RESERVED_FDS + 1];
-};
-
-/* --- items --- */
-
-/* What epoll_wait would tell of the item now; errors and hang-ups unasked. */
-static uint32_t events_of(const struct item *item) {
-    if (item->disabled) {
-        return 0;
-    }
-    uint32_t events = posix_poll_events(tapir_sock_ready(posix_host.driver.stack, item->watch.descriptor->sock));
-    return events & (item->event.events | EPOLLERR | EPOLLHUP);
-}
-
-/* Sets the eventfd of an exposed set to whether there are events. */
-static void correct_exposed(struct epoll *epoll) {
-    static const uint64_t one = 1;
-    uint64_t count;
-    if (epoll->event < 0) {
-        return;
-    }
-    LIST_FOR_EACH(node, &epoll->ready) {
-        if (events_of(LIST_ENTRY(node, struct item, in_ready)) != 0) {
-            break;
-        }
-        list_remove(node);
-    }
-    bool ready = !list_empty(&epoll->ready);
-    if (ready && !epoll->event_set) {
-        (void)!write(epoll->event, &one, sizeof one);
-    } else if (!ready && epoll->event_set) {
-        (void)!read(epoll->event, &count, sizeof count);
-    }
-    epoll->event_set = ready;
-}
-
-/* One waiting call for one event; it looks at the list itself, whatever ends its sleep. */
-static void wake_one(struct epoll *epoll) {
-    LIST_FOR_EACH(node, &epoll->waiters) {
-        struct driver_waiter *waiter = &LIST_ENTRY(node, struct epoll_call, node)->waiter;
-        if (!waiter->woken) {
-            driver_wait_wake(waiter);
-            return;
-        }
-    }
-}
-
-static void push_ready(struct item *item) {
-    if (!list_linked(&item->in_ready)) {
-        list_push_back(&item->epoll->ready, &item->in_ready);
-    }
-    correct_exposed(item->epoll);
-    wake_one(item->epoll);
-}
-
-static void notify_item(struct watch *watch, uint32_t ready) {
-    (void)ready;
-    struct item *item = (struct item *)(void *)watch;
-    if (!item->disabled) {
-        push_ready(item);
-    }
-}
-
-static struct item *find_item(const struct epoll *epoll, const struct descriptor *descriptor, int fd) {
-    LIST_FOR_EACH(node, &descriptor->watches) {
-        struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
-        if (item->watch.notify == notify_item && item->epoll == epoll && item->fd == fd) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
-/* ADD and MOD alike: what is ready already counts as news, also for EPOLLET. */
-static void arm(struct item *item, const struct epoll_event *event) {
-    item->event = *event;
-    item->disabled = false;
-    item->watch.events = posix_poll_wanted(event->events);
-    if (events_of(item) != 0) {
-        push_ready(item);
-    }
-}
-
-static void remove_item(struct item *item) {
-    list_remove(&item->watch.node);
-    list_remove(&item->in_set);
-    list_remove(&item->in_ready);
-    free(item);
-}
-
-/* As Linux when the last reference to a file goes: it leaves all sets by itself. */
-void posix_epoll_forget(struct descriptor *descriptor) {
-    LIST_FOR_EACH(node, &descriptor->watches) {
-        struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
-        if (item->watch.notify == notify_item) {
-            struct epoll *epoll = item->epoll;
-            remove_item(item);
-            correct_exposed(epoll);
-        }
-    }
-}
-
-void posix_epoll_update(struct descriptor *descriptor) {
-    LIST_FOR_EACH(node, &descriptor->watches) {
-        struct item *item = (struct item *)(void *)LIST_ENTRY(node, struct watch, node);
-        if (item->watch.notify == notify_item) {
-            correct_exposed(item->epoll);
-        }
-    }
-}
-
-/* --- the set --- */
 
 int tapir_epoll_create1(int flags) {
     if (posix_fork_in_child()) { /* where all descriptors are the kernel's */
@@ -168,7 +29,7 @@ int tapir_epoll_create1(int flags) {
         return fd;
     }
     struct epoll *epoll = calloc(1, sizeof *epoll);
-    if (epoll == NULL || !posix_host_enter()) {
+    if (epoll == NULL || !posix_call_enter()) {
         free(epoll);
         close(fd);
         return (int)posix_result(epoll == NULL ? -ENOMEM : -ENETDOWN);
@@ -185,55 +46,12 @@ int tapir_epoll_create1(int flags) {
     } else {
         epoll->descriptor->epoll = epoll;
     }
-    posix_host_leave();
+    posix_call_leave();
     return (int)posix_result(fd);
 }
 
 /* The size is a hint of old that has to be positive. */
 int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (int)posix_result(-EINVAL); }
-
-static void wake_all(struct epoll *epoll) {
-    LIST_FOR_EACH(node, &epoll->waiters) {
-        driver_wait_wake(&LIST_ENTRY(node, struct epoll_call, node)->waiter);
-    }
-}
-
-void posix_epoll_close(struct epoll *epoll) {
-    LIST_FOR_EACH(node, &epoll->items) {
-        remove_item(LIST_ENTRY(node, struct item, in_set));
-    }
-    wake_all(epoll);
-    tap_own_close(epoll->inner);
-    tap_own_close(epoll->event);
-    epoll->inner = epoll->event = -1;
-}
-
-static int add_to_number(const struct epoll *epoll, int fd) {
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(epoll->descriptor->fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
-int posix_epoll_expose(struct epoll *epoll) {
-    if (epoll->event >= 0) {
-        return 0;
-    }
-    int event = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (event < 0) {
-        return -errno;
-    }
-    int error = add_to_number(epoll, event);
-    if (error == 0 && epoll->inner >= 0) {
-        error = add_to_number(epoll, epoll->inner);
-    }
-    if (error != 0) {
-        tap_own_close(event);
-        return error;
-    }
-    epoll->event = event;
-    epoll->event_set = false;
-    correct_exposed(epoll);
-    return 0;
-}
 
 /* Calls already waiting must see the inner set too, so they are woken to look again. */
 static int make_inner(struct epoll *epoll) {
@@ -245,8 +63,8 @@ static int make_inner(struct epoll *epoll) {
         return -errno;
     }
     epoll->inner = inner;
-    wake_all(epoll);
-    return epoll->event >= 0 ? add_to_number(epoll, inner) : 0;
+    posix_epoll_set_wake_all(epoll);
+    return epoll->event >= 0 ? posix_epoll_set_show(epoll, inner) : 0;
 }
 
 /* Without an inner set there is no kernel descriptor to change: the errors are told apart by hand. */
@@ -261,34 +79,19 @@ static int control_kernel(struct epoll *epoll, int operation, int fd, struct epo
     return epoll_ctl(epoll->inner, operation, fd, event) == 0 ? 0 : -errno;
 }
 
-static int add_item(struct epoll *epoll, struct descriptor *descriptor, int fd, const struct epoll_event *event) {
-    struct item *item = calloc(1, sizeof *item);
-    if (item == NULL) {
-        return -ENOMEM;
-    }
-    item->epoll = epoll;
-    item->fd = fd;
-    item->watch.descriptor = descriptor;
-    item->watch.notify = notify_item;
-    list_push_back(&descriptor->watches, &item->watch.node);
-    list_push_back(&epoll->items, &item->in_set);
-    arm(item, event);
-    return 0;
-}
-
 static int control_socket(struct epoll *epoll, int operation, struct descriptor *descriptor, int fd,
                           const struct epoll_event *event) {
-    struct item *item = find_item(epoll, descriptor, fd);
+    struct item *item = posix_epoll_set_find(epoll, descriptor, fd);
     if (operation == EPOLL_CTL_ADD) {
-        return item != NULL ? -EEXIST : add_item(epoll, descriptor, fd, event);
+        return item != NULL ? -EEXIST : posix_epoll_set_add(epoll, descriptor, fd, event);
     }
     if (item == NULL) {
         return -ENOENT;
     }
     if (operation == EPOLL_CTL_MOD) {
-        arm(item, event);
+        posix_epoll_set_arm(item, event);
     } else {
-        remove_item(item);
+        posix_epoll_set_remove(item);
     }
     return 0;
 }
@@ -306,7 +109,7 @@ static int control(struct epoll *epoll, int operation, int fd, struct epoll_even
         return -EINVAL;
     }
     if (descriptor == NULL || descriptor->kind == DESCRIPTOR_EPOLL) {
-        int error = descriptor == NULL ? 0 : posix_epoll_expose(descriptor->epoll);
+        int error = descriptor == NULL ? 0 : posix_epoll_set_expose(descriptor->epoll);
         return error != 0 ? error : control_kernel(epoll, operation, posix_descriptors_given(fd), event);
     }
     return control_socket(epoll, operation, descriptor, fd, event);
@@ -324,7 +127,7 @@ int tapir_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *eve
         return (int)posix_result(error);
     }
     error = control(descriptor->epoll, operation, fd, event);
-    correct_exposed(descriptor->epoll);
+    posix_epoll_set_correct(descriptor->epoll);
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);
 }
@@ -339,7 +142,7 @@ static int collect_sockets(struct epoll *epoll, struct epoll_event *events, int 
     while (filled < count && !list_empty(&epoll->ready)) {
         struct list *node = epoll->ready.next;
         struct item *item = LIST_ENTRY(node, struct item, in_ready);
-        uint32_t now = events_of(item);
+        uint32_t now = posix_epoll_set_events(item);
         list_remove(node);
         if (now != 0) {
             events[filled++] = (struct epoll_event){.events = now, .data = item->event.data};
@@ -352,9 +155,9 @@ static int collect_sockets(struct epoll *epoll, struct epoll_event *events, int 
             break;
         }
     }
-    correct_exposed(epoll);
+    posix_epoll_set_correct(epoll);
     if (!list_empty(&epoll->ready)) {
-        wake_one(epoll);
+        posix_epoll_set_wake_one(epoll);
     }
     return filled;
 }
@@ -380,7 +183,7 @@ static void abandon_call(struct driver_waiter *waiter) {
     struct epoll *epoll = call->epoll;
     list_remove(&call->node);
     if (!list_empty(&epoll->ready)) {
-        wake_one(epoll);
+        posix_epoll_set_wake_one(epoll);
     }
     posix_descriptors_leave(epoll->descriptor);
 }
@@ -433,13 +236,14 @@ static int wait_until(int epoll_fd, struct epoll_event *events, int count, uint6
 }
 
 int tapir_epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms) {
-    return posix_descriptors_ours(epoll_fd) ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), NULL)
-                                            : epoll_wait(posix_descriptors_given(epoll_fd), events, count, timeout_ms);
+    return posix_descriptors_ours(epoll_fd)
+               ? wait_until(epoll_fd, events, count, posix_timeout_deadline_ms(timeout_ms), NULL)
+               : epoll_wait(posix_descriptors_given(epoll_fd), events, count, timeout_ms);
 }
 
 int tapir_epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask) {
     return posix_descriptors_ours(epoll_fd)
-               ? wait_until(epoll_fd, events, count, posix_poll_deadline(timeout_ms), mask)
+               ? wait_until(epoll_fd, events, count, posix_timeout_deadline_ms(timeout_ms), mask)
                : epoll_pwait(posix_descriptors_given(epoll_fd), events, count, timeout_ms, mask);
 }
 
@@ -448,6 +252,6 @@ int tapir_epoll_pwait2(int epoll_fd, struct epoll_event *events, int count, cons
     if (!posix_descriptors_ours(epoll_fd)) {
         return epoll_pwait2(posix_descriptors_given(epoll_fd), events, count, timeout, mask);
     }
-    return posix_poll_valid(timeout) ? wait_until(epoll_fd, events, count, posix_poll_deadline_of(timeout), mask)
-                                     : (int)posix_result(-EINVAL);
+    return posix_timeout_valid(timeout) ? wait_until(epoll_fd, events, count, posix_timeout_deadline(timeout), mask)
+                                        : (int)posix_result(-EINVAL);
 }

@@ -159,23 +159,38 @@ struct host {
 extern struct host posix_host;
 extern _Thread_local struct driver_thread posix_host_thread;
 
-/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
- * posix_host_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
-bool posix_host_enter(void);
-
-/* Why not: -EBADF or -EDEADLK. */
-int posix_host_refusal(void);
-
 /* Whether the thread has the lock or waits for it, so that this call is one of a signal handler's (or of a device's, or
  * between tapir_lock and tapir_unlock) which would wait for itself: EDEADLK. */
 bool posix_host_at_work(void);
 
+/* --- call.c --- */
+
+/* Begins a call: locks; or false, not locked: the stack is down, or stayed with the parent (fork), or the thread is
+ * posix_host_at_work. While the process ends, a call of another thread than the one that ends it does not return. */
+bool posix_call_enter(void);
+
+/* Why not: -EBADF or -EDEADLK. */
+int posix_call_refusal(void);
+
 /* Ends it: sends what it has caused, unlocks. */
-void posix_host_leave(void);
+void posix_call_leave(void);
 
 /* --- news.c --- */
 
 extern const struct driver_listener posix_news_listener;
+
+/* --- watch.c --- */
+
+/* A watch that wakes a waiter. Ends with list_remove of watch.node. */
+struct call_watch {
+    struct watch watch; /* first: the notifier finds the rest by it */
+    struct driver_waiter *waiter;
+};
+void posix_watch_add(struct call_watch *call, struct descriptor *descriptor, uint32_t events,
+                     struct driver_waiter *waiter);
+
+/* Tells the watches of a descriptor what it is ready for. */
+void posix_watch_notify(struct descriptor *descriptor);
 
 /* --- wait.c --- */
 
@@ -186,22 +201,11 @@ int posix_wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t de
 /* For any news, and the call that closes the socket's last number: it is ended if the thread is cancelled. */
 int posix_wait_linger(struct descriptor *descriptor, uint64_t deadline_us);
 
-/* A watch that wakes a waiter. Ends with list_remove of watch.node. */
-struct call_watch {
-    struct watch watch; /* first: the notifier finds the rest by it */
-    struct driver_waiter *waiter;
-};
-void posix_wait_watch(struct call_watch *call, struct descriptor *descriptor, uint32_t events,
-                      struct driver_waiter *waiter);
-
 /* Prepares a waiter of this thread's: driver_wait_init. */
 static inline void posix_wait_init(struct driver_waiter *waiter, struct pollfd *fds, nfds_t fd_count,
                                    void (*abandon)(struct driver_waiter *waiter)) {
     driver_wait_init(waiter, &posix_host.driver, &posix_host_thread, fds, fd_count, abandon);
 }
-
-/* Tells the watches of a descriptor what it is ready for. */
-void posix_wait_notify(struct descriptor *descriptor);
 
 /* --- fork.c --- */
 
@@ -234,17 +238,20 @@ int posix_address_out(const struct tapir_endpoint *endpoint, struct sockaddr *ad
 struct tapir_addr posix_address_from_ipv4(struct in_addr ipv4);
 struct in_addr posix_address_to_ipv4(const struct tapir_addr *addr);
 
-/* --- calls_setup.c --- */
+/* --- connecting.c --- */
+
+/* connect(AF_UNSPEC), or the end of a connect that failed: the socket is as if it had never been connected. */
+int posix_connecting_disconnect(struct descriptor *descriptor);
 
 /* Whether a stream has a peer that answered. */
-bool posix_calls_setup_connected(const struct descriptor *descriptor);
+bool posix_connecting_connected(const struct descriptor *descriptor);
 
 /* posix_wait_ready for a call that needs the connection that is there now: also -EPIPE, another thread has taken it apart. */
-int posix_calls_setup_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
+int posix_connecting_wait(struct descriptor *descriptor, uint32_t events, uint64_t deadline_us, bool restartable);
 
 /* Waits for the end of a handshake: 0, what it failed with, or -EINTR, -EBADF; at the timeout `begun`, as which
  * -EINPROGRESS tells that this call began it and -EALREADY that one before did. */
-int posix_calls_setup_await(struct descriptor *descriptor, int begun);
+int posix_connecting_await(struct descriptor *descriptor, int begun);
 
 /* --- calls_close.c --- */
 
@@ -258,28 +265,30 @@ int posix_calls_close_uncancelled(int fd);
 /* F_DUPFD and F_DUPFD_CLOEXEC of any number, with the results and errno of tapir_fcntl. */
 int posix_calls_dup_from(int fd, int command, int lowest);
 
-/* --- calls_data.c --- */
+/* --- transfer.c --- */
+
+#define TRANSFER_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
 
 /* sendmsg and recvmsg in the stack's terms, blocking as the descriptor and the flags (MSG_*) say. msg->iov_count
  * counts iov, which is consumed. Bytes, or -errno: what the stack says, -EAGAIN, -EINTR, -EBADF, or -EOPNOTSUPP for
  * the flags. `later`: the application's call has progress to report already, so a pending error that stops it is told here
  * but stays for the next call. */
-int64_t posix_calls_data_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
-                              bool later);
-int64_t posix_calls_data_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
-                              bool later);
+int64_t posix_transfer_send(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                            bool later);
+int64_t posix_transfer_recv(struct descriptor *descriptor, struct tapir_msg *msg, struct tapir_iovec *iov, int flags,
+                            bool later);
 
 /* Reads where a message is to go into msg->peer. Linux forgives a forgotten family, but not to ping sockets; on a stream,
  * with MSG_FASTOPEN, AF_UNSPEC is -EOPNOTSUPP. 0, -EFAULT, -EINVAL or -EAFNOSUPPORT. */
-int posix_calls_data_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
-                          struct tapir_msg *msg);
+int posix_transfer_peer(const struct descriptor *descriptor, const struct sockaddr *address, socklen_t size,
+                        struct tapir_msg *msg);
 
 /* Copies the pieces, cutting their sum at what Linux moves in one call: 0, -EFAULT, or -EINVAL (a length beyond
  * SSIZE_MAX). With `discard` the bases do not matter. */
-int posix_calls_data_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
+int posix_transfer_pieces(const struct iovec *pieces, size_t count, bool discard, struct tapir_iovec *iov);
 
 /* The result of a public send call: raises SIGPIPE where it is due, sets errno. */
-ssize_t posix_calls_data_sent(int64_t result, bool stream, int flags);
+ssize_t posix_transfer_sent(int64_t result, bool stream, int flags);
 
 /* --- options.c, options_ip.c, options_tcp_info.c --- */
 
@@ -291,40 +300,40 @@ int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t
 /* Copies `bytes` of `from` into value, cut to *size, which becomes what was copied. 0. */
 int posix_options_copy(const void *from, size_t bytes, void *value, socklen_t *size);
 
-/* --- poll.c --- */
+/* --- ready.c, timeout.c, poll.c --- */
 
 /* The readiness bits that answer poll's `events`, with those reported unasked; and back. */
-uint32_t posix_poll_wanted(uint32_t events);
-uint32_t posix_poll_events(uint32_t ready);
+uint32_t posix_ready_wanted(uint32_t events);
+uint32_t posix_ready_events(uint32_t ready);
 
 /* poll with a deadline, sockets and kernel descriptors alike. The number of fds with revents, or -errno. */
 int posix_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us);
 
 /* The deadline of a timeout in poll's terms: milliseconds, negative never; and in ppoll's: NULL never. */
-uint64_t posix_poll_deadline(int timeout_ms);
-uint64_t posix_poll_deadline_of(const struct timespec *timeout);
+uint64_t posix_timeout_deadline_ms(int timeout_ms);
+uint64_t posix_timeout_deadline(const struct timespec *timeout);
 
 /* Whether a timeout makes sense: not NULL, not negative, not a second of nanoseconds. */
-bool posix_poll_valid(const struct timespec *timeout);
+bool posix_timeout_valid(const struct timespec *timeout);
 
-/* --- epoll.c --- */
+/* --- epoll_set.c --- */
 
 /* Forgets the items of a closed set, and ends the calls that wait on it. It is freed with its descriptor. */
-void posix_epoll_close(struct epoll *epoll);
+void posix_epoll_set_close(struct epoll *epoll);
 
 /* Forgets whatever sets hold of a socket that is closed. */
-void posix_epoll_forget(struct descriptor *descriptor);
+void posix_epoll_set_forget(struct descriptor *descriptor);
 
 /* The descriptor, or what it is ready for, may have changed: corrects exposed sets that hold it. */
-void posix_epoll_update(struct descriptor *descriptor);
+void posix_epoll_set_update(struct descriptor *descriptor);
 
 /* Makes the set's own number readable for the kernel exactly while it has events, from now on. 0 or -errno. */
-int posix_epoll_expose(struct epoll *epoll);
+int posix_epoll_set_expose(struct epoll *epoll);
 
-/* --- pollfd.c --- */
+/* --- pair.c --- */
 
 /* Sets the pair's state to the socket's readiness, if it has a pair. */
-void posix_pollfd_update(struct descriptor *descriptor);
+void posix_pair_update(struct descriptor *descriptor);
 
 /* --- signals.c --- */
 
@@ -375,13 +384,15 @@ void posix_tell_notice(void *ctx, const struct tapir_notice *notice);
 /* Brings the stack up from the environment unless it is up: 0 or -ENETDOWN. */
 int posix_config_ensure(void);
 
+/* --- setup.c --- */
+
 /* Around tapir_up and tapir_down, which are not for two threads at a time, nor to be cancelled. false, and nothing begun:
  * this is a signal handler's call within another of the thread, which would wait for itself: EDEADLK. */
-bool posix_config_begin(int *cancel_state);
-void posix_config_end(int cancel_state);
+bool posix_setup_begin(int *cancel_state);
+void posix_setup_end(int cancel_state);
 
 /* From any state of construction back to none, with the lock. The device is the caller's. */
-void posix_config_undo(void);
+void posix_setup_undo(void);
 
 /* --- down.c --- */
 

@@ -6,8 +6,8 @@ static void tell_news(void *unused, tapir_sock sock) {
     struct descriptor *descriptor = posix_descriptors_by_sock(sock);
     (void)unused;
     if (descriptor != NULL) {
-        posix_wait_notify(descriptor);
-        posix_pollfd_update(descriptor);
+        posix_watch_notify(descriptor);
+        posix_pair_update(descriptor);
         posix_signals_news(descriptor);
     }
 }

@@ -13,42 +13,6 @@
 #define DESCRIPTORS_MAX (1U << 20)
 #define ON_STACK 32 /* descriptors of a call that need no allocation */
 
-uint32_t posix_poll_wanted(uint32_t events) {
-    uint32_t wanted = TAPIR_READY_ERR | TAPIR_READY_HUP;
-    wanted |= (events & (POLLIN | POLLRDNORM)) != 0 ? TAPIR_READY_IN : 0;
-    wanted |= (events & (POLLOUT | POLLWRNORM)) != 0 ? TAPIR_READY_OUT : 0;
-    wanted |= (events & POLLPRI) != 0 ? TAPIR_READY_PRI : 0;
-    wanted |= (events & POLLRDHUP) != 0 ? TAPIR_READY_RDHUP : 0;
-    return wanted;
-}
-
-uint32_t posix_poll_events(uint32_t ready) {
-    uint32_t events = 0;
-    events |= (ready & TAPIR_READY_IN) != 0 ? POLLIN | POLLRDNORM : 0;
-    events |= (ready & TAPIR_READY_OUT) != 0 ? POLLOUT | POLLWRNORM : 0;
-    events |= (ready & TAPIR_READY_PRI) != 0 ? POLLPRI : 0;
-    events |= (ready & TAPIR_READY_ERR) != 0 ? POLLERR : 0;
-    events |= (ready & TAPIR_READY_HUP) != 0 ? POLLHUP : 0;
-    events |= (ready & TAPIR_READY_RDHUP) != 0 ? POLLRDHUP : 0;
-    return events;
-}
-
-uint64_t posix_poll_deadline(int timeout_ms) {
-    return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : driver_clock_deadline((uint64_t)timeout_ms * 1000);
-}
-
-bool posix_poll_valid(const struct timespec *timeout) {
-    return timeout == NULL || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < 1000000000);
-}
-
-/* Rounded up: a wait that ends early would be made again in a hurry. Beyond 292,000 years it is never. */
-uint64_t posix_poll_deadline_of(const struct timespec *timeout) {
-    if (timeout == NULL || (uint64_t)timeout->tv_sec > TAPIR_NEVER / 2000000) {
-        return TAPIR_NEVER;
-    }
-    return driver_clock_deadline((uint64_t)timeout->tv_sec * 1000000 + ((uint64_t)timeout->tv_nsec + 999) / 1000);
-}
-
 /* One call's view of its descriptors. kernel[i] and watches[i] go with fds[i]; kernel[i].fd is -1 for a socket. */
 struct view {
     struct pollfd *fds, *kernel;
@@ -69,12 +33,12 @@ static void watch_all(struct view *view) {
             (struct pollfd){.fd = ours ? -1 : posix_descriptors_given(view->fds[i].fd), .events = view->fds[i].events};
         if (ours) {
             descriptor->users++;
-            posix_wait_watch(&view->watches[i], descriptor, posix_poll_wanted((uint16_t)view->fds[i].events),
-                             &view->waiter);
+            posix_watch_add(&view->watches[i], descriptor, posix_ready_wanted((uint16_t)view->fds[i].events),
+                            &view->waiter);
         } else if (view->fds[i].fd >= 0) {
             view->has_kernel = true;
             if (descriptor != NULL) {
-                (void)posix_epoll_expose(descriptor->epoll);
+                (void)posix_epoll_set_expose(descriptor->epoll);
             }
         }
     }
@@ -94,7 +58,7 @@ static uint32_t socket_events(const struct descriptor *descriptor, short wanted)
     if (descriptor->closed) {
         return POLLNVAL;
     }
-    uint32_t events = posix_poll_events(tapir_sock_ready(posix_host.driver.stack, descriptor->sock));
+    uint32_t events = posix_ready_events(tapir_sock_ready(posix_host.driver.stack, descriptor->sock));
     return events & ((uint16_t)wanted | POLLERR | POLLHUP);
 }
 
@@ -149,7 +113,7 @@ static void abandon_view(struct driver_waiter *waiter) {
     struct view *view = LIST_ENTRY(waiter, struct view, waiter);
     unwatch_all(view);
     free_view(view);
-    posix_host_leave();
+    posix_call_leave();
 }
 
 int posix_poll_until(struct pollfd *fds, nfds_t count, uint64_t deadline_us) {
@@ -184,17 +148,17 @@ static int enter(const struct pollfd *fds, nfds_t count) {
     if (ours && posix_host_at_work()) {
         return -EDEADLK;
     }
-    return ours && posix_host_enter();
+    return ours && posix_call_enter();
 }
 
 int tapir_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
-    int result = posix_poll_valid(timeout) ? enter(fds, count) : 0;
+    int result = posix_timeout_valid(timeout) ? enter(fds, count) : 0;
     if (result <= 0) {
         return result < 0 ? (int)posix_result(result) : ppoll(fds, count, timeout, mask);
     }
     driver_signals_mask(&posix_host_thread, mask);
-    result = posix_poll_until(fds, count, posix_poll_deadline_of(timeout));
-    posix_host_leave();
+    result = posix_poll_until(fds, count, posix_timeout_deadline(timeout));
+    posix_call_leave();
     return (int)posix_result(result);
 }
 
@@ -203,7 +167,7 @@ int tapir_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
     if (result <= 0) {
         return result < 0 ? (int)posix_result(result) : poll(fds, count, timeout_ms);
     }
-    result = posix_poll_until(fds, count, posix_poll_deadline(timeout_ms));
-    posix_host_leave();
+    result = posix_poll_until(fds, count, posix_timeout_deadline_ms(timeout_ms));
+    posix_call_leave();
     return (int)posix_result(result);
 }

@@ -78,12 +78,12 @@ static void leave_rest(struct timeval *timeout, uint64_t deadline_us) {
 static int select_ours(const struct sets *sets, struct pollfd *fds, nfds_t count, uint64_t deadline_us,
                        const sigset_t *mask) {
     pthread_testcancel();
-    if (!posix_host_enter()) {
-        return posix_host_refusal();
+    if (!posix_call_enter()) {
+        return posix_call_refusal();
     }
     driver_signals_mask(&posix_host_thread, mask);
     int result = select_until(sets, fds, count, deadline_us);
-    posix_host_leave();
+    posix_call_leave();
     return result;
 }
 
@@ -116,7 +116,7 @@ int tapir_pselect(int count, fd_set *readable, fd_set *writable, fd_set *excepti
     struct pollfd fds[FD_SETSIZE];
     bool ours = false;
     nfds_t listed = list_fds(&sets, count < FD_SETSIZE ? count : FD_SETSIZE, fds, &ours);
-    return ours && posix_poll_valid(timeout)
-               ? (int)posix_result(select_ours(&sets, fds, listed, posix_poll_deadline_of(timeout), mask))
+    return ours && posix_timeout_valid(timeout)
+               ? (int)posix_result(select_ours(&sets, fds, listed, posix_timeout_deadline(timeout), mask))
                : pselect(count, readable, writable, exceptional, timeout, mask);
 }

@@ -7,16 +7,27 @@ static unsigned steps;
 
 /* A copy of the module under other names, in which every look at a socket is counted. */
 #define tapir_sock_ready(stack, sock) (steps++, tapir_sock_ready(stack, sock))
-#define posix_epoll_forget counted_forget
-#define posix_epoll_update counted_update
-#define posix_epoll_close counted_close
-#define posix_epoll_expose counted_expose
+#define posix_epoll_set_events counted_events
+#define posix_epoll_set_find counted_find
+#define posix_epoll_set_add counted_add
+#define posix_epoll_set_arm counted_arm
+#define posix_epoll_set_remove counted_remove
+#define posix_epoll_set_correct counted_correct
+#define posix_epoll_set_show counted_show
+#define posix_epoll_set_wake_one counted_wake_one
+#define posix_epoll_set_wake_all counted_wake_all
+#define posix_epoll_set_close counted_close
+#define posix_epoll_set_forget counted_forget
+#define posix_epoll_set_update counted_update
+#define posix_epoll_set_expose counted_expose
 #define tapir_epoll_create1 counted_create1
 #define tapir_epoll_create counted_create
 #define tapir_epoll_ctl counted_ctl
 #define tapir_epoll_wait counted_wait
 #define tapir_epoll_pwait counted_pwait
 #define tapir_epoll_pwait2 counted_pwait2
+#include "../../../sockets/posix/epoll_set.c"
+
 #include "../../../sockets/posix/epoll.c"
 
 #define MEMBERS 400
