@@ -9,6 +9,7 @@
 #define TAPIR_SOCK_H
 
 #include <tapir/core.h>
+#include <tapir/options.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,58 +80,11 @@ struct tapir_msg {
     struct tapir_sock_error error; /* recv with TAPIR_MSG_ERRQUEUE */
 };
 
-/* Options with integer values. The comment names the option of the BSD layer. "get" alone: cannot be set. */
+/* Options with integer values: TAPIR_OPT_REUSEADDR and so on, in the order of <tapir/options.h>, which says what they mean. */
 enum tapir_sock_opt {
-    TAPIR_OPT_REUSEADDR,       /* SO_REUSEADDR */
-    TAPIR_OPT_REUSEPORT,       /* SO_REUSEPORT */
-    TAPIR_OPT_KEEPALIVE,       /* SO_KEEPALIVE; stream (others keep the value, as Linux) */
-    TAPIR_OPT_LINGER,          /* SO_LINGER: seconds, -1 off */
-    TAPIR_OPT_RCVBUF,          /* SO_RCVBUF, doubled as Linux does */
-    TAPIR_OPT_SNDBUF,          /* SO_SNDBUF, doubled as Linux does */
-    TAPIR_OPT_MAX_PACING,      /* SO_MAX_PACING_RATE: bytes a second, -1 or 0: no limit; stream */
-    TAPIR_OPT_RCVLOWAT,        /* SO_RCVLOWAT; stream (others keep the value, as Linux) */
-    TAPIR_OPT_ERROR,           /* SO_ERROR: get, and it clears; positive errno */
-    TAPIR_OPT_TYPE,            /* get: enum tapir_sock_type */
-    TAPIR_OPT_PROTOCOL,        /* get: IP protocol number */
-    TAPIR_OPT_ACCEPTCONN,      /* SO_ACCEPTCONN: get */
-    TAPIR_OPT_BROADCAST,       /* SO_BROADCAST */
-    TAPIR_OPT_DONTROUTE,       /* SO_DONTROUTE: to neighbours alone, and with TAPIR_OPT_NETIF to whoever may be there */
-    TAPIR_OPT_OOBINLINE,       /* SO_OOBINLINE */
-    TAPIR_OPT_NETIF,           /* SO_BINDTODEVICE: netif index, 0 any */
-    TAPIR_OPT_NODELAY,         /* TCP_NODELAY */
-    TAPIR_OPT_CORK,            /* TCP_CORK */
-    TAPIR_OPT_NOTSENT_LOWAT,   /* TCP_NOTSENT_LOWAT: bytes unsent from which on a stream takes no more; 0: no limit */
-    TAPIR_OPT_MAXSEG,          /* TCP_MAXSEG */
-    TAPIR_OPT_KEEPIDLE_US,     /* TCP_KEEPIDLE */
-    TAPIR_OPT_KEEPINTVL_US,    /* TCP_KEEPINTVL */
-    TAPIR_OPT_KEEPCNT,         /* TCP_KEEPCNT */
-    TAPIR_OPT_USER_TIMEOUT_US, /* TCP_USER_TIMEOUT; 0: R2 decides */
-    TAPIR_OPT_RTO_MIN_US, /* no BSD name: the least margin of the timeout above SRTT, 1 ms to 60 s; Linux TCP_RTO_MIN_US */
-    TAPIR_OPT_QUICKACK,     /* TCP_QUICKACK */
-    TAPIR_OPT_ECN,          /* no BSD name: 0 never, 1 ask for ECN on connect, 2 (default) agree when asked */
-    TAPIR_OPT_SYNCNT,       /* TCP_SYNCNT */
-    TAPIR_OPT_LINGER2_US,   /* TCP_LINGER2: FIN-WAIT-2 life of an orphan; -1: none at all */
-    TAPIR_OPT_DEFER_ACCEPT, /* TCP_DEFER_ACCEPT: retransmissions to wait for data */
-    TAPIR_OPT_FASTOPEN, /* TCP_FASTOPEN: of a listener; connections that wait for their final ACK, 0 (default) off */
-    TAPIR_OPT_FASTOPEN_CONNECT,   /* TCP_FASTOPEN_CONNECT: the first send carries connect's SYN, if there is a cookie */
-    TAPIR_OPT_FASTOPEN_NO_COOKIE, /* TCP_FASTOPEN_NO_COOKIE: neither sent nor asked for; within one's own network only */
-    TAPIR_OPT_TTL,                /* IP_TTL; -1: the default */
-    TAPIR_OPT_TOS,                /* IP_TOS */
-    TAPIR_OPT_MTU_DISCOVER,       /* IP_MTU_DISCOVER: 0 DONT, 1 WANT, 2 DO, 3 PROBE */
-    TAPIR_OPT_MTU_PROBING,   /* no BSD name: 0 never, 1 (default) after a black hole, 2 always; Linux tcp_mtu_probing */
-    TAPIR_OPT_MTU_BASE_MSS,  /* no BSD name: the MSS in a black hole; Linux tcp_base_mss */
-    TAPIR_OPT_MTU,           /* IP_MTU: get, connected only */
-    TAPIR_OPT_RECVERR,       /* IP_RECVERR */
-    TAPIR_OPT_HDRINCL,       /* IP_HDRINCL; raw */
-    TAPIR_OPT_MULTICAST_TTL, /* IP_MULTICAST_TTL, 0 (this host alone) to 255, -1: 1; not stream */
-    TAPIR_OPT_MULTICAST_LOOP,  /* IP_MULTICAST_LOOP; not stream */
-    TAPIR_OPT_MULTICAST_NETIF, /* IP_MULTICAST_IF: netif index; not stream */
-    TAPIR_OPT_CHECKSUM_OFF,    /* SO_NO_CHECK: send UDP without a checksum (RFC 1122 4.1.3.4) */
-    TAPIR_OPT_IN_BYTES,        /* FIONREAD: get; bytes readable (datagram: of the next one) */
-    TAPIR_OPT_OUT_BYTES,       /* SIOCOUTQ: get; bytes sent and not acknowledged, or not yet sent (datagram: all that
-                                 waits at the device it last sent by) */
-    TAPIR_OPT_AT_MARK,         /* SIOCATMARK: get */
-    TAPIR_OPT_URGENT_AT, /* no BSD name: get; another for each urgent byte that is announced (SIGURG), 0: none; stream */
+#define TAPIR_OPTION_NAME(name, ...) TAPIR_OPT_##name,
+    TAPIR_OPTIONS(TAPIR_OPTION_NAME, TAPIR_OPTION_NAME)
+#undef TAPIR_OPTION_NAME
 };
 
 /* TCP_INFO, in our own units; the BSD layer fills struct tcp_info from it. */

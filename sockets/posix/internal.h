@@ -290,16 +290,6 @@ int posix_transfer_pieces(const struct iovec *pieces, size_t count, bool discard
 /* The result of a public send call: raises SIGPIPE where it is due, sets errno. */
 ssize_t posix_transfer_sent(int64_t result, bool stream, int flags);
 
-/* --- options.c, options_ip.c, options_tcp_info.c --- */
-
-/* getsockopt and setsockopt of IPPROTO_IP; and the contents of TCP_INFO. Size is that of value. */
-int posix_options_ip_set(struct descriptor *descriptor, int option, const void *value, socklen_t size);
-int posix_options_ip_get(struct descriptor *descriptor, int option, void *value, socklen_t *size);
-int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size);
-
-/* Copies `bytes` of `from` into value, cut to *size, which becomes what was copied. 0. */
-int posix_options_copy(const void *from, size_t bytes, void *value, socklen_t *size);
-
 /* --- ready.c, timeout.c, poll.c --- */
 
 /* The readiness bits that answer poll's `events`, with those reported unasked; and back. */

@@ -5,7 +5,7 @@
  */
 #include <linux/tcp.h>
 
-#include "internal.h"
+#include "options.h"
 
 static uint32_t microseconds(uint64_t us) { return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us; }
 
@@ -96,5 +96,5 @@ int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t
     fill_state(&out, &in);
     fill_counts(&out, &in);
     fill_times(&out, &in, now_us);
-    return posix_options_copy(&out, sizeof out, value, size);
+    return option_copy(&out, sizeof out, value, size);
 }

@@ -1,8 +1,9 @@
-/* The options of stream sockets. */
+/* The options of stream sockets: a table with a row per option, and the handlers of those that are more than a field. */
 #include <errno.h>
 #include <string.h>
 
 #include "ip/state.h"
+#include "sock/options.h"
 #include "sock/stream.h"
 #include "tcp/conn/owe.h"
 #include "tcp/conn/path.h"
@@ -12,20 +13,42 @@
 
 #define SECOND_US 1000000LL
 #define KEEP_MAX_US (32767 * SECOND_US) /* Linux MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL */
+#define MAXSEG_MOST_BYTES 32767         /* Linux MAX_TCP_WINDOW */
 
 static struct tcp_settings *settings_of(struct sock *s) {
     struct sock_stream *stream = s->impl;
     return stream->listener != NULL ? &stream->listener->set : &stream->conn->set;
 }
 
-static struct ip_ports_claim *port_of(struct sock *s) {
+/* NULL: it listens. */
+static struct tcp_conn *conn_of(struct sock *s) { return ((struct sock_stream *)s->impl)->conn; }
+
+static bool listens(struct sock *s) { return ((struct sock_stream *)s->impl)->listener != NULL; }
+
+/* A socket that has neither connected nor listens. */
+static bool idle(struct sock *s) { return !listens(s) && tcp_in(conn_of(s), CLOSED); }
+
+static bool within(int64_t value, int64_t least, int64_t most) { return value >= least && value <= most; }
+
+/* --- set --- */
+
+/* What others may do counts at once. */
+static int share_port(struct sock *s) {
     struct sock_stream *stream = s->impl;
-    return stream->listener != NULL ? &stream->listener->port : &stream->conn->port;
+    const struct tcp_settings *set = settings_of(s);
+    ip_ports_share(stream->listener != NULL ? &stream->listener->port : &stream->conn->port, set->reuseaddr,
+                   set->reuseport);
+    return 0;
 }
 
-/* A number in [least, most], or -EINVAL. */
-static int in_range(int64_t value, int64_t least, int64_t most) {
-    return value >= least && value <= most ? 0 : -EINVAL;
+static int set_reuseaddr(struct sock *s, int64_t value) {
+    settings_of(s)->reuseaddr = value != 0;
+    return share_port(s);
+}
+
+static int set_reuseport(struct sock *s, int64_t value) {
+    settings_of(s)->reuseport = value != 0;
+    return share_port(s);
 }
 
 /* SO_RCVBUF and SO_SNDBUF: doubled for bookkeeping and kept within bounds, never refused (socket(7)). */
@@ -34,354 +57,311 @@ static uint32_t buffer_bytes(int64_t value, uint32_t most) {
     return max_u32((uint32_t)bounded * 2, TCP_BUFFER_MIN_BYTES);
 }
 
-/* What has to happen at once because a setting changed. */
-static void apply(struct sock *s, enum tapir_sock_opt opt, uint64_t now_us) {
-    struct sock_stream *stream = s->impl;
-    struct tcp_conn *c = stream->conn;
-    if (c == NULL || tcp_in(c, CLOSED)) {
-        return;
-    }
-    switch (opt) {
-    case TAPIR_OPT_NODELAY: /* tcp(7): it flushes what waits, even under TCP_CORK */
-        c->snd.more = false;
-        tcp_conn_owe(c, TCP_OWE_TRY | (c->set.nodelay ? TCP_OWE_FORCE : 0));
-        break;
-    case TAPIR_OPT_CORK:
-        c->snd.more = false;
-        tcp_conn_owe(c, TCP_OWE_TRY);
-        break;
-    case TAPIR_OPT_KEEPALIVE:
-    case TAPIR_OPT_KEEPIDLE_US:
-        timer_cancel(&c->tcp->core->wheel, &c->timers.keepalive);
-        tcp_timers_alive(c, now_us);
-        break;
-    case TAPIR_OPT_QUICKACK:
-        c->rcv.pingpong = !c->set.quickack;
-        c->rcv.quickacks = c->set.quickack ? TCP_QUICKACKS : 0;
-        if (c->set.quickack && c->rcv.unacked_segs > 0) {
-            tcp_conn_owe(c, TCP_OWE_ACK);
-        }
-        break;
-    case TAPIR_OPT_MAXSEG:
-        tcp_conn_path_update_mss(c, now_us);
-        break;
-    case TAPIR_OPT_RCVLOWAT:
-        news_mark(c->tcp->core, &c->news);
-        tcp_user_data_update_window(c);
-        break;
-    case TAPIR_OPT_RCVBUF:
-        tcp_conn_owe(c, TCP_OWE_ACK);
-        break;
-    case TAPIR_OPT_RTO_MIN_US: /* from the next sample on */
-        c->rtt.rto_min_us = c->set.rto_min_us;
-        break;
-    case TAPIR_OPT_MAX_PACING: /* a higher rate counts at once */
-        tcp_conn_owe(c, TCP_OWE_TRY);
-        break;
-    case TAPIR_OPT_NOTSENT_LOWAT:
-        news_mark(c->tcp->core, &c->news);
-        break;
-    default:
-        break;
-    }
+static int set_rcvbuf(struct sock *s, int64_t value) {
+    settings_of(s)->rcvbuf_bytes = buffer_bytes(value, TAPIR_RCVBUF_MAX_BYTES);
+    settings_of(s)->rcvbuf_fixed = true;
+    return 0;
 }
 
-static int set_flag(struct tcp_settings *set, enum tapir_sock_opt opt, bool on) {
-    switch (opt) {
-    case TAPIR_OPT_REUSEADDR:
-        set->reuseaddr = on;
-        return 0;
-    case TAPIR_OPT_REUSEPORT:
-        set->reuseport = on;
-        return 0;
-    case TAPIR_OPT_KEEPALIVE:
-        set->keepalive = on;
-        return 0;
-    case TAPIR_OPT_OOBINLINE:
-        set->oobinline = on;
-        return 0;
-    case TAPIR_OPT_NODELAY:
-        set->nodelay = on;
-        return 0;
-    case TAPIR_OPT_CORK:
-        set->cork = on;
-        return 0;
-    case TAPIR_OPT_QUICKACK:
-        set->quickack = on;
-        return 0;
-    case TAPIR_OPT_RECVERR:
-        set->recverr = on;
-        return 0;
-    case TAPIR_OPT_DONTROUTE:
-        set->dont_route = on;
-        return 0;
-    case TAPIR_OPT_BROADCAST:
-        set->broadcast = on; /* kept and reported; a stream never sends a broadcast */
-        return 0;
-    default:
-        return -ENOPROTOOPT;
+static int set_sndbuf(struct sock *s, int64_t value) {
+    settings_of(s)->sndbuf_bytes = buffer_bytes(value, TAPIR_SNDBUF_MAX_BYTES);
+    settings_of(s)->sndbuf_fixed = true;
+    return 0;
+}
+
+static int set_rcvlowat(struct sock *s, int64_t value) {
+    tcp_conn_tuning_low_water(settings_of(s), &s->layer->core->mem, value < 0 ? INT32_MAX : (uint64_t)value);
+    return 0;
+}
+
+/* A negative one is a huge one, as on Linux. */
+static int set_notsent_lowat(struct sock *s, int64_t value) {
+    settings_of(s)->notsent_lowat_bytes = (uint32_t)value;
+    return 0;
+}
+
+static int set_maxseg(struct sock *s, int64_t value) {
+    if (value != 0 && !within(value, TCP_MSS_OFFER_MIN, MAXSEG_MOST_BYTES)) {
+        return -EINVAL;
     }
+    settings_of(s)->maxseg_bytes = (uint32_t)value;
+    return 0;
+}
+
+/* The default and the ceiling are Linux's. */
+static int set_linger2(struct sock *s, int64_t value) {
+    int64_t wanted = value == 0 ? (int64_t)TCP_FIN_WAIT_2_US : value;
+    settings_of(s)->linger2_us = wanted < 0                             ? -1
+                                 : wanted > (int64_t)TCP_LINGER2_MAX_US ? (int64_t)TCP_LINGER2_MAX_US
+                                                                        : wanted;
+    return 0;
 }
 
 /* TCP Fast Open: most is for a socket that has not connected, or for a listener too. */
-static int set_fastopen(struct sock *s, struct tcp_settings *set, enum tapir_sock_opt opt, int64_t value) {
-    const struct sock_stream *stream = s->impl;
-    bool listens = stream->listener != NULL;
-    bool idle = !listens && tcp_in(stream->conn, CLOSED);
-    int rc;
-    switch (opt) {
-    case TAPIR_OPT_FASTOPEN:
-        rc = (idle || listens) && value >= 0 ? 0 : -EINVAL;
-        set->fastopen_queue = rc == 0 ? (uint16_t)min_u64((uint64_t)value, TCP_BACKLOG_MAX) : set->fastopen_queue;
-        return rc;
-    case TAPIR_OPT_FASTOPEN_CONNECT:
-        rc = idle ? in_range(value, 0, 1) : -EINVAL;
-        set->fastopen_connect = rc == 0 ? value != 0 : set->fastopen_connect;
-        return rc;
-    case TAPIR_OPT_FASTOPEN_NO_COOKIE:
-        rc = idle || listens ? in_range(value, 0, 1) : -EINVAL;
-        set->fastopen_no_cookie = rc == 0 ? value != 0 : set->fastopen_no_cookie;
-        return rc;
-    default:
+static int set_fastopen(struct sock *s, int64_t value) {
+    if ((!idle(s) && !listens(s)) || value < 0) {
+        return -EINVAL;
+    }
+    settings_of(s)->fastopen_queue = (uint16_t)min_u64((uint64_t)value, TCP_BACKLOG_MAX);
+    return 0;
+}
+
+static int set_fastopen_connect(struct sock *s, int64_t value) {
+    if (!idle(s) || !within(value, 0, 1)) {
+        return -EINVAL;
+    }
+    settings_of(s)->fastopen_connect = value != 0;
+    return 0;
+}
+
+static int set_fastopen_no_cookie(struct sock *s, int64_t value) {
+    if ((!idle(s) && !listens(s)) || !within(value, 0, 1)) {
+        return -EINVAL;
+    }
+    settings_of(s)->fastopen_no_cookie = value != 0;
+    return 0;
+}
+
+static int set_ttl(struct sock *s, int64_t value) {
+    int64_t ttl = value == -1 ? IP_TTL_DEFAULT : value;
+    if (!within(ttl, 1, UINT8_MAX)) {
+        return -EINVAL;
+    }
+    settings_of(s)->ttl = (uint8_t)ttl;
+    return 0;
+}
+
+/* The ECN bits are TCP's own, as on Linux. */
+static int set_tos(struct sock *s, int64_t value) {
+    settings_of(s)->tos = (uint8_t)(value & 0xff & ~IP_ECN_MASK);
+    return 0;
+}
+
+static int set_netif(struct sock *s, int64_t value) {
+    if (!within(value, 0, TAPIR_NETIFS_MAX - 1) || link_netif_get(s->layer->ip->link, (int)value) == NULL) {
+        return -ENODEV;
+    }
+    settings_of(s)->netif = (uint8_t)value;
+    return 0;
+}
+
+/* --- get: what is not as it was set --- */
+
+static int get_acceptconn(struct sock *s, int64_t *value) {
+    *value = listens(s);
+    return 0;
+}
+
+static int get_error(struct sock *s, int64_t *value) {
+    struct tcp_conn *c = conn_of(s);
+    *value = c == NULL ? 0 : tcp_user_take_error(c);
+    if (c != NULL && *value == 0 && c->soft_error != 0) { /* MUST-47: advice that came in, once */
+        *value = c->soft_error;
+        c->soft_error = 0;
+    }
+    return 0;
+}
+
+static int get_notsent_lowat(struct sock *s, int64_t *value) {
+    *value = (int32_t)settings_of(s)->notsent_lowat_bytes;
+    return 0;
+}
+
+/* What was asked for, until there is a connection with an MSS of its own. */
+static int get_maxseg(struct sock *s, int64_t *value) {
+    uint32_t asked_bytes = settings_of(s)->maxseg_bytes;
+    if (listens(s) || (tcp_in(conn_of(s), CLOSED) && asked_bytes != 0)) {
+        *value = asked_bytes;
+    } else {
+        *value = conn_of(s)->snd.mss != 0 ? conn_of(s)->snd.mss : TCP_MSS_DEFAULT;
+    }
+    return 0;
+}
+
+static int get_quickack(struct sock *s, int64_t *value) {
+    *value = !listens(s) && !conn_of(s)->rcv.pingpong;
+    return 0;
+}
+
+static int get_mtu(struct sock *s, int64_t *value) {
+    const struct tcp_conn *c = conn_of(s);
+    if (c == NULL || tcp_in(c, CLOSED) || !c->has_path) {
+        return -ENOTCONN;
+    }
+    *value = ip_path_mtu(c->tcp->ip, &c->path, c->tcp->core->wheel.now_us);
+    return 0;
+}
+
+/* tcp(7): EINVAL on a listener, here and for what waits to be sent. */
+static int get_in_bytes(struct sock *s, int64_t *value) {
+    if (listens(s)) {
+        return -EINVAL;
+    }
+    *value = (int64_t)tcp_user_readable(conn_of(s));
+    return 0;
+}
+
+static int get_out_bytes(struct sock *s, int64_t *value) {
+    const struct tcp_conn *c = conn_of(s);
+    if (c == NULL) {
+        return -EINVAL;
+    }
+    *value = (int64_t)tcp_sndq_bytes(&c->snd.queue) + (c->fin_sent && !tcp_conn_fin_acked(c) ? 1 : 0);
+    return 0;
+}
+
+static int get_at_mark(struct sock *s, int64_t *value) {
+    const struct tcp_conn *c = conn_of(s);
+    if (c == NULL) {
         return -ENOPROTOOPT;
+    }
+    *value = c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
+    return 0;
+}
+
+/* Its place in the stream, from 1 on. */
+static int get_urgent_at(struct sock *s, int64_t *value) {
+    const struct tcp_conn *c = conn_of(s);
+    if (c == NULL) {
+        return -ENOPROTOOPT;
+    }
+    *value = c->rcv.urgent ? (int64_t)c->rcv.up + 1 : 0;
+    return 0;
+}
+
+/* --- apply: what has to happen to a connection at once because a setting changed --- */
+
+/* tcp(7): it flushes what waits, even under TCP_CORK. */
+static void apply_nodelay(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    c->snd.more = false;
+    tcp_conn_owe(c, TCP_OWE_TRY | (c->set.nodelay ? TCP_OWE_FORCE : 0));
+}
+
+static void apply_cork(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    c->snd.more = false;
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+static void apply_keepalive(struct tcp_conn *c, uint64_t now_us) {
+    timer_cancel(&c->tcp->core->wheel, &c->timers.keepalive);
+    tcp_timers_alive(c, now_us);
+}
+
+static void apply_quickack(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    c->rcv.pingpong = !c->set.quickack;
+    c->rcv.quickacks = c->set.quickack ? TCP_QUICKACKS : 0;
+    if (c->set.quickack && c->rcv.unacked_segs > 0) {
+        tcp_conn_owe(c, TCP_OWE_ACK);
     }
 }
 
-static int set_time(struct tcp_settings *set, enum tapir_sock_opt opt, int64_t value) {
-    int rc;
-    switch (opt) {
-    case TAPIR_OPT_KEEPIDLE_US:
-        rc = in_range(value, SECOND_US, KEEP_MAX_US);
-        set->keepidle_us = rc == 0 ? (uint64_t)value : set->keepidle_us;
-        return rc;
-    case TAPIR_OPT_KEEPINTVL_US:
-        rc = in_range(value, SECOND_US, KEEP_MAX_US);
-        set->keepintvl_us = rc == 0 ? (uint64_t)value : set->keepintvl_us;
-        return rc;
-    case TAPIR_OPT_RTO_MIN_US:
-        rc = in_range(value, TCP_RTO_MIN_LEAST_US, TCP_RTO_MIN_MOST_US);
-        set->rto_min_us = rc == 0 ? (uint64_t)value : set->rto_min_us;
-        return rc;
-    case TAPIR_OPT_USER_TIMEOUT_US:
-        rc = in_range(value, 0, INT64_MAX);
-        set->user_timeout_us = rc == 0 ? (uint64_t)value : set->user_timeout_us;
-        return rc;
-    case TAPIR_OPT_LINGER2_US:
-        set->linger2_us = value < 0 ? -1 : value == 0 ? (int64_t)TCP_FIN_WAIT_2_US : value;
-        if (value > (int64_t)TCP_LINGER2_MAX_US) { /* as on Linux */
-            set->linger2_us = TCP_LINGER2_MAX_US;
-        }
-        return 0;
-    case TAPIR_OPT_LINGER:
-        rc = in_range(value, -1, INT32_MAX);
-        set->linger_s = rc == 0 ? (int32_t)value : set->linger_s;
-        return rc;
-    default:
-        return -ENOPROTOOPT;
-    }
+static void apply_rcvlowat(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    news_mark(c->tcp->core, &c->news);
+    tcp_user_data_update_window(c);
 }
 
-/* Stores value in an 8-bit setting if it is in range. */
-static int set_byte(uint8_t *field, int64_t value, int64_t least, int64_t most) {
-    int rc = in_range(value, least, most);
-    if (rc == 0) {
-        *field = (uint8_t)value;
-    }
-    return rc;
+static void apply_rcvbuf(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    tcp_conn_owe(c, TCP_OWE_ACK);
 }
 
-static int set_number(struct sock *s, struct tcp_settings *set, enum tapir_sock_opt opt, int64_t value) {
-    int rc;
-    switch (opt) {
-    case TAPIR_OPT_RCVBUF:
-        set->rcvbuf_bytes = buffer_bytes(value, TAPIR_RCVBUF_MAX_BYTES);
-        set->rcvbuf_fixed = true;
-        return 0;
-    case TAPIR_OPT_SNDBUF:
-        set->sndbuf_bytes = buffer_bytes(value, TAPIR_SNDBUF_MAX_BYTES);
-        set->sndbuf_fixed = true;
-        return 0;
-    case TAPIR_OPT_MAX_PACING:
-        set->max_pacing_bytes_per_s = (uint64_t)value; /* -1 is all ones */
-        return 0;
-    case TAPIR_OPT_NOTSENT_LOWAT:
-        set->notsent_lowat_bytes = (uint32_t)value; /* a negative one is a huge one, as on Linux */
-        return 0;
-    case TAPIR_OPT_RCVLOWAT:
-        tcp_conn_tuning_low_water(set, &s->layer->core->mem, value < 0 ? INT32_MAX : (uint64_t)value);
-        return 0;
-    case TAPIR_OPT_MAXSEG:
-        rc = value == 0 ? 0 : in_range(value, TCP_MSS_OFFER_MIN, 32767);
-        set->maxseg_bytes = rc == 0 ? (uint32_t)value : set->maxseg_bytes;
-        return rc;
-    case TAPIR_OPT_KEEPCNT:
-        return set_byte(&set->keepcnt, value, 1, 127);
-    case TAPIR_OPT_ECN:
-        return set_byte(&set->ecn, value, TCP_ECN_OFF, TCP_ECN_ACCEPT);
-    case TAPIR_OPT_SYNCNT:
-        return set_byte(&set->syncnt, value, 1, 127);
-    case TAPIR_OPT_DEFER_ACCEPT:
-        return set_byte(&set->defer_accept, value, 0, 16);
-    case TAPIR_OPT_TTL:
-        return set_byte(&set->ttl, value == -1 ? IP_TTL_DEFAULT : value, 1, 255);
-    case TAPIR_OPT_TOS: /* the ECN bits are TCP's own, as on Linux */
-        set->tos = (uint8_t)(value & 0xff & ~IP_ECN_MASK);
-        return 0;
-    case TAPIR_OPT_MTU_DISCOVER:
-        return set_byte(&set->mtu_discover, value, 0, 3);
-    case TAPIR_OPT_MTU_PROBING:
-        return set_byte(&set->mtu_probing, value, TCP_MTU_PROBING_OFF, TCP_MTU_PROBING_ON);
-    case TAPIR_OPT_MTU_BASE_MSS:
-        rc = in_range(value, TCP_BASE_MSS_MIN, UINT16_MAX);
-        set->base_mss_bytes = rc == 0 ? (uint32_t)value : set->base_mss_bytes;
-        return rc;
-    case TAPIR_OPT_NETIF:
-        if (value < 0 || value >= TAPIR_NETIFS_MAX || link_netif_get(s->layer->ip->link, (int)value) == NULL) {
-            return -ENODEV;
-        }
-        return set_byte(&set->netif, value, 0, TAPIR_NETIFS_MAX - 1);
-    default:
-        return -ENOPROTOOPT;
-    }
+/* From the next sample on. */
+static void apply_rto_min(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    c->rtt.rto_min_us = c->set.rto_min_us;
 }
+
+/* A higher rate counts at once. */
+static void apply_max_pacing(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    tcp_conn_owe(c, TCP_OWE_TRY);
+}
+
+static void apply_notsent_lowat(struct tcp_conn *c, uint64_t now_us) {
+    (void)now_us;
+    news_mark(c->tcp->core, &c->news);
+}
+
+/* --- the table --- */
+
+#define FIELD(name) SOCK_OPTION_FIELD(tcp_settings, name)
+#define RANGE(name, lowest, highest) FIELD(name), .least = (lowest), .most = (highest)
+
+struct row {
+    struct sock_option option;
+    void (*apply)(struct tcp_conn *c, uint64_t now_us); /* NULL: nothing follows at once */
+};
+
+static const struct row rows[] = {
+    [TAPIR_OPT_REUSEADDR] = {{FIELD(reuseaddr), .set = set_reuseaddr}, NULL},
+    [TAPIR_OPT_REUSEPORT] = {{FIELD(reuseport), .set = set_reuseport}, NULL},
+    [TAPIR_OPT_KEEPALIVE] = {{FIELD(keepalive)}, apply_keepalive},
+    [TAPIR_OPT_LINGER] = {{RANGE(linger_s, -1, INT32_MAX)}, NULL},
+    [TAPIR_OPT_RCVBUF] = {{FIELD(rcvbuf_bytes), .set = set_rcvbuf}, apply_rcvbuf},
+    [TAPIR_OPT_SNDBUF] = {{FIELD(sndbuf_bytes), .set = set_sndbuf}, NULL},
+    [TAPIR_OPT_MAX_PACING] = {{RANGE(max_pacing_bytes_per_s, INT64_MIN, INT64_MAX)},
+                              apply_max_pacing}, /* -1: no limit */
+    [TAPIR_OPT_RCVLOWAT] = {{FIELD(rcvlowat_bytes), .set = set_rcvlowat}, apply_rcvlowat},
+    [TAPIR_OPT_ERROR] = {{.get = get_error}, NULL},
+    [TAPIR_OPT_TYPE] = {{.get = sock_options_type}, NULL},
+    [TAPIR_OPT_PROTOCOL] = {{.get = sock_options_protocol}, NULL},
+    [TAPIR_OPT_ACCEPTCONN] = {{.get = get_acceptconn}, NULL},
+    [TAPIR_OPT_BROADCAST] = {{FIELD(broadcast)}, NULL}, /* kept and told; a stream never sends a broadcast */
+    [TAPIR_OPT_DONTROUTE] = {{FIELD(dont_route)}, NULL},
+    [TAPIR_OPT_OOBINLINE] = {{FIELD(oobinline)}, NULL},
+    [TAPIR_OPT_NETIF] = {{FIELD(netif), .set = set_netif}, NULL},
+    [TAPIR_OPT_NODELAY] = {{FIELD(nodelay)}, apply_nodelay},
+    [TAPIR_OPT_CORK] = {{FIELD(cork)}, apply_cork},
+    [TAPIR_OPT_NOTSENT_LOWAT] = {{.set = set_notsent_lowat, .get = get_notsent_lowat}, apply_notsent_lowat},
+    [TAPIR_OPT_MAXSEG] = {{.set = set_maxseg, .get = get_maxseg}, tcp_conn_path_update_mss},
+    [TAPIR_OPT_KEEPIDLE_US] = {{RANGE(keepidle_us, SECOND_US, KEEP_MAX_US)}, apply_keepalive},
+    [TAPIR_OPT_KEEPINTVL_US] = {{RANGE(keepintvl_us, SECOND_US, KEEP_MAX_US)}, NULL},
+    [TAPIR_OPT_KEEPCNT] = {{RANGE(keepcnt, 1, 127)}, NULL},
+    [TAPIR_OPT_USER_TIMEOUT_US] = {{RANGE(user_timeout_us, 0, INT64_MAX)}, NULL},
+    [TAPIR_OPT_RTO_MIN_US] = {{RANGE(rto_min_us, TCP_RTO_MIN_LEAST_US, TCP_RTO_MIN_MOST_US)}, apply_rto_min},
+    [TAPIR_OPT_QUICKACK] = {{FIELD(quickack), .get = get_quickack}, apply_quickack},
+    [TAPIR_OPT_ECN] = {{RANGE(ecn, TCP_ECN_OFF, TCP_ECN_ACCEPT)}, NULL},
+    [TAPIR_OPT_SYNCNT] = {{RANGE(syncnt, 1, 127)}, NULL},
+    [TAPIR_OPT_LINGER2_US] = {{FIELD(linger2_us), .set = set_linger2}, NULL},
+    [TAPIR_OPT_DEFER_ACCEPT] = {{RANGE(defer_accept, 0, 16)}, NULL},
+    [TAPIR_OPT_FASTOPEN] = {{FIELD(fastopen_queue), .set = set_fastopen}, NULL},
+    [TAPIR_OPT_FASTOPEN_CONNECT] = {{FIELD(fastopen_connect), .set = set_fastopen_connect}, NULL},
+    [TAPIR_OPT_FASTOPEN_NO_COOKIE] = {{FIELD(fastopen_no_cookie), .set = set_fastopen_no_cookie}, NULL},
+    [TAPIR_OPT_TTL] = {{FIELD(ttl), .set = set_ttl}, NULL},
+    [TAPIR_OPT_TOS] = {{FIELD(tos), .set = set_tos}, NULL},
+    [TAPIR_OPT_MTU_DISCOVER] = {{RANGE(mtu_discover, 0, 3)}, NULL},
+    [TAPIR_OPT_MTU_PROBING] = {{RANGE(mtu_probing, TCP_MTU_PROBING_OFF, TCP_MTU_PROBING_ON)}, NULL},
+    [TAPIR_OPT_MTU_BASE_MSS] = {{RANGE(base_mss_bytes, TCP_BASE_MSS_MIN, UINT16_MAX)}, NULL},
+    [TAPIR_OPT_MTU] = {{.get = get_mtu}, NULL},
+    [TAPIR_OPT_RECVERR] = {{FIELD(recverr)}, NULL},
+    [TAPIR_OPT_IN_BYTES] = {{.get = get_in_bytes}, NULL},
+    [TAPIR_OPT_OUT_BYTES] = {{.get = get_out_bytes}, NULL},
+    [TAPIR_OPT_AT_MARK] = {{.get = get_at_mark}, NULL},
+    [TAPIR_OPT_URGENT_AT] = {{.get = get_urgent_at}, NULL},
+};
 
 int sock_stream_options_set(struct sock *s, enum tapir_sock_opt opt, int64_t value, uint64_t now_us) {
-    struct tcp_settings *set = settings_of(s);
-    int rc = set_flag(set, opt, value != 0);
-    ip_ports_share(port_of(s), set->reuseaddr, set->reuseport); /* what others may do counts at once */
-    if (rc == -ENOPROTOOPT) {
-        rc = set_time(set, opt, value);
-    }
-    if (rc == -ENOPROTOOPT) {
-        rc = set_fastopen(s, set, opt, value);
-    }
-    if (rc == -ENOPROTOOPT) {
-        rc = set_number(s, set, opt, value);
-    }
-    if (rc == 0) {
-        apply(s, opt, now_us);
-    }
-    return rc;
-}
-
-static bool get_setting(const struct tcp_settings *set, enum tapir_sock_opt opt, int64_t *value) {
-    const struct {
-        enum tapir_sock_opt opt;
-        int64_t value;
-    } table[] = {
-        {TAPIR_OPT_REUSEADDR, set->reuseaddr},
-        {TAPIR_OPT_REUSEPORT, set->reuseport},
-        {TAPIR_OPT_KEEPALIVE, set->keepalive},
-        {TAPIR_OPT_OOBINLINE, set->oobinline},
-        {TAPIR_OPT_NODELAY, set->nodelay},
-        {TAPIR_OPT_CORK, set->cork},
-        {TAPIR_OPT_RECVERR, set->recverr},
-        {TAPIR_OPT_BROADCAST, set->broadcast},
-        {TAPIR_OPT_DONTROUTE, set->dont_route},
-        {TAPIR_OPT_LINGER, set->linger_s},
-        {TAPIR_OPT_RCVBUF, set->rcvbuf_bytes},
-        {TAPIR_OPT_SNDBUF, set->sndbuf_bytes},
-        {TAPIR_OPT_RCVLOWAT, set->rcvlowat_bytes},
-        {TAPIR_OPT_MAX_PACING, (int64_t)set->max_pacing_bytes_per_s},
-        {TAPIR_OPT_NOTSENT_LOWAT, (int32_t)set->notsent_lowat_bytes},
-        {TAPIR_OPT_KEEPIDLE_US, (int64_t)set->keepidle_us},
-        {TAPIR_OPT_KEEPINTVL_US, (int64_t)set->keepintvl_us},
-        {TAPIR_OPT_KEEPCNT, set->keepcnt},
-        {TAPIR_OPT_RTO_MIN_US, (int64_t)set->rto_min_us},
-        {TAPIR_OPT_USER_TIMEOUT_US, (int64_t)set->user_timeout_us},
-        {TAPIR_OPT_ECN, set->ecn},
-        {TAPIR_OPT_SYNCNT, set->syncnt},
-        {TAPIR_OPT_LINGER2_US, set->linger2_us},
-        {TAPIR_OPT_DEFER_ACCEPT, set->defer_accept},
-        {TAPIR_OPT_FASTOPEN, set->fastopen_queue},
-        {TAPIR_OPT_FASTOPEN_CONNECT, set->fastopen_connect},
-        {TAPIR_OPT_FASTOPEN_NO_COOKIE, set->fastopen_no_cookie},
-        {TAPIR_OPT_TTL, set->ttl},
-        {TAPIR_OPT_TOS, set->tos},
-        {TAPIR_OPT_MTU_DISCOVER, set->mtu_discover},
-        {TAPIR_OPT_MTU_PROBING, set->mtu_probing},
-        {TAPIR_OPT_MTU_BASE_MSS, set->base_mss_bytes},
-        {TAPIR_OPT_NETIF, set->netif},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        if (table[i].opt == opt) {
-            *value = table[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What is read from the connection, not from its settings. */
-static int get_live(struct tcp_conn *c, enum tapir_sock_opt opt, int64_t *value) {
-    switch (opt) {
-    case TAPIR_OPT_ERROR:
-        *value = tcp_user_take_error(c);
-        if (*value == 0 && c->soft_error != 0) { /* MUST-47: advice that came in, once */
-            *value = c->soft_error;
-            c->soft_error = 0;
-        }
-        return 0;
-    case TAPIR_OPT_MAXSEG:
-        *value = tcp_in(c, CLOSED) && c->set.maxseg_bytes != 0 ? c->set.maxseg_bytes
-                 : c->snd.mss != 0                             ? c->snd.mss
-                                                               : TCP_MSS_DEFAULT;
-        return 0;
-    case TAPIR_OPT_QUICKACK:
-        *value = !c->rcv.pingpong;
-        return 0;
-    case TAPIR_OPT_MTU:
-        if (tcp_in(c, CLOSED) || !c->has_path) {
-            return -ENOTCONN;
-        }
-        *value = ip_path_mtu(c->tcp->ip, &c->path, c->tcp->core->wheel.now_us);
-        return 0;
-    case TAPIR_OPT_IN_BYTES:
-        *value = (int64_t)tcp_user_readable(c);
-        return 0;
-    case TAPIR_OPT_OUT_BYTES:
-        *value = (int64_t)tcp_sndq_bytes(&c->snd.queue) + (c->fin_sent && !tcp_conn_fin_acked(c) ? 1 : 0);
-        return 0;
-    case TAPIR_OPT_URGENT_AT: /* its place in the stream, from 1 on */
-        *value = c->rcv.urgent ? (int64_t)c->rcv.up + 1 : 0;
-        return 0;
-    case TAPIR_OPT_AT_MARK:
-        *value = c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
-        return 0;
-    default:
+    if ((unsigned)opt >= ARRAY_LEN(rows)) {
         return -ENOPROTOOPT;
     }
+    const struct row *row = &rows[opt];
+    int rc = sock_options_set(&row->option, settings_of(s), s, value);
+    if (rc == 0 && row->apply != NULL && !listens(s) && !tcp_in(conn_of(s), CLOSED)) {
+        row->apply(conn_of(s), now_us);
+    }
+    return rc;
 }
 
 int sock_stream_options_get(struct sock *s, enum tapir_sock_opt opt, int64_t *value) {
-    struct sock_stream *stream = s->impl;
-    switch (opt) {
-    case TAPIR_OPT_TYPE:
-        *value = s->type;
-        return 0;
-    case TAPIR_OPT_PROTOCOL:
-        *value = s->protocol;
-        return 0;
-    case TAPIR_OPT_ACCEPTCONN:
-        *value = stream->listener != NULL;
-        return 0;
-    default:
-        break;
-    }
-    if (get_setting(settings_of(s), opt, value)) {
-        return 0;
-    }
-    if (stream->listener == NULL) {
-        return get_live(stream->conn, opt, value);
-    }
-    bool quiet = opt == TAPIR_OPT_ERROR || opt == TAPIR_OPT_QUICKACK;
-    *value = opt == TAPIR_OPT_MAXSEG ? settings_of(s)->maxseg_bytes : 0;
-    if (quiet || opt == TAPIR_OPT_MAXSEG) {
-        return 0;
-    }
-    bool bytes = opt == TAPIR_OPT_IN_BYTES || opt == TAPIR_OPT_OUT_BYTES; /* tcp(7): EINVAL on a listener */
-    return bytes ? -EINVAL : opt == TAPIR_OPT_MTU ? -ENOTCONN : -ENOPROTOOPT;
+    return (unsigned)opt < ARRAY_LEN(rows) ? sock_options_get(&rows[opt].option, settings_of(s), s, value)
+                                           : -ENOPROTOOPT;
 }
+
+/* --- what is no number --- */
 
 int sock_stream_options_set_congestion(struct sock *s, const char *name) {
     size_t len = 0;

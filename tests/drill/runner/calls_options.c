@@ -1,4 +1,4 @@
-/* getsockopt and setsockopt: most options by a table of units, the others one by one.
+/* getsockopt and setsockopt: most options by the stack's table of them, the others one by one.
  *
  * What Linux keeps in the socket above the protocol (timeouts, which control messages are wanted) is kept in the
  * descriptor here, as the library above the core does. */
@@ -11,58 +11,41 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <tapir/socket.h>
+
 #include "calls.h"
 #include "info.h"
 
-/* How many of the stack's units one of the API's is. */
-enum { UNIT_FLAG = 0, UNIT_ONE = 1, UNIT_MILLISECOND = 1000, UNIT_SECOND = 1000000 };
+/* How many of the stack's units one of the API's is, by the form of the value; 0: handled by name below, or not at all. */
+enum {
+    UNIT_FLAG = 1,
+    UNIT_INT = 1,
+    UNIT_GET = 1,
+    UNIT_BYTE = 1,
+    UNIT_BYTE_OR_NONE = 1,
+    UNIT_BYTE_GET = 1,
+    UNIT_RATE = 1,
+    UNIT_MILLISECONDS = 1000,
+    UNIT_SECONDS = 1000000,
+    UNIT_SYN_ACKS = 0,
+    UNIT_LINGER = 0,
+    UNIT_DEVICE = 0,
+    UNIT_INTERFACE = 0,
+};
+
+#define ROW(name, level, bsd_name, form, meaning) {level, bsd_name, TAPIR_OPT_##name, UNIT_##form},
+#define NO_ROW(name, meaning)
 
 static const struct row {
     int level, name;
     enum tapir_sock_opt option;
     int64_t unit;
-} rows[] = {
-    {SOL_SOCKET, SO_REUSEADDR, TAPIR_OPT_REUSEADDR, UNIT_FLAG},
-    {SOL_SOCKET, SO_REUSEPORT, TAPIR_OPT_REUSEPORT, UNIT_FLAG},
-    {SOL_SOCKET, SO_KEEPALIVE, TAPIR_OPT_KEEPALIVE, UNIT_FLAG},
-    {SOL_SOCKET, SO_BROADCAST, TAPIR_OPT_BROADCAST, UNIT_FLAG},
-    {SOL_SOCKET, SO_OOBINLINE, TAPIR_OPT_OOBINLINE, UNIT_FLAG},
-    {SOL_SOCKET, SO_NO_CHECK, TAPIR_OPT_CHECKSUM_OFF, UNIT_FLAG},
-    {SOL_SOCKET, SO_RCVBUF, TAPIR_OPT_RCVBUF, UNIT_ONE},
-    {SOL_SOCKET, SO_SNDBUF, TAPIR_OPT_SNDBUF, UNIT_ONE},
-    {SOL_SOCKET, SO_RCVLOWAT, TAPIR_OPT_RCVLOWAT, UNIT_ONE},
-    {SOL_SOCKET, SO_ERROR, TAPIR_OPT_ERROR, UNIT_ONE},
-    {SOL_SOCKET, SO_PROTOCOL, TAPIR_OPT_PROTOCOL, UNIT_ONE},
-    {SOL_SOCKET, SO_ACCEPTCONN, TAPIR_OPT_ACCEPTCONN, UNIT_ONE},
-    {IPPROTO_TCP, TCP_NODELAY, TAPIR_OPT_NODELAY, UNIT_FLAG},
-    {IPPROTO_TCP, TCP_CORK, TAPIR_OPT_CORK, UNIT_FLAG},
-    {IPPROTO_TCP, TCP_QUICKACK, TAPIR_OPT_QUICKACK, UNIT_FLAG},
-    {IPPROTO_TCP, TCP_MAXSEG, TAPIR_OPT_MAXSEG, UNIT_ONE},
-    {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_OPT_KEEPCNT, UNIT_ONE},
-    {IPPROTO_TCP, TCP_SYNCNT, TAPIR_OPT_SYNCNT, UNIT_ONE},
-    {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_OPT_KEEPIDLE_US, UNIT_SECOND},
-    {IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_OPT_KEEPINTVL_US, UNIT_SECOND},
-    {IPPROTO_TCP, TCP_FASTOPEN, TAPIR_OPT_FASTOPEN, UNIT_ONE},
-    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_OPT_FASTOPEN_CONNECT, UNIT_ONE},
-    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, TAPIR_OPT_FASTOPEN_NO_COOKIE, UNIT_ONE},
-    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, TAPIR_OPT_NOTSENT_LOWAT, UNIT_ONE},
-    {SOL_SOCKET, SO_MAX_PACING_RATE, TAPIR_OPT_MAX_PACING, UNIT_ONE},
-    {IPPROTO_TCP, TCP_LINGER2, TAPIR_OPT_LINGER2_US, UNIT_SECOND},
-    {IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_OPT_USER_TIMEOUT_US, UNIT_MILLISECOND},
-    {IPPROTO_IP, IP_TTL, TAPIR_OPT_TTL, UNIT_ONE},
-    {IPPROTO_IP, IP_TOS, TAPIR_OPT_TOS, UNIT_ONE},
-    {IPPROTO_IP, IP_MTU_DISCOVER, TAPIR_OPT_MTU_DISCOVER, UNIT_ONE},
-    {IPPROTO_IP, IP_MTU, TAPIR_OPT_MTU, UNIT_ONE},
-    {IPPROTO_IP, IP_RECVERR, TAPIR_OPT_RECVERR, UNIT_FLAG},
-    {IPPROTO_IP, IP_HDRINCL, TAPIR_OPT_HDRINCL, UNIT_FLAG},
-    {IPPROTO_IP, IP_MULTICAST_TTL, TAPIR_OPT_MULTICAST_TTL, UNIT_ONE},
-    {IPPROTO_IP, IP_MULTICAST_LOOP, TAPIR_OPT_MULTICAST_LOOP, UNIT_FLAG},
-};
+} rows[] = {TAPIR_OPTIONS(ROW, NO_ROW)};
 
 static const struct row *find_row(int64_t level, int64_t name) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].level == level && rows[i].name == name) {
-            return &rows[i];
+            return rows[i].unit != 0 ? &rows[i] : NULL;
         }
     }
     return NULL;
@@ -156,8 +139,7 @@ static int64_t set_number(struct call *call, struct descriptor *d, int64_t level
     if (row == NULL) {
         return -ENOPROTOOPT;
     }
-    int64_t in_units = row->unit == UNIT_FLAG ? number != 0 : number * row->unit;
-    int64_t rc = set_option(call, d, row->option, in_units);
+    int64_t rc = set_option(call, d, row->option, number * row->unit);
     if (rc == 0 && row->option == TAPIR_OPT_RCVLOWAT) {
         int64_t bytes = 1;
         (void)tapir_sock_get(call->run->world.stack, d->sock, TAPIR_OPT_RCVLOWAT, &bytes);
@@ -272,7 +254,7 @@ static int64_t get_number(struct call *call, struct descriptor *d, int64_t level
         if (rc != 0) {
             return rc;
         }
-        came /= row->unit == UNIT_FLAG || came < 0 ? 1 : row->unit;
+        came /= came < 0 ? 1 : row->unit;
     }
     if (calls_arg(call, 3)->kind != VALUE_ANY) {
         calls_expect(call, "value", calls_number(call, 3), came);

@@ -130,6 +130,24 @@ Test(sock_options, a3_not_for_this_type) {
     rig_close(rig);
 }
 
+/* Every option of <tapir/options.h> has a row in the table of some kind of socket. */
+Test(sock_options, each_is_had_by_some_kind) {
+#define OPT(name, ...) TAPIR_OPT_##name,
+    const enum tapir_sock_opt all[] = {TAPIR_OPTIONS(OPT, OPT)};
+    struct rig *rig = rig_open();
+    const tapir_sock kinds[] = {open_sock(&rig->a, TAPIR_SOCK_STREAM, 0), open_sock(&rig->a, TAPIR_SOCK_DGRAM, 0),
+                                open_sock(&rig->a, TAPIR_SOCK_PING, 0),
+                                open_sock(&rig->a, TAPIR_SOCK_RAW, WIRE_PROTO_UDP)};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        bool had = false;
+        for (size_t j = 0; j < ARRAY_LEN(kinds); j++) {
+            had |= get(&rig->a, kinds[j], all[i]) != -ENOPROTOOPT;
+        }
+        cr_assert(had, "option %zu of the list", i);
+    }
+    rig_close(rig);
+}
+
 Test(sock_options, what_describes_the_socket) {
     struct rig *rig = rig_open();
     const struct {
