@@ -87,7 +87,9 @@ void posix_epoll_set_arm(struct item *item, const struct epoll_event *event) {
 void posix_epoll_set_remove(struct item *item) {
     list_remove(&item->watch.node);
     list_remove(&item->in_set);
-    list_remove(&item->in_ready);
+    if (list_linked(&item->in_ready)) {
+        list_remove(&item->in_ready);
+    }
     free(item);
 }
 

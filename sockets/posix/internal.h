@@ -24,7 +24,7 @@
 #include <tapir/socket.h>
 #include <tapir/tap.h>
 
-#include "list.h"
+#include "base/list.h"
 #include "sockets/driver/driver.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -13,7 +13,7 @@ struct ready_call {
 static void abandon_ready(struct driver_waiter *waiter) {
     struct ready_call *call = (struct ready_call *)(void *)waiter;
     struct descriptor *descriptor = call->watch.watch.descriptor;
-    list_unlink(&call->watch.watch.node);
+    list_remove(&call->watch.watch.node);
     if (call->closes) {
         posix_descriptors_end(descriptor);
     }
@@ -31,7 +31,7 @@ static int wait_ready(struct descriptor *descriptor, uint32_t events, uint64_t d
     posix_watch_add(&call.watch, descriptor, events == 0 ? 0 : events | TAPIR_READY_ERR | TAPIR_READY_HUP,
                     &call.waiter);
     int result = driver_wait(&call.waiter, deadline_us);
-    list_unlink(&call.watch.watch.node);
+    list_remove(&call.watch.watch.node);
     return descriptor->closed ? -EBADF : result;
 }
 
