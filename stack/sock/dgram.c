@@ -55,12 +55,18 @@ int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags) {
 }
 
 /* Connecting fixes the own address too (RFC 1122 4.1.3.5: the application can learn it): getsockname shows it. */
-void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port) {
-    d->inbox.peer = (struct tapir_endpoint){.addr = path->dst, .port = port};
+int sock_dgram_set_peer(struct sock_dgram *d, const struct tapir_endpoint *peer) {
+    const struct ip_path *path;
+    int error = sock_dgram_send_path_of_peer(d, peer, &path);
+    if (error != 0) {
+        return error;
+    }
+    d->inbox.peer = (struct tapir_endpoint){.addr = path->dst, .port = peer->port};
     if (!d->addr_chosen) {
         d->inbox.local.addr = path->src;
     }
     d->inbox.connected = true;
+    return 0;
 }
 
 void sock_dgram_forget_peer(struct sock_dgram *d) {

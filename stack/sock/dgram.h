@@ -53,8 +53,9 @@ struct tapir_addr sock_dgram_home(const struct sock_dgram *d);
 /* The pending error, positive: told once, but kept with TAPIR_MSG_KEEP_ERROR. 0: none. */
 int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags);
 
-/* Connects, or takes apart, the inbox of a socket that no table knows: raw and ping. Borrows path. */
-void sock_dgram_set_peer(struct sock_dgram *d, const struct ip_path *path, uint16_t port);
+/* Connects, or takes apart, the inbox of a socket that no table knows: raw and ping. Borrows peer. 0, or the errors of
+ * sock_dgram_send_path_of_peer. */
+int sock_dgram_set_peer(struct sock_dgram *d, const struct tapir_endpoint *peer);
 void sock_dgram_forget_peer(struct sock_dgram *d);
 
 /* Operations that are the same for all types. */
@@ -97,8 +98,9 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
 /* The path to be connected to `peer` by: chosen anew unless bind chose the address. Borrows peer. */
 int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path);
 
-/* Appends the bytes of msg to a frame that has room for them. Borrows both. */
-void sock_dgram_send_gather(struct tapir_frame *frame, const struct tapir_msg *msg);
+/* Gives a frame with the bytes of msg as its payload, and room in front for headers; NULL: memory is short. Borrows all. */
+struct tapir_frame *sock_dgram_send_frame(const struct sock_dgram *d, const struct sock_dgram_send *plan,
+                                          const struct tapir_msg *msg);
 
 /* ---- dgram_options.c ---- */
 

@@ -172,11 +172,15 @@ int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint
     return 0;
 }
 
-void sock_dgram_send_gather(struct tapir_frame *frame, const struct tapir_msg *msg) {
-    for (size_t i = 0; i < msg->iov_count; i++) {
+struct tapir_frame *sock_dgram_send_frame(const struct sock_dgram *d, const struct sock_dgram_send *plan,
+                                          const struct tapir_msg *msg) {
+    struct tapir_frame *frame =
+        frame_alloc(&d->sock->layer->core->mem, ip_send_share(plan->path), TAPIR_FRAME_HEADROOM_BYTES, plan->len);
+    for (size_t i = 0; i < msg->iov_count && frame != NULL; i++) {
         uint32_t len = (uint32_t)msg->iov[i].len;
         if (len > 0) {
             memcpy(frame_put(frame, len), msg->iov[i].base, len);
         }
     }
+    return frame;
 }

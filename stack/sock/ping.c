@@ -95,20 +95,13 @@ static void disconnect(struct sock_dgram *d) {
 
 static int connect_ping(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
-    const struct ip_path *path;
     (void)now_us;
     if (peer == NULL) {
         disconnect(d);
         return 0;
     }
     int error = bind_any(d);
-    if (error == 0) {
-        error = sock_dgram_send_path_of_peer(d, peer, &path);
-    }
-    if (error == 0) {
-        sock_dgram_set_peer(d, path, peer->port);
-    }
-    return error;
+    return error != 0 ? error : sock_dgram_set_peer(d, peer);
 }
 
 static void trace_request(const struct sock_dgram *d, const struct ip_path *path, uint32_t len, uint64_t now_us) {
@@ -141,12 +134,10 @@ static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t f
     if (error != 0) {
         return error;
     }
-    struct tapir_frame *frame =
-        frame_alloc(&s->layer->core->mem, ip_send_share(plan.path), TAPIR_FRAME_HEADROOM_BYTES, plan.len);
+    struct tapir_frame *frame = sock_dgram_send_frame(d, &plan, msg);
     if (frame == NULL) {
         return -ENOBUFS;
     }
-    sock_dgram_send_gather(frame, msg);
     if (!plan.path->version->echo_complete(plan.path, frame, d->inbox.local.port)) {
         frame_release(frame);
         return -EINVAL;

@@ -43,17 +43,12 @@ static int bind_raw(struct sock *s, const struct tapir_endpoint *local) {
 
 static int connect_raw(struct sock *s, const struct tapir_endpoint *peer, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
-    const struct ip_path *path;
     (void)now_us;
     if (peer == NULL) {
         sock_dgram_forget_peer(d);
         return 0;
     }
-    int error = sock_dgram_send_path_of_peer(d, peer, &path);
-    if (error == 0) {
-        sock_dgram_set_peer(d, path, peer->port);
-    }
-    return error;
+    return sock_dgram_set_peer(d, peer);
 }
 
 /* ip judges the application's own header and fills in what it left out; such a datagram is never cut. */
@@ -77,12 +72,10 @@ static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t fl
     if (error != 0) {
         return error;
     }
-    struct tapir_frame *frame =
-        frame_alloc(&s->layer->core->mem, ip_send_share(plan.path), TAPIR_FRAME_HEADROOM_BYTES, plan.len);
+    struct tapir_frame *frame = sock_dgram_send_frame(d, &plan, msg);
     if (frame == NULL) {
         return -ENOBUFS;
     }
-    sock_dgram_send_gather(frame, msg);
     plan.ip.protocol = s->protocol;
     error = d->opt.header_included ? send_with_header(d, &plan, frame, now_us)
                                    : ip_send_frame(s->layer->ip, plan.path, &plan.ip, frame, now_us);
