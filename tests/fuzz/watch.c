@@ -3,18 +3,15 @@
 
 #include "base/check.h"
 #include "frames.h"
+#include "support/out.h"
 
-static size_t flatten(const struct tapir_out *out, uint8_t *flat) {
-    struct writer w = writer_of(flat, TAPIR_FRAME_MAX_BYTES);
+/* The header is in the room it has, and no piece is empty. */
+static void judge_pieces(const struct tapir_out *out) {
     CHECK(out->header >= out->room && out->header + out->header_len <= out->room + sizeof out->room);
     CHECK(out->piece_count <= TAPIR_OUT_PIECES);
-    writer_copy(&w, out->header, out->header_len);
     for (size_t i = 0; i < out->piece_count; i++) {
         CHECK(out->pieces[i].len > 0);
-        writer_copy(&w, out->pieces[i].base, out->pieces[i].len);
     }
-    CHECK(!w.failed && (size_t)(w.at - flat) == out->len);
-    return out->len;
 }
 
 /* V1, V2: what the device would do with the offload fields stays inside the frame, and it can do it. */
@@ -95,7 +92,8 @@ static void judge_ipv4(const uint8_t *frame, size_t len, bool checksum_done) {
 
 size_t watch_frame(const struct tapir_out *out, uint32_t caps, uint32_t mtu_bytes, bool whole, uint8_t *flat) {
     struct wire_eth eth;
-    size_t len = flatten(out, flat);
+    judge_pieces(out);
+    size_t len = out_gather(out, flat, TAPIR_FRAME_MAX_BYTES);
     judge_offload(out, caps, mtu_bytes);
     CHECK(wire_eth_parse(flat, len, &eth) && eth.header_len == WIRE_ETH_LEN);
     CHECK(memcmp(eth.src, fuzz_stack_mac, sizeof eth.src) == 0);

@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "sim.h"
 #include "stack.h"
+#include "support/out.h"
 
 static struct tapir_addr address_of(int host) { return addr_of_ipv4(IPV4(10, 0, 0, (uint32_t)host + 1)); }
 
@@ -55,22 +56,11 @@ void sim_net_free(struct sim *sim) {
     free(sim);
 }
 
-/* A frame in one piece, as a device gives it to the wire. */
-static size_t gather(const struct tapir_out *out, uint8_t *bytes) {
-    size_t at = out->header_len;
-    memcpy(bytes, out->header, out->header_len);
-    for (size_t i = 0; i < out->piece_count; i++) {
-        memcpy(bytes + at, out->pieces[i].base, out->pieces[i].len);
-        at += out->pieces[i].len;
-    }
-    return at;
-}
-
 static void transmit(struct sim *sim, int from) {
     static uint8_t bytes[1 << 17];
     struct tapir_out out;
     while (tapir_stack_output(sim->hosts[from].stack, 1, &out, sim->now_us) == 1) {
-        impair_input(sim->wires[from], bytes, gather(&out, bytes), &out.offload, sim->now_us);
+        impair_input(sim->wires[from], bytes, out_gather(&out, bytes, sizeof bytes), &out.offload, sim->now_us);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/check.h"
+#include "support/out.h"
 #include "wire/wire.h"
 
 #define CALLS_MAX 1000000 /* outputs or ticks in a row before the stack counts as standing still */
@@ -100,16 +101,9 @@ static void answer_arp(struct world *world, const uint8_t *bytes, uint32_t len) 
     give(world, reply, sizeof reply);
 }
 
-/* Header and pieces in one stretch, with the sum that the device would have put in. */
-static uint32_t flatten(const struct tapir_out *out, uint8_t *bytes) {
-    struct writer w = writer_of(bytes, WORLD_FRAME_BYTES);
-    writer_copy(&w, out->header, out->header_len);
-    for (size_t i = 0; i < out->piece_count; i++) {
-        writer_copy(&w, out->pieces[i].base, out->pieces[i].len);
-    }
-    CHECK(!w.failed);
-    uint32_t len = (uint32_t)(w.at - bytes);
-    CHECK(len == out->len);
+/* The frame as the device would send it, with the sum that it would have put in. */
+static uint32_t complete(const struct tapir_out *out, uint8_t *bytes) {
+    uint32_t len = out_gather(out, bytes, WORLD_FRAME_BYTES);
     if (out->offload.csum == TAPIR_CSUM_PARTIAL) {
         size_t start = out->offload.csum_start;
         CHECK(start + out->offload.csum_offset + 2 <= len);
@@ -174,7 +168,7 @@ void world_pull(struct world *world) {
     unsigned calls = 0;
     while (tapir_stack_output(world->stack, world->netif, &out, world->now_us) == 1) {
         struct wire_eth eth;
-        uint32_t len = flatten(&out, bytes);
+        uint32_t len = complete(&out, bytes);
         CHECK(wire_eth_parse(bytes, len, &eth));
         if (eth.type == WIRE_ETHERTYPE_ARP) {
             answer_arp(world, bytes, len);

@@ -6,21 +6,13 @@
 
 #include "impair/impair.h"
 #include "support/env.h"
+#include "support/require.h"
 
 #define RIG_FRAMES_MAX 100000
 
 /* Each frame is an IPv4 datagram of nobody's protocol, with its number in the first bytes of data. */
 #define RIG_NUMBER_AT 34
 #define RIG_FRAME_MIN_LEN 40
-
-/* cr_assert reports each success too; loops of thousands report failures alone. */
-#define REQUIRE(condition, ...)                     \
-    do {                                            \
-        if (!(condition)) {                         \
-            cr_log_error("broken: %s", #condition); \
-            cr_assert_fail(__VA_ARGS__);            \
-        }                                           \
-    } while (0)
 
 struct rig {
     struct test_env env;

@@ -299,3 +299,13 @@ void rig_fill(uint8_t *bytes, size_t len, uint32_t seed) {
 bool rig_checksum_ok(const uint8_t *data, uint32_t len) {
     return checksum_fold(checksum_add(0, data, len)) == UINT16_MAX;
 }
+
+int rig_join(struct rig *rig, uint32_t group) {
+    struct tapir_addr addr = addr_of_ipv4(group);
+    return ip_groups_join(&rig->ip, rig->netif, &addr, rig->now_us);
+}
+
+int rig_leave(struct rig *rig, uint32_t group) {
+    struct tapir_addr addr = addr_of_ipv4(group);
+    return ip_groups_leave(&rig->ip, rig->netif, &addr, rig->now_us);
+}

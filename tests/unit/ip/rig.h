@@ -99,6 +99,10 @@ void rig_alive(struct rig *rig);
 /* Routes dest/prefix_len by the Ethernet interface and `gateway`: what ip_route_add says. */
 int rig_route(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gateway);
 
+/* Joins or leaves a group on the Ethernet interface: what ip_groups_join and _leave say. */
+int rig_join(struct rig *rig, uint32_t group);
+int rig_leave(struct rig *rig, uint32_t group);
+
 /* A path to dst from any source, asserted. */
 struct ip_path rig_path(struct rig *rig, uint32_t dst);
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "support/out.h"
+
 static uint8_t bytes[66000];
 
 static int send_bytes(struct rig *rig, uint32_t dst, const struct ip_send *send, uint32_t len) {
@@ -187,18 +189,6 @@ static void make_out(struct tapir_out *out, const struct ip_path *path, const si
 
 static const struct ip_send segment = {.protocol = WIRE_PROTO_TCP, .ttl = 64, .dont_fragment = true};
 
-/* What the device would write. */
-static uint32_t flatten(const struct tapir_out *out, uint8_t *to) {
-    uint32_t len = (uint32_t)out->header_len;
-    memcpy(to, out->header, out->header_len);
-    for (size_t i = 0; i < out->piece_count; i++) {
-        memcpy(to + len, out->pieces[i].base, out->pieces[i].len);
-        len += (uint32_t)out->pieces[i].len;
-    }
-    cr_assert_eq(len, out->len);
-    return len;
-}
-
 static void resolve_peer(struct rig *rig) {
     cr_assert_eq(send_bytes(rig, PEER_IP, &plain, 8), 0);
     cr_assert_eq(rig_drain(rig), 1);
@@ -215,7 +205,7 @@ Test(ip_send, a_segment_in_odd_pieces) {
             const size_t lens[] = {a, b, 7, 100};
             make_out(&out, &path, lens, 4);
             cr_assert_eq(ip_send_out(&rig->ip, &path, &segment, &out, rig->now_us), 1);
-            uint32_t len = flatten(&out, flat);
+            uint32_t len = out_gather(&out, flat, sizeof flat);
             struct sent sent = {0};
             cr_assert_eq(wire_ipv4_parse(flat + 14, len - 14, &sent.ip), WIRE_IPV4_OK);
             cr_assert_eq(sent.ip.total_len, len - 14);

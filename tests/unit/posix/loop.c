@@ -115,3 +115,15 @@ void loop_unoccupy(struct occupant *occupant) {
     tapir_close(occupant->fds[0]);
     tapir_close(occupant->fds[1]);
 }
+
+void loop_expect_working(void) {
+    struct later later;
+    int fds[2];
+    char byte;
+    loop_stream(fds);
+    loop_later(&later, 20, loop_write, fds[0]);
+    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
+    loop_join(&later);
+    tapir_close(fds[0]);
+    tapir_close(fds[1]);
+}

@@ -48,6 +48,9 @@ void loop_shutdown(struct later *later);
 void loop_signal(struct later *later);
 void loop_accept(struct later *later);
 
+/* Calls work, those that block too: data that comes later ends a recv. */
+void loop_expect_working(void);
+
 /* Another thread sits in recv of a socket of its own until loop_unoccupy: the caller has to follow, not lead. */
 struct occupant {
     int fds[2];

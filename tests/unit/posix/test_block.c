@@ -34,18 +34,7 @@ static void set_timeout(int fd, int option, long milliseconds) {
     GIVES(tapir_setsockopt(fd, SOL_SOCKET, option, &time, sizeof time), 0);
 }
 
-static void data_wakes(void) {
-    struct later later;
-    int fds[2];
-    char byte;
-    loop_stream(fds);
-    loop_later(&later, 20, loop_write, fds[0]);
-    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
-    loop_join(&later);
-    tapir_close(fds[0]);
-    tapir_close(fds[1]);
-}
-Test(block, data) { as_leader_and_follower(data_wakes); }
+Test(block, data) { as_leader_and_follower(loop_expect_working); }
 
 static void timeout_ends(void) {
     int fds[2];

@@ -131,7 +131,7 @@ static void cancel_each(void) {
         victim_start(&victim, stream_calls[i], fds[1]);
         victim_sleep_ms(10);
         victim_cancel(&victim);
-        victim_expect_working();
+        loop_expect_working();
         GIVES(tapir_close(fds[0]), 0);
         GIVES(tapir_close(fds[1]), 0);
     }
@@ -188,7 +188,7 @@ Test(cancel, in_epoll_wait_with_kernel_descriptors_or_without) {
         victim_start(&victim, i % 2 == 0 ? in_epoll_wait : in_epoll_pwait, set);
         victim_sleep_ms(10);
         victim_cancel(&victim);
-        victim_expect_working();
+        loop_expect_working();
         if (i == 1) {
             GIVES(tapir_epoll_ctl(set, EPOLL_CTL_ADD, pipes[0], &event), 0);
         }
@@ -273,7 +273,7 @@ Test(cancel, passes_by_calls_that_are_no_points) {
     victim_start(&victim, call_what_is_no_point, fds[1]);
     cancel_when_ready(&victim);
     cr_assert(passed == 1);
-    victim_expect_working();
+    loop_expect_working();
 }
 
 /* A thread that is never without input would else go on for ever. */
@@ -291,7 +291,7 @@ Test(cancel, of_a_thread_that_never_blocks) {
     victim_start(&victim, read_and_write_for_ever, fds[0]);
     victim_sleep_ms(10);
     victim_cancel(&victim);
-    victim_expect_working();
+    loop_expect_working();
 }
 
 /* --- hand-overs in a forced order --- */
@@ -354,7 +354,7 @@ Test(cancel, of_a_leader_that_was_evicted) {
         feed(&reader, 1);
         pthread_join(reader.thread, NULL);
     }
-    victim_expect_working();
+    loop_expect_working();
 }
 
 /* The reader is at the lock, about to take the lead, when the leader is cancelled; whichever has the lock first. */
@@ -378,7 +378,7 @@ Test(cancel, of_a_leader_about_to_be_evicted) {
         feed(&reader, UNTIL_EVICTED - 4);
         pthread_join(reader.thread, NULL);
     }
-    victim_expect_working();
+    loop_expect_working();
 }
 
 /* One event wakes one of two threads, which is cancelled before it can take it: the other has it. */

@@ -44,7 +44,7 @@ Test(cancel_linger, of_a_close_that_lingers_has_closed) {
     start_lingering(&victim, in_close, fds[0]);
     victim_cancel(&victim);
     REFUSED(tapir_send(fds[0], "x", 1, 0), EBADF);
-    victim_expect_working();
+    loop_expect_working();
 }
 
 /* What the close is to end stays the closer's, whoever else is cancelled on the same socket. */
@@ -58,7 +58,7 @@ Test(cancel_linger, beside_a_close_that_lingers) {
         victim_sleep_ms(10);
         start_lingering(&closer, in_close, fds[0]);
         victim_cancel(&victim);
-        victim_expect_working();
+        loop_expect_working();
         if (i % 2 == 0) {
             victim_cancel(&closer);
         } else {
@@ -66,7 +66,7 @@ Test(cancel_linger, beside_a_close_that_lingers) {
             GIVES(pthread_join(closer.thread, NULL), 0);
             cr_assert(!closer.undone, "it waited for the peer");
         }
-        victim_expect_working();
+        loop_expect_working();
         GIVES(tapir_close(fds[1]), 0);
     }
 }
@@ -108,7 +108,7 @@ Test(cancel_linger, passes_by_what_lingers_and_is_no_point) {
         GIVES(tapir_close(fds[1]), 0);
     }
     GIVES(tapir_close(copied), 0);
-    victim_expect_working();
+    loop_expect_working();
     victim_expect_all_given_back();
 }
 

@@ -65,18 +65,6 @@ void victim_expect_all_given_back(void) {
     cr_assert(__lsan_do_recoverable_leak_check == NULL || __lsan_do_recoverable_leak_check() == 0);
 }
 
-void victim_expect_working(void) {
-    struct later later;
-    int fds[2];
-    char byte;
-    loop_stream(fds);
-    loop_later(&later, 5, loop_write, fds[0]);
-    GIVES(tapir_recv(fds[1], &byte, 1, 0), 1);
-    loop_join(&later);
-    tapir_close(fds[0]);
-    tapir_close(fds[1]);
-}
-
 void victim_lingering_stream(int fds[2]) {
     static char bulk[1 << 20];
     struct linger linger = {.l_onoff = 1, .l_linger = 10};

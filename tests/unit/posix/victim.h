@@ -18,9 +18,6 @@ void victim_start(struct victim *victim, void (*body)(int fd), int fd);
 void victim_cancel(struct victim *victim);
 void victim_expect_cancelled(struct victim *victim);
 
-/* Calls still work, those that block too. */
-void victim_expect_working(void);
-
 /* No memory is lost, as far as the address sanitizer sees. */
 void victim_expect_all_given_back(void);
 

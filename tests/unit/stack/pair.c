@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "support/out.h"
 #include "tcp/conn/table.h"
 #include "tcp/secret/isn.h"
 
@@ -161,16 +162,6 @@ bool pair_connect(struct pair *p) {
 
 /* ---- the link ---- */
 
-static void join(const struct tapir_out *out, uint8_t *bytes) {
-    size_t at = out->header_len;
-    memcpy(bytes, out->header, out->header_len);
-    for (size_t i = 0; i < out->piece_count; i++) {
-        memcpy(bytes + at, out->pieces[i].base, out->pieces[i].len);
-        at += out->pieces[i].len;
-    }
-    cr_assert_eq(at, out->len);
-}
-
 /* A host that moved is seen elsewhere: as the source of its frames, and in what it says of itself by ARP. */
 static void show_moved(const struct pair *p, int from, uint8_t *bytes) {
     enum { MAC_LAST = 5, ETH_SRC = 6, TYPE_LAST = 13, ARP_SENDER = 22 };
@@ -195,14 +186,14 @@ void pair_move(struct pair *p, int host) { p->hosts[host].moves++; }
 
 static void post_on_wire(struct pair *p, int to, const struct tapir_out *out) {
     static uint8_t bytes[TAPIR_FRAME_MAX_BYTES];
-    join(out, bytes);
+    (void)out_gather(out, bytes, sizeof bytes);
     show_moved(p, 1 - to, bytes);
     impair_input(p->ways[to], bytes, out->len, &out->offload, p->now_us);
 }
 
 static void post(struct pair *p, int to, const struct tapir_out *out) {
     struct pair_packet *packet = malloc(sizeof *packet + out->len);
-    join(out, packet->bytes);
+    (void)out_gather(out, packet->bytes, out->len);
     show_moved(p, 1 - to, packet->bytes);
     packet->len = out->len;
     packet->to = to;
@@ -523,6 +514,14 @@ bool pair_transfer(struct pair *p) {
     cr_assert_eq(a->received, p->config.bytes[1]);
     cr_assert_eq(b->received, p->config.bytes[0]);
     return true;
+}
+
+struct pair *pair_run(const struct pair_config *config) {
+    struct pair *p = pair_open(config);
+    cr_assert_neq(p, NULL);
+    cr_assert(pair_connect(p));
+    cr_assert(pair_transfer(p));
+    return p;
 }
 
 void pair_close(struct pair *p) {

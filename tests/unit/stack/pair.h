@@ -91,6 +91,9 @@ bool pair_connect(struct pair *p);
  * application met an error and may. */
 bool pair_transfer(struct pair *p);
 
+/* These three in a row; none may fail. */
+struct pair *pair_run(const struct pair_config *config);
+
 /* A segment that a host never sent arrives at host `to` as if the other had: ports are filled in, `wire` has the rest. */
 void pair_forge(struct pair *p, int to, const struct wire_tcp *wire, const void *text, size_t len);
 

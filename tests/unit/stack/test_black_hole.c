@@ -5,14 +5,6 @@
 
 #define COUNTS(p, host, name) ((p)->hosts[host].stack->core.counters.name)
 
-static struct pair *run(const struct pair_config *config) {
-    struct pair *p = pair_open(config);
-    cr_assert_neq(p, NULL);
-    cr_assert(pair_connect(p));
-    cr_assert(pair_transfer(p));
-    return p;
-}
-
 /* Both ways, with and without super-segments: seconds, not for ever; each end finds the size to a few bytes, and
  * what is lost on the way there is little. */
 Test(stack_black_hole, C10_both_ways) {
@@ -24,7 +16,7 @@ Test(stack_black_hole, C10_both_ways) {
                                      .caps = i % 2 == 0 ? 0 : TAPIR_CAP_CSUM | TAPIR_CAP_TSO4,
                                      .bytes = {20000000, 20000000},
                                      .patience_us = 120 * SECOND};
-        struct pair *p = run(&config);
+        struct pair *p = pair_run(&config);
         for (int host = 0; host < 2; host++) {
             struct tapir_addr to = addr_of_ipv4(IPV4(10, 0, 0, 2 - (uint32_t)host));
             uint32_t mtu = ip_pmtu_get(&p->hosts[host].stack->ip, &to, p->now_us);
@@ -41,7 +33,7 @@ Test(stack_black_hole, C10_both_ways) {
 Test(stack_black_hole, C10_a_very_narrow_path) {
     struct pair_config config = {
         .seed = 1, .delay_us = 10 * MS, .hole_bytes = 600, .bytes = {3000000, 0}, .patience_us = 120 * SECOND};
-    struct pair *p = run(&config);
+    struct pair *p = pair_run(&config);
     cr_assert_eq(COUNTS(p, 0, tcp_black_holes), 2);
     pair_close(p);
 }
@@ -57,7 +49,7 @@ Test(stack_black_hole, C10_with_loss) {
                                      .caps = seed % 2 == 0 ? 0 : TAPIR_CAP_CSUM | TAPIR_CAP_TSO4,
                                      .bytes = {2000000, 500000},
                                      .patience_us = 300 * SECOND};
-        pair_close(run(&config));
+        pair_close(pair_run(&config));
     }
 }
 
@@ -66,7 +58,7 @@ Test(stack_black_hole, C10_a_short_transfer_saves_the_next_one_its_wait) {
     unsigned nothing = 0, part = 0, all = 0;
     for (uint64_t bytes = 50000; bytes <= 200000; bytes += 10000) {
         struct pair_config config = {.seed = 1, .delay_us = 10 * MS, .hole_bytes = 1400, .bytes = {bytes, 1000}};
-        struct pair *p = run(&config);
+        struct pair *p = pair_run(&config);
         struct tapir_addr to = addr_of_ipv4(IPV4(10, 0, 0, 2));
         pair_wait(p, SECOND);
         uint32_t mtu = ip_pmtu_get(&p->hosts[0].stack->ip, &to, p->now_us);
@@ -82,7 +74,7 @@ Test(stack_black_hole, C10_a_short_transfer_saves_the_next_one_its_wait) {
 /* The next connection to that host knows. */
 Test(stack_black_hole, C10_what_was_found_is_shared) {
     struct pair_config config = {.seed = 1, .delay_us = 10 * MS, .hole_bytes = 1400, .bytes = {20000000, 1000}};
-    struct pair *p = run(&config);
+    struct pair *p = pair_run(&config);
     struct tapir_endpoint local = {.addr = addr_of_ipv4(IPV4(10, 0, 0, 1)), .port = 41000};
     struct tapir_endpoint to = {.addr = addr_of_ipv4(IPV4(10, 0, 0, 2)), .port = PAIR_PORT_B};
     struct pair_host *a = &p->hosts[0];
@@ -103,7 +95,7 @@ Test(stack_black_hole, C10_what_was_found_is_shared) {
 /* A good path is never probed: who has no reason does not lose segments on purpose. */
 Test(stack_black_hole, nothing_is_probed_without_a_reason) {
     struct pair_config config = {.seed = 1, .loss = 20, .delay_us = 10 * MS, .bytes = {2000000, 2000000}};
-    struct pair *p = run(&config);
+    struct pair *p = pair_run(&config);
     cr_assert_eq(COUNTS(p, 0, tcp_mtu_probes) + COUNTS(p, 1, tcp_mtu_probes), 0);
     cr_assert_eq(COUNTS(p, 0, tcp_black_holes) + COUNTS(p, 1, tcp_black_holes), 0);
     pair_close(p);

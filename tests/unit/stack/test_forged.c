@@ -30,9 +30,7 @@ static void attack(struct pair_config config, uint64_t seeds) {
         config.seed = seed;
         config.between = forge_window;
         config.patience_us = ATTACK_US + 60 * SECOND;
-        struct pair *p = pair_open(&config);
-        cr_assert(pair_connect(p));
-        cr_assert(pair_transfer(p));
+        struct pair *p = pair_run(&config);
         pair_close(p);
     }
 }
@@ -74,8 +72,6 @@ Test(stack_forged, Z3_MUST_37_an_open_window_before_a_sleeping_reader) {
                                  .patience_us = 24 * 3600 * SECOND,
                                  .between = forge_an_open_window,
                                  .between_ctx = &forgeries};
-    struct pair *p = pair_open(&config);
-    cr_assert(pair_connect(p));
-    cr_assert(pair_transfer(p));
+    struct pair *p = pair_run(&config);
     pair_close(p);
 }

@@ -4,24 +4,16 @@
 #include "tcp/conn/owe.h"
 #include "tcp/conn/table.h"
 
-static struct pair *run(const struct pair_config *config) {
-    struct pair *p = pair_open(config);
-    cr_assert_neq(p, NULL);
-    cr_assert(pair_connect(p));
-    cr_assert(pair_transfer(p));
-    return p;
-}
-
 static void run_seeds(struct pair_config config, uint64_t seeds) {
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         config.seed = seed;
-        pair_close(run(&config));
+        pair_close(pair_run(&config));
     }
 }
 
 Test(stack_transfer, a_good_link) {
     struct pair_config config = {.seed = 1, .delay_us = 500, .bytes = {1000000, 300000}};
-    struct pair *p = run(&config);
+    struct pair *p = pair_run(&config);
     for (int i = 0; i < 2; i++) { /* nothing was sent for nothing */
         cr_assert_eq(p->hosts[i].stack->core.counters.tcp_retransmits, 0);
         cr_assert_eq(p->hosts[i].stack->core.counters.tcp_rto, 0);
@@ -40,7 +32,7 @@ Test(stack_transfer, T11_loss_with_numbers_that_wrap) {
                                      .bytes = {120000, 60000},
                                      .has_iss = true,
                                      .iss = {isses[i % ARRAY_LEN(isses)], isses[i / ARRAY_LEN(isses)]}};
-        pair_close(run(&config));
+        pair_close(pair_run(&config));
     }
 }
 
@@ -52,7 +44,7 @@ Test(stack_transfer, T11_timestamps_that_wrap) {
                                      .bytes = {200000, 50000},
                                      .has_tsval = true,
                                      .tsval = {0xffffffff - 100, 0xffffffff - 300}};
-        pair_close(run(&config));
+        pair_close(pair_run(&config));
     }
 }
 
@@ -101,7 +93,7 @@ Test(stack_transfer, jumbo_frames) {
 Test(stack_transfer, a_long_fat_pipe) {
     struct pair_config config = {
         .seed = 3, .loss = 1, .delay_us = 100 * MS, .caps = TAPIR_CAP_CSUM | TAPIR_CAP_TSO4, .bytes = {8000000, 0}};
-    pair_close(run(&config));
+    pair_close(pair_run(&config));
 }
 
 /* S8, MUST-10: both ends open at once over a link that delays. */

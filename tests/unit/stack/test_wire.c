@@ -10,10 +10,7 @@ struct outcome {
 /* Moves a quarter of a million bytes forth and less back. Without a seed of its own each case would meet the same. */
 static struct outcome run(const struct impair_config *wire, uint64_t seed, uint32_t caps) {
     const struct pair_config config = {.seed = seed, .wire = wire, .caps = caps, .bytes = {250000, 60000}};
-    struct pair *p = pair_open(&config);
-    cr_assert_neq(p, NULL);
-    cr_assert(pair_connect(p));
-    cr_assert(pair_transfer(p));
+    struct pair *p = pair_run(&config);
     struct outcome outcome = {.ended_us = p->now_us, .frames = p->frames};
     for (int to = 0; to < 2; to++) {
         outcome.ways[to] = *impair_stats(p->ways[to]);

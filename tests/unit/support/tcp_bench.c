@@ -1,5 +1,6 @@
 /* The bench's wire: frames to and from the stack, and the clock. */
 #include "support/tcp_bench.h"
+#include "support/out.h"
 #include "tcp/conn/arrows.h"
 
 #include <stdlib.h>
@@ -355,14 +356,9 @@ static void hear_tcp(struct tcp_bench *b, const struct wire_ipv4 *ip, const uint
 
 static void hear_frame(struct tcp_bench *b, const struct tapir_out *out) {
     static uint8_t flat[TAPIR_FRAME_MAX_BYTES];
-    struct writer w = writer_of(flat, sizeof flat);
     struct wire_eth eth;
     struct wire_ipv4 ip;
-    writer_copy(&w, out->header, out->header_len);
-    for (size_t i = 0; i < out->piece_count; i++) {
-        writer_copy(&w, out->pieces[i].base, out->pieces[i].len);
-    }
-    cr_assert(!w.failed && (size_t)(w.at - flat) == out->len);
+    (void)out_gather(out, flat, sizeof flat);
     cr_assert(wire_eth_parse(flat, out->len, &eth));
     const uint8_t *data = flat + eth.header_len;
     if (eth.type == WIRE_ETHERTYPE_ARP) {

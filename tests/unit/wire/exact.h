@@ -1,4 +1,4 @@
-/* Helpers of the wire tests: buffers that end where the data ends, random bytes, and cheap assertions for loops. */
+/* Helpers of the wire tests: buffers that end where the data ends, and random bytes. */
 #ifndef TEST_WIRE_EXACT_H
 #define TEST_WIRE_EXACT_H
 
@@ -8,16 +8,8 @@
 #include <criterion/criterion.h>
 
 #include "base/check.h"
+#include "support/require.h"
 #include "wire/wire.h"
-
-/* cr_assert reports each success too; loops of millions report failures alone. */
-#define REQUIRE(condition, ...)                     \
-    do {                                            \
-        if (!(condition)) {                         \
-            cr_log_error("broken: %s", #condition); \
-            cr_assert_fail(__VA_ARGS__);            \
-        }                                           \
-    } while (0)
 
 /* Gives len poisoned bytes of heap with nothing after them, so that AddressSanitizer sees one byte of overread. */
 static inline uint8_t *exact_alloc(size_t len) {

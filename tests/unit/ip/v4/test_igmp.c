@@ -8,16 +8,6 @@
 #define V3_ROUTERS IPV4(224, 0, 0, 22)
 #define ROUTER_IP IPV4(10, 0, 0, 254)
 
-static int join(struct rig *rig, uint32_t group) {
-    struct tapir_addr addr = addr_of_ipv4(group);
-    return ip_groups_join(&rig->ip, rig->netif, &addr, rig->now_us);
-}
-
-static int leave(struct rig *rig, uint32_t group) {
-    struct tapir_addr addr = addr_of_ipv4(group);
-    return ip_groups_leave(&rig->ip, rig->netif, &addr, rig->now_us);
-}
-
 static const uint8_t alert[4] = {WIRE_IPOPT_RA, 4, 0, 0};
 
 static struct wire_ipv4 igmp_header(uint32_t dst, bool with_alert) {
@@ -112,20 +102,20 @@ static void assert_v3(struct rig *rig, uint8_t type, uint32_t group) {
 
 Test(ip_v4_igmp, v3_join_and_leave_are_told_twice) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     cr_assert(!rig_sent(rig)->any);
     rig_wait(rig, SECOND_US + 1);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     rig_wait(rig, 600 * SECOND_US);
     cr_assert_eq(rig_drain(rig), 0);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     cr_assert_eq(rig_drain(rig), 0, "one of two members left");
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     cr_assert(!is_member(rig, rig->netif, GROUP_IP));
     assert_v3(rig, WIRE_IGMP_TO_INCLUDE, GROUP_IP);
-    cr_assert_eq(leave(rig, GROUP_IP), -EADDRNOTAVAIL);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), -EADDRNOTAVAIL);
     rig_wait(rig, SECOND_US + 1);
     assert_v3(rig, WIRE_IGMP_TO_INCLUDE, GROUP_IP);
     cr_assert_eq(rig->ip.groups_v4[1].used, 0);
@@ -136,9 +126,9 @@ Test(ip_v4_igmp, v3_join_and_leave_are_told_twice) {
 
 Test(ip_v4_igmp, joined_again_while_the_leave_is_repeated) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 5 * SECOND_US);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     assert_v3(rig, WIRE_IGMP_TO_INCLUDE, GROUP_IP);
@@ -153,10 +143,10 @@ Test(ip_v4_igmp, joined_again_while_the_leave_is_repeated) {
 Test(ip_v4_igmp, all_systems_is_silent) {
     struct rig *rig = rig_start();
     cr_assert(is_member(rig, rig->netif, ALL_SYSTEMS));
-    cr_assert_eq(join(rig, ALL_SYSTEMS), 0);
+    cr_assert_eq(rig_join(rig, ALL_SYSTEMS), 0);
     query(rig, 3, 0, 10);
     query(rig, 2, ALL_SYSTEMS, 10);
-    cr_assert_eq(leave(rig, ALL_SYSTEMS), 0);
+    cr_assert_eq(rig_leave(rig, ALL_SYSTEMS), 0);
     cr_assert(is_member(rig, rig->netif, ALL_SYSTEMS));
     struct tapir_addr group = addr_of_ipv4(GROUP_IP);
     struct link_netif *lo = link_netif_get(&rig->link, LINK_LOOPBACK);
@@ -172,7 +162,7 @@ Test(ip_v4_igmp, all_systems_is_silent) {
 Test(ip_v4_igmp, v3_general_query_is_answered_once_for_all) {
     struct rig *rig = rig_start();
     for (uint32_t i = 0; i < 10; i++) {
-        cr_assert_eq(join(rig, GROUP_IP + i), 0);
+        cr_assert_eq(rig_join(rig, GROUP_IP + i), 0);
     }
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
@@ -200,8 +190,8 @@ Test(ip_v4_igmp, v3_general_query_is_answered_once_for_all) {
 
 Test(ip_v4_igmp, group_query) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
-    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP + 1), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     query(rig, 3, GROUP_IP, 10);
@@ -214,7 +204,7 @@ Test(ip_v4_igmp, group_query) {
 /* The delay is random within what the query allows, and a query that allows less moves the answer up. */
 Test(ip_v4_igmp, answers_are_spread) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     unsigned early = 0;
@@ -239,20 +229,20 @@ Test(ip_v4_igmp, answers_are_spread) {
 Test(ip_v4_igmp, version_2) {
     struct rig *rig = rig_start();
     query(rig, 2, 0, 100);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     assert_short(rig, GROUP_IP, WIRE_IGMP_V2_REPORT, GROUP_IP);
     rig_wait(rig, 11 * SECOND_US);
     assert_short(rig, GROUP_IP, WIRE_IGMP_V2_REPORT, GROUP_IP);
     query(rig, 2, 0, 50);
     rig_wait(rig, 6 * SECOND_US);
     assert_short(rig, GROUP_IP, WIRE_IGMP_V2_REPORT, GROUP_IP);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     assert_short(rig, ALL_ROUTERS, WIRE_IGMP_LEAVE, GROUP_IP);
     rig_wait(rig, 20 * SECOND_US);
     cr_assert(!rig_sent(rig)->any);
     cr_assert_eq(rig->ip.groups_v4[1].used, 0);
     rig_wait(rig, 261 * SECOND_US);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     assert_v3(rig, WIRE_IGMP_TO_EXCLUDE, GROUP_IP);
     rig_stop(rig);
 }
@@ -260,21 +250,21 @@ Test(ip_v4_igmp, version_2) {
 Test(ip_v4_igmp, version_2_reports_of_others_will_do) {
     struct rig *rig = rig_start();
     query(rig, 2, 0, 100);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 11 * SECOND_US);
     rig_drain(rig);
     query(rig, 2, 0, 100);
     report_of_another(rig, WIRE_IGMP_V2_REPORT, GROUP_IP);
     rig_wait(rig, 11 * SECOND_US);
     cr_assert_eq(rig_drain(rig), 0);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     cr_assert_eq(rig_drain(rig), 0, "the other one reported last, so the leave is its own to send");
     rig_stop(rig);
 }
 
 Test(ip_v4_igmp, version_3_does_not_care_what_others_report) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 5 * SECOND_US);
     rig_drain(rig);
     query(rig, 3, GROUP_IP, 10);
@@ -287,7 +277,7 @@ Test(ip_v4_igmp, version_3_does_not_care_what_others_report) {
 Test(ip_v4_igmp, version_1) {
     struct rig *rig = rig_start();
     query(rig, 1, 0, 0);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     assert_short(rig, GROUP_IP, WIRE_IGMP_V1_REPORT, GROUP_IP);
     rig_wait(rig, 11 * SECOND_US);
     rig_drain(rig);
@@ -297,7 +287,7 @@ Test(ip_v4_igmp, version_1) {
     query(rig, 2, 0, 100);
     rig_wait(rig, 10 * SECOND_US + 1);
     assert_short(rig, GROUP_IP, WIRE_IGMP_V1_REPORT, GROUP_IP);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     cr_assert_eq(rig_drain(rig), 0, "version 1 has no leave");
     cr_assert_eq(rig->ip.groups_v4[1].used, 0);
     rig_stop(rig);
@@ -306,9 +296,9 @@ Test(ip_v4_igmp, version_1) {
 /* 7.2.1: what was owed before the change is owed no more. */
 Test(ip_v4_igmp, a_change_of_version_forgets_what_was_owed) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
-    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
-    cr_assert_eq(leave(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP + 1), 0);
     query(rig, 3, 0, 100);
     rig_drain(rig);
     uint8_t bytes[8];
@@ -323,7 +313,7 @@ Test(ip_v4_igmp, a_change_of_version_forgets_what_was_owed) {
 /* RFC 3376 9.1. */
 Test(ip_v4_igmp, forged_and_malformed) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     uint8_t bytes[12];
@@ -362,7 +352,7 @@ Test(ip_v4_igmp, forged_and_malformed) {
 /* A query from 0.0.0.0, as a snooping switch sends it, is the one datagram that may come from there. */
 Test(ip_v4_igmp, a_switch_without_an_address_may_ask) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 60 * SECOND_US);
     rig_drain(rig);
     uint8_t bytes[12];
@@ -380,14 +370,14 @@ Test(ip_v4_igmp, members_hear_their_group_only) {
     header.dst = GROUP_IP;
     rig_datagram(rig, &header, "12345678", 8);
     cr_assert_eq(rig->inputs, 0);
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_datagram(rig, &header, "12345678", 8);
     cr_assert_eq(rig->inputs, 1);
     cr_assert_eq(rig->rx.dst_cast, LINK_MULTICAST);
     header.dst = GROUP_IP + 1;
     rig_datagram(rig, &header, "12345678", 8);
     cr_assert_eq(rig->inputs, 1);
-    cr_assert_eq(leave(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0);
     header.dst = GROUP_IP;
     rig_datagram(rig, &header, "12345678", 8);
     cr_assert_eq(rig->inputs, 1);
@@ -414,9 +404,9 @@ static void assert_both_joined(struct rig *rig) {
 /* A cable that was out, a switch that began anew: nobody behind it knows of our groups any more. */
 Test(ip_v4_igmp, groups_are_told_again_when_the_interface_comes_up) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
-    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
-    cr_assert_eq(join(rig, ALL_SYSTEMS), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(rig_join(rig, ALL_SYSTEMS), 0);
     rig_wait(rig, 10 * SECOND_US);
     rig_drain(rig);
     switch_netif(rig, false);
@@ -433,14 +423,14 @@ Test(ip_v4_igmp, groups_are_told_again_when_the_interface_comes_up) {
 
 Test(ip_v4_igmp, joined_and_left_while_the_interface_is_down) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 10 * SECOND_US);
-    cr_assert_eq(leave(rig, GROUP_IP), 0); /* a repeat of it is owed */
+    cr_assert_eq(rig_leave(rig, GROUP_IP), 0); /* a repeat of it is owed */
     rig_drain(rig);
     switch_netif(rig, false);
-    cr_assert_eq(join(rig, GROUP_IP + 1), 0);
-    cr_assert_eq(join(rig, GROUP_IP + 2), 0);
-    cr_assert_eq(leave(rig, GROUP_IP + 2), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP + 1), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP + 2), 0);
+    cr_assert_eq(rig_leave(rig, GROUP_IP + 2), 0);
     cr_assert_eq(rig->ip.groups_v4[1].used, 1);
     rig_wait(rig, 10 * SECOND_US);
     switch_netif(rig, true);
@@ -454,7 +444,7 @@ Test(ip_v4_igmp, joined_and_left_while_the_interface_is_down) {
 /* The routers of another link may speak another version. */
 Test(ip_v4_igmp, the_querier_of_before_is_forgotten) {
     struct rig *rig = rig_start();
-    cr_assert_eq(join(rig, GROUP_IP), 0);
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
     rig_wait(rig, 10 * SECOND_US);
     rig_drain(rig);
     query(rig, 2, 0, 100);
@@ -470,7 +460,7 @@ Test(ip_v4_igmp, Z6_a_flood_of_queries) {
     for (unsigned version = 2; version <= 3; version++) {
         struct rig *rig = rig_start();
         for (uint32_t i = 0; i < TAPIR_IGMP_GROUPS_MAX; i++) {
-            cr_assert_eq(join(rig, GROUP_IP + i), 0);
+            cr_assert_eq(rig_join(rig, GROUP_IP + i), 0);
         }
         rig_wait(rig, 30 * SECOND_US);
         rig_drain(rig);

@@ -6,19 +6,11 @@
 
 #include "base/check.h"
 #include "support/env.h"
+#include "support/require.h"
 #include "tcp/loss/loss.h"
 
 #define MSS 1000U
 #define MS 1000ULL
-
-/* cr_assert reports each success too; loops of thousands report failures alone. */
-#define REQUIRE(condition, ...)                     \
-    do {                                            \
-        if (!(condition)) {                         \
-            cr_log_error("broken: %s", #condition); \
-            cr_assert_fail(__VA_ARGS__);            \
-        }                                           \
-    } while (0)
 
 extern struct test_env env;
 extern struct loss l;

@@ -6,18 +6,10 @@
 #include "base/check.h"
 #include "base/promise.h"
 #include "support/env.h"
+#include "support/require.h"
 #include "tcp/loss/scoreboard.h"
 
 #define SPAN 4096 /* offsets of a model's life */
-
-/* cr_assert reports each success too; loops of thousands report failures alone. */
-#define REQUIRE(condition, ...)                     \
-    do {                                            \
-        if (!(condition)) {                         \
-            cr_log_error("broken: %s", #condition); \
-            cr_assert_fail(__VA_ARGS__);            \
-        }                                           \
-    } while (0)
 
 static struct test_env env;
 static struct core core;
