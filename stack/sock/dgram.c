@@ -1,7 +1,7 @@
 /* Datagram sockets: life, names and readiness.
  *
- * One object serves the three types: they differ in what they put before the payload and in how a datagram finds
- * them, not in how it waits, is read, fails or is asked about.
+ * One object serves all three types. They differ in the headers that they send and in how a datagram finds its socket, but
+ * not in how it is queued, read, or reported as an error.
  */
 #include "sock/dgram.h"
 
@@ -15,14 +15,14 @@ int sock_dgram_open(struct sock *s) {
     }
     d->sock = s;
     ip_inbox_init(&d->inbox, core);
-    d->inbox.news.owner = s->handle; /* from now on arrivals are told */
+    d->inbox.news.owner = s->handle; /* from now on arrivals are reported */
     list_init(&d->memberships);
     sock_dgram_options_init(d);
     s->impl = d;
     return 0;
 }
 
-/* The groups go first: a leave may have to be sent (RFC 2236 3), for which the interface is still known. */
+/* Groups are left first: that may send a report (RFC 2236 3), which needs the interface. */
 void sock_dgram_close(struct sock *s, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     sock_multicast_leave_all(d, now_us);
@@ -31,8 +31,8 @@ void sock_dgram_close(struct sock *s, uint64_t now_us) {
     s->impl = NULL;
 }
 
-/* RFC 1122 4.1.3.6: nobody may send from an address that is not the host's own. Groups and broadcasts are names to
- * receive by; a send from such a socket chooses its source as if it were not bound. */
+/* RFC 1122 4.1.3.6: nobody may send from an address that is not the host's own. A socket bound to a group or broadcast
+ * address only receives by it: a send chooses its source as if the socket were not bound. */
 int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast) {
     const struct ip *ip = d->sock->layer->ip;
     if (addr_is_any(addr)) {
@@ -54,7 +54,7 @@ int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags) {
     return keep ? d->inbox.errors.pending : ip_errqueue_take(&d->inbox.errors);
 }
 
-/* Connecting fixes the own address too (RFC 1122 4.1.3.5: the application can learn it): getsockname shows it. */
+/* Connecting also fixes the socket's own address, and getsockname shows it (RFC 1122 4.1.3.5). */
 int sock_dgram_set_peer(struct sock_dgram *d, const struct tapir_endpoint *peer) {
     const struct ip_path *path;
     int error = sock_dgram_send_path_of_peer(d, peer, &path);
@@ -75,8 +75,7 @@ void sock_dgram_forget_peer(struct sock_dgram *d) {
     d->inbox.local.addr = sock_dgram_home(d);
 }
 
-/* An unconnected socket is shut all the same, and yet -ENOTCONN is the answer: as on Linux, where programs use it
- * to wake a reader. */
+/* An unconnected socket is shut down, and yet the answer is -ENOTCONN, as on Linux: programs use that to wake a reader. */
 int sock_dgram_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     (void)now_us;
@@ -103,7 +102,7 @@ int sock_dgram_peer(struct sock *s, struct tapir_endpoint *peer) {
     return 0;
 }
 
-/* Always writable: the driver empties the device queue after every call, so -EAGAIN passes by itself. */
+/* It is always writable: the driver empties the device queue after every call, so -EAGAIN does not last. */
 uint32_t sock_dgram_ready(struct sock *s) {
     const struct sock_dgram *d = s->impl;
     uint32_t ready = TAPIR_READY_OUT;

@@ -8,7 +8,7 @@
 /* What setsockopt sets; the receive buffer, IP_RECVERR and SO_BINDTODEVICE live in the inbox. */
 struct sock_dgram_options {
     bool reuse_address, reuse_port, broadcast, no_checksum, header_included, multicast_loop, dont_route;
-    bool keepalive, oob_inline;       /* kept for getsockopt: without meaning here, as on Linux */
+    bool keepalive, oob_inline;       /* kept for getsockopt; they mean nothing here, as on Linux */
     int32_t linger_s, rcvlowat_bytes; /* the same */
     uint32_t sndbuf_bytes;
     int16_t ttl; /* -1: the default */
@@ -20,15 +20,15 @@ enum { SOCK_PMTU_DONT, SOCK_PMTU_WANT, SOCK_PMTU_DO, SOCK_PMTU_PROBE };
 
 struct sock_dgram {
     struct sock *sock;     /* kept */
-    struct list node;      /* in one of the layer's lists of raw sockets, or of ping sockets that have an identifier */
+    struct list node;      /* in a list of raw sockets, or of ping sockets that have an identifier */
     struct ip_inbox inbox; /* names, queues, news */
     struct udp_pcb udp;    /* DGRAM only */
     struct list memberships;
     uint8_t membership_count;
     uint32_t shut;                 /* TAPIR_SHUT_* */
-    bool addr_chosen, port_chosen; /* by bind: a disconnect leaves them (Linux's SOCK_BINDADDR_LOCK, _BINDPORT_LOCK) */
+    bool addr_chosen, port_chosen; /* by bind; a disconnect leaves them (Linux SOCK_BINDADDR_LOCK, _BINDPORT_LOCK) */
     struct sock_dgram_options opt;
-    bool path_known; /* path is the way to path.dst from path_src by path_netif */
+    bool path_known; /* `path` leads to path.dst from path_src by path_netif */
     bool path_direct;
     struct ip_path path;
     struct tapir_addr path_src;
@@ -37,7 +37,7 @@ struct sock_dgram {
 
 /* ---- dgram.c: life, names, readiness ---- */
 
-/* Makes the socket's object, with no names; -ENOBUFS. */
+/* Makes the socket's object, without addresses. 0 or -ENOBUFS. */
 int sock_dgram_open(struct sock *s);
 
 /* Leaves its groups, drops its queues, frees the object. */
@@ -47,13 +47,13 @@ void sock_dgram_close(struct sock *s, uint64_t now_us);
  * Borrows addr. 0 or -EADDRNOTAVAIL. */
 int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast);
 
-/* The address to be bound to while not connected: the one chosen by bind, else the wildcard. */
+/* The address of the socket while it is not connected: what bind chose, else the wildcard. */
 struct tapir_addr sock_dgram_home(const struct sock_dgram *d);
 
-/* The pending error, positive: told once, but kept with TAPIR_MSG_KEEP_ERROR. 0: none. */
+/* Gives the pending error, positive, and clears it unless TAPIR_MSG_KEEP_ERROR is set; 0: none. */
 int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags);
 
-/* Connects, or takes apart, the inbox of a socket that no table knows: raw and ping. Borrows peer. 0, or the errors of
+/* Connects or disconnects the inbox of a raw or ping socket, which no table of UDP knows. Borrows peer. 0, or the errors of
  * sock_dgram_send_path_of_peer. */
 int sock_dgram_set_peer(struct sock_dgram *d, const struct tapir_endpoint *peer);
 void sock_dgram_forget_peer(struct sock_dgram *d);
@@ -66,23 +66,23 @@ uint32_t sock_dgram_ready(struct sock *s);
 
 /* ---- dgram_recv.c ---- */
 
-/* The recv operation of all types: a datagram, or with TAPIR_MSG_ERRQUEUE a report. A datagram that does not fit
- * is cut, its rest lost, and TAPIR_MSG_TRUNC set in msg->flags. */
+/* The recv operation of all types: a datagram, or with TAPIR_MSG_ERRQUEUE a report. If a datagram does not fit, its rest is
+ * lost and TAPIR_MSG_TRUNC is set in msg->flags. */
 int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us);
 
 /* ---- dgram_send.c ---- */
 
-/* A send, decided: from whom, to whom and how. `path` is borrowed from the socket. */
+/* How a message is to be sent: from where, to whom and by which path. `path` is borrowed from the socket. */
 struct sock_dgram_send {
     struct tapir_endpoint peer;
     const struct ip_path *path;
-    struct ip_send ip; /* but for the protocol */
-    uint32_t len;      /* of all iov */
+    struct ip_send ip; /* all but the protocol */
+    uint32_t len;      /* sum of all iov */
 };
 
-/* Decides a send of msg. Borrows msg. 0, -EOPNOTSUPP (flags), -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES, -EPIPE,
- * the pending error, -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV, -ENETDOWN; -EAGAIN while the device queue holds
- * SO_SNDBUF bytes or is full: whoever's they are, which bounds this socket's too. */
+/* Decides how msg is sent. Borrows msg. 0, -EOPNOTSUPP (flags), -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES, -EPIPE, the
+ * pending error, -ENETUNREACH, -EADDRNOTAVAIL, -ENODEV, -ENETDOWN; -EAGAIN while the device queue is full or holds SO_SNDBUF
+ * bytes, no matter whose: that bounds what this socket has there. */
 int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
                          struct sock_dgram_send *plan);
 
@@ -90,12 +90,12 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
  * 0, or -EMSGSIZE, which is reported to the error queue too. */
 int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us);
 
-/* The path to dst for this socket; the answer is kept while routes last. `src` (not any), `netif` (not 0) and `direct`
- * (TAPIR_OPT_DONTROUTE) override the socket's own. Borrows dst and src. Errors as above. */
+/* Finds the path to dst for this socket; the answer is kept until routes change. `src` (not any), `netif` (not 0) and
+ * `direct` (TAPIR_OPT_DONTROUTE) override the socket's own. Borrows dst and src. Errors as above. */
 int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                          bool direct, const struct ip_path **path);
 
-/* The path to be connected to `peer` by: chosen anew unless bind chose the address. Borrows peer. */
+/* Finds the path for a connection to `peer`. The source address is chosen anew unless bind chose it. Borrows peer. */
 int sock_dgram_send_path_of_peer(struct sock_dgram *d, const struct tapir_endpoint *peer, const struct ip_path **path);
 
 /* Gives a frame with the bytes of msg as its payload, and room in front for headers; NULL: memory is short. Borrows all. */
@@ -118,7 +118,7 @@ void sock_multicast_leave_all(struct sock_dgram *d, uint64_t now_us);
 
 /* ---- the operations ---- */
 
-/* Those that are the same for UDP, ping and raw sockets; each names its own beside them. */
+/* The operations that UDP, ping and raw sockets share; each lists its own beside them. */
 #define SOCK_DGRAM_OPS                                                                                            \
     .recv = sock_dgram_recv, .shutdown = sock_dgram_shutdown, .local = sock_dgram_local, .peer = sock_dgram_peer, \
     .set = sock_dgram_options_set, .get = sock_dgram_options_get, .ready = sock_dgram_ready

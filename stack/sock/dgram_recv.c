@@ -1,14 +1,14 @@
-/* Receiving on a datagram socket: datagrams and error reports, whole or cut.
+/* Receiving on a datagram socket: datagrams and error reports, whole or truncated.
  *
- * One datagram answers one call, however small the buffers: what is cut off is gone (POSIX recvmsg). With it go
- * its circumstances, which RFC 1122 4.1.3.5, 4.1.4 and 3.4 want the application to be able to learn: source,
- * destination, TTL and TOS. Whether anyone asked for them is the business of the layer above.
+ * Each call gets one datagram, however small its buffers: what does not fit is lost (POSIX recvmsg). With the datagram come
+ * its source, destination, TTL and TOS, which the application must be able to learn (RFC 1122 4.1.3.5, 4.1.4, 3.4). Whether it
+ * asked for them is the concern of the layer above.
  */
 #include <errno.h>
 
 #include "sock/dgram.h"
 
-/* Copies into the message's buffers, skipping the first `skip` bytes of them; returns what fitted. */
+/* Copies into the message's buffers behind their first `skip` bytes; returns how much fitted. */
 static uint32_t scatter(const struct tapir_msg *msg, size_t skip, const uint8_t *data, uint32_t len) {
     uint32_t done = 0;
     for (size_t i = 0; i < msg->iov_count && done < len; i++) {
@@ -25,7 +25,7 @@ static uint32_t scatter(const struct tapir_msg *msg, size_t skip, const uint8_t 
     return done;
 }
 
-/* What recv returns, and the mark of a cut (HAZARDS U6). */
+/* What recv returns; marks a datagram that was truncated (HAZARDS U6). */
 static int64_t result(struct tapir_msg *msg, uint32_t copied, uint32_t len, uint32_t flags) {
     if (copied < len) {
         msg->flags |= TAPIR_MSG_TRUNC;
@@ -33,7 +33,7 @@ static int64_t result(struct tapir_msg *msg, uint32_t copied, uint32_t len, uint
     return (flags & TAPIR_MSG_TRUNC) != 0 ? len : copied;
 }
 
-/* Empties the fields of an answer, so that nothing of the caller's, or of another datagram, is taken for it. */
+/* Clears the fields of the answer, so that nothing left by the caller is taken for part of it. */
 static void clear_answer(struct tapir_msg *msg) {
     *msg = (struct tapir_msg){.iov = msg->iov, .iov_count = msg->iov_count};
 }
@@ -65,7 +65,7 @@ static int64_t recv_report(struct sock_dgram *d, struct tapir_msg *msg, uint32_t
     return bytes;
 }
 
-/* Raw sockets have a header in front of the data, kept apart: the two are one datagram to the reader. */
+/* A raw socket's datagram has its header kept apart from the data; the reader gets both as one. */
 static int64_t recv_item(struct sock_dgram *d, struct tapir_msg *msg, uint32_t flags) {
     const struct ip_rxitem *item = d->inbox.rx.first;
     msg->has_peer = true;
@@ -90,14 +90,14 @@ int64_t sock_dgram_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, u
     struct sock_dgram *d = s->impl;
     (void)now_us;
     clear_answer(msg);
-    /* Urgent data is a thing of streams. */
+    /* only streams have urgent data */
     if ((flags & TAPIR_MSG_OOB) != 0) {
         return -EOPNOTSUPP;
     }
     if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
         return recv_report(d, msg, flags);
     }
-    /* The error first, as on Linux: datagrams that wait are not lost by it. */
+    /* As on Linux the error comes first; the datagrams that wait are not lost. */
     int error = sock_dgram_tell_error(d, flags);
     if (error != 0) {
         return -error;

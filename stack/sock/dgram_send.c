@@ -1,13 +1,13 @@
-/* Deciding how a datagram socket sends: to whom, from where, by which way, fragmented or not.
+/* Deciding how a datagram socket sends: to whom, from where, by which path, fragmented or not.
  *
- * What decides, from the strongest: the message (IP_PKTINFO, IP_TTL, IP_TOS for one datagram), the socket (bind,
- * connect, its options), the routes. RFC 1122 4.1.3.5 and 4.1.4 ask for all of this to be the application's.
+ * The message decides first (IP_PKTINFO, IP_TTL, IP_TOS for one datagram), then the socket (bind, connect, options), then
+ * the routes. RFC 1122 4.1.3.5 and 4.1.4 leave all of this to the application.
  */
 #include <errno.h>
 
 #include "sock/dgram.h"
 
-/* The bytes of all buffers; false: more than any datagram holds. Judged one by one, so that no sum can overflow
+/* Sums the buffers; false: more than any datagram holds. Each is checked before it is added, so that the sum cannot overflow
  * (HAZARDS A4). */
 static bool total_of(const struct tapir_msg *msg, uint32_t *len) {
     uint32_t total = 0;
@@ -21,7 +21,7 @@ static bool total_of(const struct tapir_msg *msg, uint32_t *len) {
     return true;
 }
 
-/* The source to ask for: the bound address unless it is one that nobody sends from. */
+/* The source to send from: the bound address, unless nobody may send from that. */
 static struct tapir_addr own_source(const struct sock_dgram *d) {
     const struct tapir_addr *local = &d->inbox.local.addr;
     bool usable = !addr_is_any(local) && ip_cast_of(d->sock->layer->ip, local) == LINK_UNICAST;
@@ -37,7 +37,7 @@ static struct tapir_addr real_destination(const struct sock_dgram *d, const stru
     return addr_is_any(&own) ? addr_of_ipv4(IPV4_LOOPBACK) : own;
 }
 
-/* Looking up routes costs more than all the rest of a send: the last answer is kept while it holds. */
+/* A route lookup costs more than the rest of a send, so the last answer is kept while it holds. */
 static int find_path(struct sock_dgram *d, const struct tapir_addr *dst, const struct tapir_addr *src, int netif,
                      bool direct) {
     struct ip *ip = d->sock->layer->ip;
@@ -71,7 +71,7 @@ int sock_dgram_send_path(struct sock_dgram *d, const struct tapir_addr *dst, con
     if (error != 0) {
         return error;
     }
-    /* A slip of the address must not reach every host of a link: BSD's SO_BROADCAST. */
+    /* A mistyped address must not reach every host of a link: BSD's SO_BROADCAST. */
     if (d->path.cast == LINK_BROADCAST && !d->opt.broadcast) {
         return -EACCES;
     }
@@ -103,7 +103,7 @@ static int choose_fields(const struct sock_dgram *d, const struct tapir_msg *msg
     return 0;
 }
 
-/* What the socket itself has against sending. */
+/* Why the socket may not send now. */
 static int check_state(struct sock_dgram *d, uint32_t flags) {
     int error = sock_dgram_tell_error(d, flags);
     if (error != 0) {
@@ -112,13 +112,13 @@ static int check_state(struct sock_dgram *d, uint32_t flags) {
     return (d->shut & TAPIR_SHUT_WR) != 0 ? -EPIPE : 0;
 }
 
-/* Sockets have no queue of their own below them: what they send waits at the device. */
+/* Datagram sockets have no send queue of their own: what they send waits at the device. */
 static bool queue_full(const struct sock_dgram *d, const struct link_netif *netif) {
     return netif->queue.count >= TAPIR_NETIF_QUEUE_FRAMES || netif->queue.true_bytes >= TAPIR_NETIF_QUEUE_BYTES ||
            netif->queue.true_bytes >= d->opt.sndbuf_bytes;
 }
 
-/* The order of Linux's answers: what is wrong with the call, then with the socket, then with the way. */
+/* Errors in Linux's order: those of the call, then of the socket, then of the path. */
 int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
                          struct sock_dgram_send *plan) {
     *plan = (struct sock_dgram_send){0};
@@ -150,9 +150,9 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
     return error;
 }
 
-/* The four ways of IP_MTU_DISCOVER. DONT: fragments, ours or a router's. WANT: DF while it fits, else fragments of
- * ours (RFC 1191 6.5). DO: DF, and the application has to send less. PROBE: the same, but
- * measured by the interface, for those who search the path MTU themselves (RFC 4821). */
+/* The four values of IP_MTU_DISCOVER. DONT: we or a router may fragment. WANT: DF is set if the datagram fits, else we
+ * fragment (RFC 1191 6.5). DO: DF is always set, and the application has to send less. PROBE: as DO, but against the MTU of
+ * the interface, for applications that search the path MTU themselves (RFC 4821). */
 int sock_dgram_send_fit(struct sock_dgram *d, struct sock_dgram_send *plan, uint32_t header_len, uint64_t now_us) {
     uint8_t way = d->opt.mtu_discover;
     uint32_t payload_len = header_len + plan->len;

@@ -1,14 +1,14 @@
 /* Group membership of datagram sockets: each join is undone by a leave or by close.
  *
- * RFC 1112 6.1 and RFC 3376 3.2: an interface is in a group while any socket is. ip counts the sockets; this file
- * knows which of them said what, so that one cannot leave for another, and a dead one does not stay.
+ * RFC 1112 6.1 and RFC 3376 3.2: an interface is in a group while any socket is. ip counts the sockets. This file knows which
+ * socket joined which group, so that no socket can leave for another, and a closed one leaves them all.
  */
 #include <errno.h>
 
 #include "ip/state.h"
 #include "sock/dgram.h"
 
-/* Interfaces are never taken away, so the pointer lasts. */
+/* Interfaces are never removed, so the pointer stays valid. */
 struct membership {
     struct list node;
     struct tapir_addr group;
@@ -26,7 +26,7 @@ static struct membership *find(struct sock_dgram *d, const struct tapir_addr *gr
     return NULL;
 }
 
-/* The interface to join on: the one named, or the one that datagrams to the group leave by; NULL: none. */
+/* The interface to join on: the one given, or else the one by which datagrams to the group leave; NULL: none. */
 static struct link_netif *choose_netif(struct sock_dgram *d, const struct tapir_addr *group, int index) {
     struct ip *ip = d->sock->layer->ip;
     struct tapir_addr any = {0};
@@ -60,7 +60,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
     return 0;
 }
 
-/* ip must know of the membership, or the two counts have come apart: our own bug. */
+/* ip must know the membership too: if not, the two counts have diverged, which is a bug of ours. */
 static void end(struct sock_dgram *d, struct membership *m, uint64_t now_us) {
     struct sock_layer *layer = d->sock->layer;
     int error = ip_groups_leave(layer->ip, m->netif, &m->group, now_us);

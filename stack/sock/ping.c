@@ -1,7 +1,7 @@
-/* Ping sockets: echo requests out, their replies back, without the rights of a raw socket (Linux 3.0).
+/* Ping sockets: echo requests out and their replies back, without the privileges of a raw socket (Linux 3.0).
  *
- * The identifier of the echo message is the socket's port: the stack writes it into each request, so that a reply
- * finds the socket that asked and no socket can pose as another. Data read and written is the whole ICMP message.
+ * The identifier of the echo message is the socket's port: the stack writes it into each request, so that a reply finds the
+ * socket that asked and no socket can pose as another. The application reads and writes whole ICMP messages.
  */
 #include <errno.h>
 
@@ -31,7 +31,7 @@ static void close_ping(struct sock *s, uint64_t now_us) {
     sock_dgram_close(s, now_us);
 }
 
-/* Has another socket this identifier? Linux does not ask about addresses here. */
+/* Does another socket have this identifier? As on Linux, whatever its address. */
 static bool id_taken(const struct sock_dgram *d, uint16_t id) {
     LIST_FOR_EACH(node, list_of(d->sock->layer, id)) {
         const struct sock_dgram *other = LIST_ENTRY(node, struct sock_dgram, node);
@@ -43,7 +43,7 @@ static bool id_taken(const struct sock_dgram *d, uint16_t id) {
     return false;
 }
 
-/* An identifier nobody can foresee, so that nobody can answer who does not see the request; 0: none found. */
+/* An identifier that nobody can predict, so that only who sees the request can answer it; 0: none found. */
 static uint16_t free_id(const struct sock_dgram *d) {
     for (unsigned i = 0; i < ID_TRIES; i++) {
         uint16_t id = (uint16_t)(1 + core_random_below(d->sock->layer->core, UINT16_MAX));
@@ -77,7 +77,7 @@ static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
     return 0;
 }
 
-/* Sending and connecting need an identifier; as for UDP ports, none free is EAGAIN. */
+/* Sending and connecting need an identifier. If none is free the answer is EAGAIN, as for UDP ports. */
 static int bind_any(struct sock_dgram *d) {
     struct tapir_endpoint any = {0};
     return d->inbox.local.port != 0 || bind_ping(d->sock, &any) == 0 ? 0 : -EAGAIN;
@@ -148,8 +148,8 @@ static int64_t send_ping(struct sock *s, const struct tapir_msg *msg, uint32_t f
     return error != 0 ? error : (int64_t)plan.len;
 }
 
-/* The socket with an identifier that hears an address on an interface. Not asked for the peer, as on Linux: a
- * request to a group is answered by its members. */
+/* The socket that has this identifier and receives for this address on this interface. As on Linux its peer does not matter:
+ * a request to a group is answered by its members. */
 static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const struct tapir_addr *local, uint8_t netif) {
     LIST_FOR_EACH(node, list_of(layer, id)) {
         struct sock_dgram *d = LIST_ENTRY(node, struct sock_dgram, node);
@@ -162,8 +162,8 @@ static struct sock_dgram *find(struct sock_layer *layer, uint16_t id, const stru
     return NULL;
 }
 
-/* ip gives us echo replies alone, sound ones. A reply is passed to the user that asked for it (RFC 1122 3.2.2.6); one
- * that nobody asked for is refused here, and ip counts and drops it (HAZARDS C2). */
+/* ip gives us valid echo replies only. A reply is passed to the user that asked for it (RFC 1122 3.2.2.6). One that nobody
+ * asked for is refused here, and ip counts and drops it (HAZARDS C2). */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct sock_dgram *d = NULL;
@@ -181,8 +181,8 @@ enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_
     return IP_DONE;
 }
 
-/* Only a request can be ours: quotes of anything else are not believed (RFC 5927 4), but for raw sockets, which may
- * have sent any message. */
+/* Only a request can be ours, so quotes of other messages are not believed (RFC 5927 4). A raw socket may have sent any
+ * message, so it is told in any case. */
 bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct tapir_endpoint remote = {.addr = error->dst};

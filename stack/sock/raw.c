@@ -1,7 +1,7 @@
 /* Raw sockets: a copy of every datagram of a protocol, and datagrams built by the application.
  *
- * They see what ip has validated and reassembled, header included, beside whoever handles the protocol; they are
- * also how an application implements a protocol of its own, so that no "protocol unreachable" is sent then.
+ * They see what ip has validated and reassembled, with its header, in addition to the protocol's own handler. With them an
+ * application can implement a protocol, so no "protocol unreachable" is sent while one is open for it.
  */
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 
 #define PROTOCOL_RAW 255 /* IPPROTO_RAW: for sending alone */
 
-/* The protocol stands in the place of the port, where getsockname shows it, as on Linux. */
+/* The protocol takes the place of the port, and getsockname shows it, as on Linux. */
 static int open_raw(struct sock *s) {
     int error = sock_dgram_open(s);
     if (error == 0) {
@@ -27,7 +27,7 @@ static void close_raw(struct sock *s, uint64_t now_us) {
     sock_dgram_close(s, now_us);
 }
 
-/* Unlike the others a raw socket may be bound again, as on Linux; there is no port to be had. */
+/* Unlike the others a raw socket may be bound again, as on Linux: it claims no port. */
 static int bind_raw(struct sock *s, const struct tapir_endpoint *local) {
     struct sock_dgram *d = s->impl;
     if (d->inbox.connected) {
@@ -51,7 +51,7 @@ static int connect_raw(struct sock *s, const struct tapir_endpoint *peer, uint64
     return sock_dgram_set_peer(d, peer);
 }
 
-/* ip judges the application's own header and fills in what it left out; such a datagram is never cut. */
+/* ip checks the application's header and fills in what it left out. Such a datagram is never fragmented. */
 static int send_with_header(struct sock_dgram *d, const struct sock_dgram_send *plan, struct tapir_frame *frame,
                             uint64_t now_us) {
     int error = ip_send_with_header(d->sock->layer->ip, plan->path, frame, now_us);
@@ -82,13 +82,13 @@ static int64_t send_raw(struct sock *s, const struct tapir_msg *msg, uint32_t fl
     return error != 0 ? error : (int64_t)plan.len;
 }
 
-/* Hears this socket of its protocol, and (by its names) of this traffic? */
+/* Does this socket receive at all, and traffic between these addresses on this interface? */
 static bool concerns(const struct sock_dgram *d, const struct tapir_addr *remote, const struct tapir_addr *local,
                      uint8_t netif) {
     return d->sock->protocol != PROTOCOL_RAW && ip_inbox_match(&d->inbox, remote, local, netif);
 }
 
-/* Each has its own copy, or reference: the reader of one does not take from another. */
+/* Each socket has its own copy or reference, so that a reader of one does not take from another. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     bool wanted = false;
@@ -105,7 +105,7 @@ bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     return wanted;
 }
 
-/* The quote holds the first bytes after our IP header: for the report that is the payload. */
+/* The quote holds the first bytes behind our IP header; in the report they are the payload. */
 bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct sock_layer *layer = ctx;
     struct tapir_endpoint remote = {.addr = error->dst};

@@ -1,7 +1,7 @@
 /* The table of sockets: opens and closes them, finds them by their handles, and tells their news.
  *
- * A call names its socket by a handle, which outlives the socket harmlessly: a stale one finds nothing, and never
- * the socket that has its place now (HAZARDS A1: what is closed may still be named by somebody).
+ * A call names its socket by a handle. A handle may outlive its socket: a stale one finds nothing, and never the socket that
+ * has taken the place (HAZARDS A1).
  */
 #include "sock/sock.h"
 
@@ -24,7 +24,7 @@ struct sock *sock_find(const struct sock_layer *layer, tapir_sock handle) {
     return pool_get(&layer->sockets, handle);
 }
 
-/* Gives a socket without an object of its type yet; NULL and *error when there is no room. */
+/* Gives a socket that has no object of its type yet; NULL and *error when there is no room. */
 static struct sock *sock_new(struct sock_layer *layer, enum mem_share share, const struct sock_ops *ops,
                              enum tapir_sock_type type, uint8_t protocol, int *error) {
     if (layer->sockets.used >= TAPIR_SOCKETS_MAX) {
@@ -46,14 +46,14 @@ static struct sock *sock_new(struct sock_layer *layer, enum mem_share share, con
     return s;
 }
 
-/* The type's own object is gone already, or (a stream's) lives on without a socket. */
+/* The type's own object is gone already, or, as a TCP connection may, lives on without a socket. */
 static void sock_free(struct sock *s) {
     struct sock_layer *layer = s->layer;
     pool_remove(&layer->sockets, s->handle);
     mem_free(&layer->core->mem, s, sizeof *s);
 }
 
-/* The time is the last one the timers saw: a destroyed stack sends nothing, so no later one is needed. */
+/* The time is the last that the timers saw. A destroyed stack sends nothing, so no later one is needed. */
 void sock_destroy(struct sock_layer *layer) {
     uint32_t cursor = 0;
     pool_handle handle;
@@ -63,7 +63,7 @@ void sock_destroy(struct sock_layer *layer) {
     pool_destroy(&layer->sockets);
 }
 
-/* The protocol number a type stands for; RAW brings its own, and 0 is none (as Linux's IPPROTO_IP). */
+/* The protocol number of a type. RAW brings its own; 0 is none, as Linux's IPPROTO_IP. */
 static uint8_t protocol_of(enum tapir_sock_type type, uint8_t protocol) {
     static const uint8_t fixed[] = {[TAPIR_SOCK_STREAM] = WIRE_PROTO_TCP,
                                     [TAPIR_SOCK_DGRAM] = WIRE_PROTO_UDP,
@@ -124,7 +124,7 @@ int sock_accept(struct sock *s, tapir_sock *child, struct tapir_endpoint *peer) 
     return 0;
 }
 
-/* A closed socket has dropped its mark, so that each name given here is of a socket that lives. */
+/* A closed socket has dropped its mark, so every handle given here is of a socket that exists. */
 bool sock_news(struct sock_layer *layer, tapir_sock *handle) {
     struct list *node = list_pop_front(&layer->core->news);
     if (node == NULL) {

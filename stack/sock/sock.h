@@ -11,8 +11,8 @@
 struct sock;
 struct sock_layer;
 
-/* What every type of socket can do, each in its way; results as the tapir_sock_* functions give them. None is NULL. What one
- * type alone can do is called by its name: see stream.h, and multicast in dgram.h. */
+/* What every type of socket can do. Results are those of the tapir_sock_* functions. No entry is NULL. What only one type
+ * can do is called by name: see stream.h and dgram.h. */
 struct sock_ops {
     int (*open)(struct sock *s);
     void (*close)(struct sock *s, uint64_t now_us); /* the struct sock is freed by sock.c afterwards */
@@ -39,7 +39,7 @@ struct sock {
 struct tcp;
 struct udp;
 
-/* So that one of the 65,535 identifiers has 255 others beside it at most, and mostly none. */
+/* A list has at most 256 of the 65,535 identifiers, and mostly one. */
 #define SOCK_PING_LISTS 256
 
 struct sock_layer {
@@ -47,9 +47,10 @@ struct sock_layer {
     struct ip *ip;
     struct tcp *tcp;
     struct udp *udp;
-    struct pool sockets;               /* of struct sock */
-    struct list raw[UINT8_MAX + 1];    /* raw sockets by their protocol, of struct sock_dgram */
-    struct list ping[SOCK_PING_LISTS]; /* ping sockets that have an identifier, by that, of struct sock_dgram */
+    struct pool sockets;            /* of struct sock */
+    struct list raw[UINT8_MAX + 1]; /* raw sockets by protocol; of struct sock_dgram */
+    struct list
+        ping[SOCK_PING_LISTS]; /* ping sockets that have an identifier, by the identifier; of struct sock_dgram */
 };
 
 extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_ping_ops;
@@ -57,7 +58,7 @@ extern const struct sock_ops sock_stream_ops, sock_udp_ops, sock_raw_ops, sock_p
 /* Prepares the layer, without sockets; keeps all five. */
 void sock_init(struct sock_layer *layer, struct core *core, struct ip *ip, struct tcp *tcp, struct udp *udp);
 
-/* Closes every socket and frees the table: before the rooms below go. */
+/* Closes every socket and frees the table. Called before the rooms below are destroyed. */
 void sock_destroy(struct sock_layer *layer);
 
 /* tapir_sock_open, _close and _news over a layer. */
@@ -65,19 +66,19 @@ int sock_open(struct sock_layer *layer, enum tapir_sock_type type, uint8_t proto
 int sock_close(struct sock_layer *layer, tapir_sock handle, uint64_t now_us);
 bool sock_news(struct sock_layer *layer, tapir_sock *handle);
 
-/* The socket with this handle; NULL: it is stale. */
+/* Finds the socket with this handle; NULL: the handle is stale. */
 struct sock *sock_find(const struct sock_layer *layer, tapir_sock handle);
 
-/* tapir_sock_accept of a stream. The child's object is made before the connection is taken, so that none is lost for want of
- * memory. */
+/* tapir_sock_accept of a stream. The child is made before a connection is taken from the queue, so that none is lost when
+ * memory is short. */
 int sock_accept(struct sock *s, tapir_sock *child, struct tapir_endpoint *peer);
 
-/* What ip calls (ip_raw_fn, and the ICMP handler's input and error for ping sockets); ctx: the sock_layer. */
+/* What ip calls: ip_raw_fn, and the ICMP handler's input and error for ping sockets. ctx is the sock_layer. */
 bool sock_raw_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
-/* For echo replies: IP_DONE, or IP_PORT_UNREACHABLE when no socket waits for it. */
+/* An echo reply came: IP_DONE, or IP_PORT_UNREACHABLE if no socket waits for it. */
 enum ip_verdict sock_ping_input(void *ctx, const struct ip_rx *rx, uint64_t now_us);
 bool sock_ping_error(void *ctx, const struct ip_error *error, uint64_t now_us);
-/* Errors about datagrams of protocols without a handler: to raw sockets with IP_RECVERR. */
+/* An error came about a datagram whose protocol has no handler: it is told to raw sockets with IP_RECVERR. */
 bool sock_raw_error(void *ctx, const struct ip_error *error, uint64_t now_us);
 
 #endif

@@ -57,11 +57,11 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     return rc;
 }
 
-/* shutdown() of a listener for reading, or connect(AF_UNSPEC): it listens no more and is an unconnected socket again, as on
- * Linux. -ENOBUFS. */
+/* shutdown() of a listener for reading, or connect(AF_UNSPEC): it stops listening and is an unconnected socket again, as on
+ * Linux. 0 or -ENOBUFS. */
 static int unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
     struct sock_stream *stream = s->impl;
-    if ((how & TAPIR_SHUT_RD) == 0) { /* a listener has no such direction: as Linux, that is no error */
+    if ((how & TAPIR_SHUT_RD) == 0) { /* a listener has no such direction; as on Linux, that is no error */
         return 0;
     }
     struct tcp_conn *c = tcp_conn_new(s->layer->tcp, &stream->listener->set);
@@ -78,8 +78,8 @@ static int unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
     return 0;
 }
 
-/* Ends what there is; the socket can be used anew, its explicit bind kept (connect(2), AF_UNSPEC). Its error stays: calls
- * of others that were in the way must not take the end for a good one. */
+/* Ends the connection. The socket can be used again and keeps an explicit bind (connect(2), AF_UNSPEC). The error stays too:
+ * calls of other threads that were under way must not mistake this for an orderly end. */
 static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
     tcp_abort(c, now_us);
@@ -94,7 +94,8 @@ static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     return 0;
 }
 
-/* The connect that was begun: how far it is, or once how it ended. Over without an error is no success. */
+/* Reports the connect that has begun: how far it is, or, once, how it ended. A connection that is gone without an error is
+ * no success. */
 static int tell_connect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
     if (tcp_in(c, SYN_SENT | SYN_RECEIVED)) {
@@ -109,7 +110,7 @@ static int tell_connect(struct sock_stream *stream, uint64_t now_us) {
     return error != 0 ? -error : -ECONNABORTED;
 }
 
-/* What stands in the way of a new connect: 0 (nothing), or the answer; *told: the answer is that of an earlier one. */
+/* May a new connect begin? 0, or why not; *told: the answer is the result of an earlier connect. */
 static int may_connect(struct sock_stream *stream, bool *told, uint64_t now_us) {
     *told = false;
     switch (stream->phase) {
@@ -126,7 +127,8 @@ static int may_connect(struct sock_stream *stream, bool *told, uint64_t now_us) 
     return -EINVAL;
 }
 
-/* 0.0.0.0 is this host, as on Linux: where the socket is bound, or the loopback. A port that no one chose is chosen anew. */
+/* 0.0.0.0 is this host, as on Linux: the address that the socket is bound to, or loopback. A port that the application did
+ * not choose is chosen anew. */
 static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer) {
     struct tcp_conn *c = stream->conn;
     struct tapir_endpoint to = *peer;
@@ -167,8 +169,8 @@ static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uin
     return rc;
 }
 
-/* MSG_FASTOPEN: connects, or goes on with a connect() that has left the SYN to this; after one that succeeded it is a send
- * like another. */
+/* MSG_FASTOPEN: connects, or continues a connect() that has left the SYN to the first send. Once connected it is an ordinary
+ * send. */
 static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
     if (stream->listener != NULL) {
@@ -282,7 +284,7 @@ static int stream_shutdown(struct sock *s, uint32_t how, uint64_t now_us) {
         bool open = !tcp_in(stream->conn, SYN_SENT | SYN_RECEIVED | CLOSED);
         stream->phase = open ? STREAM_CONNECTED : STREAM_CUT;
     }
-    if (tcp_in(stream->conn, SYN_SENT)) { /* there is no direction yet that would be left (3.10.4: "delete the TCB") */
+    if (tcp_in(stream->conn, SYN_SENT)) { /* there is no other direction yet to keep open (3.10.4: "delete the TCB") */
         return disconnect(stream, now_us);
     }
     return tcp_user_shutdown(stream->conn, how, now_us);

@@ -5,15 +5,15 @@
 #include "sock/sock.h"
 #include "tcp/tcp.h"
 
-/* What the application has been told of its connection, whatever has become of that since: Linux's socket states. */
+/* What the application has been told about its connection, whatever has happened to it since: Linux's socket states. */
 enum sock_stream_phase {
     STREAM_UNCONNECTED,
-    STREAM_CONNECTING, /* a connect was begun; the next one tells how it ended */
-    STREAM_CONNECTED,  /* told, or accepted: for good, until connect(AF_UNSPEC) */
-    STREAM_CUT,        /* shut down before it could be told: no connect any more, until connect(AF_UNSPEC) */
+    STREAM_CONNECTING, /* a connect has begun; the next call of connect tells how it ended */
+    STREAM_CONNECTED,  /* told, or accepted; stays so until connect(AF_UNSPEC) */
+    STREAM_CUT,        /* shut down before it was told; cannot connect until connect(AF_UNSPEC) */
 };
 
-/* Exactly one of conn and listener is there. */
+/* Exactly one of conn and listener is not NULL. */
 struct sock_stream {
     struct tcp_conn *conn;
     struct tcp_listener *listener;
@@ -24,8 +24,7 @@ struct sock_stream {
 /* ---- stream.c: what streams alone can do; errors as the tapir_sock_* functions of these names ---- */
 
 int sock_stream_listen(struct sock *s, unsigned backlog);
-int sock_stream_accept(struct sock *s, struct sock *child,
-                       struct tapir_endpoint *peer); /* child: without an object yet */
+int sock_stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint *peer); /* child has no object yet */
 int sock_stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
 
 /* ---- stream_options.c ---- */

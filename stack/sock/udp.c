@@ -24,7 +24,7 @@ static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
     if (error == 0) {
         error = udp_bind(&d->udp, local);
     }
-    /* Whatever connect will add, a disconnect takes away again: but not this. */
+    /* A disconnect undoes what connect chose, but not this. */
     if (error == 0) {
         d->addr_chosen = !addr_is_any(&local->addr);
         d->port_chosen = local->port != 0;
@@ -32,7 +32,7 @@ static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
     return error;
 }
 
-/* A socket that was never bound has a port before it sends. Linux's answer to "none is free" is EAGAIN here. */
+/* A socket that was never bound gets a port before it sends. If none is free the answer is EAGAIN, as on Linux. */
 static int bind_any(struct sock_dgram *d) {
     struct tapir_endpoint any = {0};
     return ip_ports_bound(&d->udp.port) || udp_bind(&d->udp, &any) == 0 ? 0 : -EAGAIN;
@@ -72,7 +72,7 @@ static int connect_udp(struct sock *s, const struct tapir_endpoint *peer, uint64
     return 0;
 }
 
-/* The port is taken last, when the send is sure to be tried: a failed one leaves the socket as it was. */
+/* The port is claimed late, so that a send that is refused leaves the socket unbound. */
 static int64_t send_udp(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     struct sock_dgram_send plan;

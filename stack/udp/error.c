@@ -1,7 +1,7 @@
-/* ICMP errors about UDP datagrams that we sent, told to the socket that sent them. */
+/* ICMP errors about UDP datagrams that we sent: each is reported to the socket that sent the datagram. */
 #include "udp/table.h"
 
-/* The quote is credible when its ports and addresses are those of a socket of ours (RFC 5927 4; HAZARDS C4). */
+/* The quote is believed if its ports and addresses are those of a socket of ours (RFC 5927 4; HAZARDS C4). */
 bool udp_error(void *ctx, const struct ip_error *error, uint64_t now_us) {
     struct udp *udp = ctx;
     struct wire_udp header;

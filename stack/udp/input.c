@@ -1,4 +1,4 @@
-/* UDP datagrams that came in: judged, cut out of super-segments, given to their sockets (RFC 1122 4.1.3). */
+/* UDP datagrams that came in: checked, cut out of super-segments, given to their sockets (RFC 1122 4.1.3). */
 #include "udp/table.h"
 
 /* A datagram on its way to the sockets. */
@@ -10,8 +10,8 @@ struct incoming {
     uint32_t piece_bytes; /* each datagram's payload; less than len in a super-segment */
 };
 
-/* The checksum is right, absent (RFC 768: zero; HAZARDS U2) or vouched for by the device. A reassembled datagram
- * is always summed (F9): a device saw only fragments. */
+/* The checksum is right, absent (RFC 768: zero; HAZARDS U2) or vouched for by the device. A reassembled datagram is always
+ * summed (F9), because the device saw only fragments. */
 static bool checksum_good(const struct ip_rx *rx, const struct wire_udp *header) {
     bool vouched = rx->offload->csum != TAPIR_CSUM_NONE && !rx->fragmented;
     if (header->checksum == 0 || vouched) {
@@ -20,18 +20,18 @@ static bool checksum_good(const struct ip_rx *rx, const struct wire_udp *header)
     return checksum_fold(checksum_add(ip_rx_pseudo(rx, header->len), rx->data, header->len)) == 0xffff;
 }
 
-/* The device glued datagrams of one flow together, each gso_size long but the last (V1: link checked the sizes). */
+/* The device joined datagrams of one flow, each gso_size long but the last (V1: link checked the sizes). */
 static bool is_super_segment(const struct ip_rx *rx) {
     return rx->offload->gso != TAPIR_GSO_NONE && rx->offload->gso_size > 0;
 }
 
-/* No device makes more datagrams into one; each costs as much as one by itself. */
+/* No device joins more datagrams than that, and each costs as much as one that came alone. */
 static bool too_many_pieces(const struct ip_rx *rx) {
     return is_super_segment(rx) && rx->len > rx->offload->gso_size * (uint32_t)TAPIR_UDP_SEGMENTS_MAX + WIRE_UDP_LEN;
 }
 
-/* Counts and traces what comes of a datagram. */
-static void account(struct udp *udp, const struct incoming *in, const char *reason, bool dropped, uint64_t now_us) {
+/* Traces what became of a datagram. */
+static void trace(struct udp *udp, const struct incoming *in, const char *reason, bool dropped, uint64_t now_us) {
     struct udp_event event = {.local = in->dst,
                               .remote = in->src,
                               .len = in->len,
@@ -49,7 +49,7 @@ static bool judge(struct udp *udp, const struct ip_rx *rx, struct incoming *in, 
     if (!wire_udp_parse(rx->data, rx->len, &header) || header.len < WIRE_UDP_LEN || header.len > rx->len ||
         too_many_pieces(rx)) {
         COUNT(udp->core, udp_length);
-        account(udp, in, "bad length", true, now_us);
+        trace(udp, in, "bad length", true, now_us);
         return false;
     }
     in->src.port = header.src_port;
@@ -59,18 +59,18 @@ static bool judge(struct udp *udp, const struct ip_rx *rx, struct incoming *in, 
     in->piece_bytes = is_super_segment(rx) ? rx->offload->gso_size : max_u32(in->len, 1);
     if (header.dst_port == 0) {
         COUNT(udp->core, udp_port_zero);
-        account(udp, in, "port 0", true, now_us);
+        trace(udp, in, "port 0", true, now_us);
         return false;
     }
     if (!checksum_good(rx, &header)) {
         COUNT(udp->core, udp_checksum);
-        account(udp, in, "bad checksum", true, now_us);
+        trace(udp, in, "bad checksum", true, now_us);
         return false;
     }
     return true;
 }
 
-/* Queues the datagram, or each one of a super-segment. What finds no room is dropped: the newest (HAZARDS U5). */
+/* Queues the datagram, or each one of a super-segment. If there is no room the newest is dropped (HAZARDS U5). */
 static void deliver(struct udp *udp, struct udp_pcb *pcb, const struct incoming *in, uint64_t now_us) {
     const char *reason = "delivered";
     bool dropped = false;
@@ -84,10 +84,10 @@ static void deliver(struct udp *udp, struct udp_pcb *pcb, const struct incoming 
         }
         at += piece;
     } while (at < in->len);
-    account(udp, in, reason, dropped, now_us);
+    trace(udp, in, reason, dropped, now_us);
 }
 
-/* A broadcast or multicast: every socket that matches has its own copy. False: there is none. */
+/* A broadcast or multicast: every socket that matches gets its own copy. False: there is none. */
 static bool deliver_to_all(struct udp *udp, const struct incoming *in, uint64_t now_us) {
     bool found = false;
     struct udp_pcb *pcb = NULL;
@@ -119,7 +119,7 @@ enum ip_verdict udp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
         return IP_DONE;
     }
     COUNT(udp->core, udp_no_port);
-    account(udp, &in, "no such port", true, now_us);
+    trace(udp, &in, "no such port", true, now_us);
     /* RFC 1122 4.1.3.1 wants Port Unreachable; 3.2.2 forbids it for anything but a unicast. */
     return unicast && rx->link_cast == LINK_UNICAST ? IP_PORT_UNREACHABLE : IP_DONE;
 }

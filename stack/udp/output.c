@@ -1,4 +1,5 @@
-/* The only builder of UDP datagrams (RFC 768): one copy of the payload, summed on the way where nobody else does. */
+/* The only builder of UDP datagrams (RFC 768): the payload is copied once, and summed in the same pass if the device does
+ * not. */
 #include <errno.h>
 
 #include "udp/udp.h"
@@ -31,8 +32,8 @@ static uint16_t field_of(checksum_sum sum) {
     return checksum == 0 ? 0xffff : checksum;
 }
 
-/* Can the sum be left to the device? On loopback it is never made: nothing can spoil the bytes. (Fragments, which
- * no device sees whole, are summed by ip.) */
+/* Can the sum be left to the device? On loopback it is never computed: nothing can damage the bytes. (Fragments, which no
+ * device sees whole, are summed by ip.) */
 static bool device_sums(const struct ip_path *path, const struct udp_datagram *datagram) {
     bool able = path->netif->index == LINK_LOOPBACK || (path->netif->caps & TAPIR_CAP_CSUM) != 0;
     return able && !datagram->no_checksum;

@@ -1,7 +1,7 @@
-/* Whose a datagram is: a connected socket's by its flow, else the best match of those at the port.
+/* Finds the socket that a datagram belongs to: a connected one by its flow, else the best match of those at the port.
  *
- * Hashes are keyed (HAZARDS D13): a peer that chooses ports and addresses cannot choose chains. Only sockets that
- * share a port are compared, and of the connected ones, which peers can make many, only those of the flow.
+ * Hashes are keyed (HAZARDS D13), so a peer that chooses ports and addresses cannot choose chains. Only sockets that share
+ * a port are compared, and of the connected ones, of which there can be many, only those of the flow.
  */
 #include "udp/table.h"
 
@@ -23,8 +23,8 @@ void udp_table_add_flow(struct udp_pcb *pcb) {
 
 void udp_table_remove_flow(struct udp_pcb *pcb) { table_remove(&pcb->udp->by_flow, &pcb->flow_node); }
 
-/* The best candidate so far. Of equals the one bound last wins; within a REUSEPORT group the one whose hash with
- * the flow is highest (rendezvous hashing): a flow keeps its socket when others come and go. */
+/* The best candidate so far. Among equals the one bound last wins. Within a REUSEPORT group it is the one whose hash with
+ * the flow is highest (rendezvous hashing), so that a flow keeps its socket when others come and go. */
 struct best {
     struct udp_pcb *pcb;
     unsigned rank;
@@ -50,7 +50,7 @@ static void consider(struct best *best, struct udp_pcb *pcb, unsigned rank, uint
     }
 }
 
-/* The first pcb from `node` of by_flow on that is connected to src as dst and hears netif; NULL: none. */
+/* The first pcb, from `node` of by_flow on, that is connected from dst to src and receives on netif; NULL: none. */
 static struct udp_pcb *of_flow(struct table_node *node, const struct tapir_endpoint *dst,
                                const struct tapir_endpoint *src, uint8_t netif) {
     for (; node != NULL; node = table_next(node)) {
@@ -64,7 +64,7 @@ static struct udp_pcb *of_flow(struct table_node *node, const struct tapir_endpo
     return NULL;
 }
 
-/* The first open pcb of dst's port (`last` NULL), or the one after `last`, that hears src and netif; NULL: none. */
+/* The first open pcb of dst's port (`last` NULL), or the next after `last`, that receives from src on netif; NULL: none. */
 static struct udp_pcb *next_open(const struct udp *udp, const struct tapir_endpoint *dst,
                                  const struct tapir_endpoint *src, uint8_t netif, const struct udp_pcb *last) {
     struct ip_ports_claim *claim = ip_ports_next(&udp->ports, dst->port, last == NULL ? NULL : &last->port);
@@ -92,7 +92,7 @@ struct udp_pcb *udp_table_lookup(const struct udp *udp, const struct tapir_endpo
                                  const struct tapir_endpoint *src, uint8_t netif) {
     uint64_t hash = flow_hash(udp, dst, src);
     struct best best = {0};
-    /* Several sockets may be connected alike (SO_REUSEPORT): the same choice is made among them. */
+    /* Several sockets may be connected to one peer (SO_REUSEPORT): the choice among them is the same. */
     struct udp_pcb *pcb = of_flow(table_first(&udp->by_flow, hash), dst, src, netif);
     for (; pcb != NULL; pcb = of_flow(table_next(&pcb->flow_node), dst, src, netif)) {
         consider(&best, pcb, pcb->inbox->netif != 0, hash);

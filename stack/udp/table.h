@@ -1,4 +1,4 @@
-/* Whose a datagram is, for the files of this room. */
+/* Finds the socket that a datagram belongs to. For the files of this room. */
 #ifndef UDP_TABLE_H
 #define UDP_TABLE_H
 
@@ -8,12 +8,12 @@
 void udp_table_add_flow(struct udp_pcb *pcb);
 void udp_table_remove_flow(struct udp_pcb *pcb);
 
-/* Who a datagram from src to dst on netif belongs to, or NULL. */
+/* The pcb that a datagram from src to dst on netif belongs to, or NULL. */
 struct udp_pcb *udp_table_lookup(const struct udp *udp, const struct tapir_endpoint *dst,
                                  const struct tapir_endpoint *src, uint8_t netif);
 
 /* Walks the pcbs that a datagram for many, from src to dst on netif, belongs to: the first (`last` NULL) or the one after
- * `last`; NULL at the end. Of the connected ones only those of this flow are looked at. */
+ * `last`; NULL at the end. Of the connected pcbs it looks only at those of this flow. */
 struct udp_pcb *udp_table_next(const struct udp *udp, const struct tapir_endpoint *dst,
                                const struct tapir_endpoint *src, uint8_t netif, const struct udp_pcb *last);
 

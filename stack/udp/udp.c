@@ -1,7 +1,7 @@
-/* UDP sockets' life: opened, bound, connected, closed; and their trace.
+/* The life of a UDP socket: opened, bound, connected, closed; and its trace.
  *
- * A bound pcb has a claim on its port; while connected it is in by_flow, too. Every change of a name that a table
- * hashes goes through this file, which takes the pcb out first.
+ * A bound pcb has a claim on its port; while connected it is also in by_flow. A table hashes endpoints, so every change of
+ * one goes through this file, which takes the pcb out of the table first.
  */
 #include "udp/udp.h"
 
@@ -35,7 +35,7 @@ void udp_open(struct udp *udp, struct udp_pcb *pcb, struct ip_inbox *inbox) {
 
 void udp_close(struct udp_pcb *pcb) { udp_unbind(pcb); }
 
-/* Who was bound when decides between equals later on (udp_table_lookup), so each binding has its date. */
+/* udp_table_lookup prefers the socket bound last, so each binding takes the next number. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local) {
     if (ip_ports_bound(&pcb->port)) {
         return -EINVAL;
@@ -69,7 +69,7 @@ void udp_unbind(struct udp_pcb *pcb) {
     pcb->inbox->local = (struct tapir_endpoint){0};
 }
 
-/* Of the local name the address may change with the connection. */
+/* A connection may change the local address. */
 static void rename_local(struct udp_pcb *pcb, const struct tapir_addr *local) {
     pcb->inbox->local.addr = *local;
     ip_ports_rename(&pcb->udp->ports, &pcb->port, local, pcb->inbox->netif);

@@ -1,9 +1,9 @@
 /* UDP (RFC 768, RFC 1122 4.1): the table of ports, datagrams in, datagrams out, errors back.
  *
- * A datagram goes to the best match: a connected socket, then one bound to the address, then a wildcard one, and
- * among these one bound to the interface; at equal rank to the one bound last, or to one of a SO_REUSEPORT group
- * by hash. Broadcasts and multicasts go to every match, whichever socket it was that joined the group (RFC 3376
- * 3.2 describes both ways; this is Linux's default, IP_MULTICAST_ALL).
+ * A datagram goes to the best match: a connected socket, else one bound to the address, else one bound to the wildcard. Among
+ * equals a socket bound to the interface wins, then the one bound last; within a SO_REUSEPORT group a hash decides. Broadcasts
+ * and multicasts go to every match, no matter which socket joined the group (RFC 3376 3.2 allows both; this is Linux's default,
+ * IP_MULTICAST_ALL).
  */
 #ifndef UDP_UDP_H
 #define UDP_UDP_H
@@ -18,8 +18,8 @@ struct udp {
     struct core *core;     /* kept */
     struct ip *ip;         /* kept */
     struct ip_ports ports; /* the claims of bound pcbs */
-    struct table by_flow;  /* connected ones, by both names: a lookup costs the same however many share a port */
-    uint64_t bound_count;  /* so far: dates the pcbs */
+    struct table by_flow;  /* connected pcbs by both endpoints: a lookup costs the same however many share a port */
+    uint64_t bound_count;  /* bindings so far; gives each pcb its order */
 };
 
 /* A UDP socket as the tables know it; embedded in the socket's own object. */
@@ -48,17 +48,17 @@ void udp_close(struct udp_pcb *pcb);
  * -ENOBUFS. */
 int udp_bind(struct udp_pcb *pcb, const struct tapir_endpoint *local);
 
-/* Takes the names of a pcb away; nothing if it is not bound. */
+/* Unbinds the pcb; does nothing if it is not bound. */
 void udp_unbind(struct udp_pcb *pcb);
 
-/* Binds to, or only hears, the interface (0: any), be the pcb bound or not. */
+/* From now on the pcb uses this interface alone (0: any), whether it is bound or not. */
 void udp_set_netif(struct udp_pcb *pcb, uint8_t netif);
 
-/* Connects a bound pcb, or connects it elsewhere: it hears nobody but `peer` from now on. `local` is its own
- * address towards the peer. Borrows both. */
+/* Connects a bound pcb, or connects it elsewhere: from now on it receives from `peer` alone. `local` is its own address
+ * towards the peer. Borrows both. */
 void udp_connect(struct udp_pcb *pcb, const struct tapir_addr *local, const struct tapir_endpoint *peer);
 
-/* Takes the association apart; the pcb stays bound, to `local` (borrowed). */
+/* Disconnects the pcb, which stays bound, to `local` (borrowed). */
 void udp_disconnect(struct udp_pcb *pcb, const struct tapir_addr *local);
 
 /* The handler of protocol 17 (struct ip_handler); ctx is the struct udp. */
@@ -70,7 +70,7 @@ struct udp_datagram {
     uint16_t src_port, dst_port;
     const struct tapir_iovec *iov;
     size_t iov_count;
-    uint32_t len;     /* of all iov, at most what the path carries behind our header */
+    uint32_t len;     /* sum of all iov; at most what the path carries behind our header */
     bool no_checksum; /* RFC 1122 4.1.3.4: the application may turn it off */
 };
 
@@ -78,7 +78,7 @@ struct udp_datagram {
 int udp_output(struct udp *udp, const struct ip_path *path, const struct ip_send *send,
                const struct udp_datagram *datagram, uint64_t now_us);
 
-/* What udp_trace tells of; the reason as in struct tapir_event. */
+/* What udp_trace reports; `reason` as in struct tapir_event. */
 struct udp_event {
     struct tapir_endpoint local, remote;
     uint32_t len;
@@ -87,7 +87,7 @@ struct udp_event {
     const char *reason;
 };
 
-/* Traces a datagram, if somebody listens. Borrows event. */
+/* Traces a datagram if tracing is on. Borrows event. */
 void udp_trace(const struct udp *udp, const struct udp_event *event, uint64_t now_us);
 
 #endif
