@@ -1,7 +1,7 @@
-/* Judges a configuration: what would be impossible, or ignored without a word. */
+/* Checks a configuration for what would be impossible, or silently ignored. */
 #include "impair/impair.h"
 
-/* So written that a NaN is no chance. */
+/* Written so that it rejects NaN. */
 static bool chance_good(double chance) { return chance >= 0 && chance <= 1; }
 
 static bool chances_good(const struct impair_config *config) {
@@ -15,7 +15,7 @@ static bool chances_good(const struct impair_config *config) {
     return good;
 }
 
-/* Sums of several of them, and of the clock, stay far from the end of 64 bits. */
+/* Sums of several of them and the clock stay far below 2^64. */
 static bool times_good(const struct impair_config *config) {
     const uint64_t all[] = {config->up_us, config->down_us, config->hold_us, config->delay_us, config->jitter_us};
     bool good = true;
@@ -26,7 +26,7 @@ static bool times_good(const struct impair_config *config) {
 }
 
 static bool steps_good(const struct impair_config *config) {
-    /* At one time there is one MTU. */
+    /* At any time there is one MTU. */
     bool good = config->mtu_count <= IMPAIR_MTU_STEPS_MAX;
     for (size_t i = 1; good && i < config->mtu_count; i++) {
         good = config->mtu[i].at_us > config->mtu[i - 1].at_us;

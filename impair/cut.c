@@ -46,7 +46,7 @@ static bool start_transport(struct impair_cut *cut) {
         return cut->offload.csum_offset == UDP_CHECKSUM && wire_udp_parse(l4, left, &udp) && udp.len == left;
     }
     const enum wire_tcp_verdict verdict = wire_tcp_parse(l4, left, &cut->tcp);
-    /* Options that make no sense are the receiver's business, as they are to a network card. */
+    /* Malformed options are left to the receiver, as a network card leaves them. */
     if (verdict != WIRE_TCP_OK && verdict != WIRE_TCP_BAD_OPTIONS) {
         return false;
     }
@@ -81,11 +81,11 @@ bool impair_cut_start(struct impair_cut *cut, const uint8_t *frame, size_t len, 
     if (offload->gso == TAPIR_GSO_NONE) {
         return true;
     }
-    /* Segmentation without a checksum to finish could not give right checksums (V1). */
+    /* Segmentation without a checksum to finish could not give correct checksums (V1). */
     if (offload->gso_size == 0 || offload->csum != TAPIR_CSUM_PARTIAL || !start_network(cut) || !start_transport(cut)) {
         return false;
     }
-    /* Without data it is one frame all the same. */
+    /* Without data it is still one frame. */
     cut->count = (uint32_t)((cut->len - cut->payload + offload->gso_size - 1) / offload->gso_size);
     cut->count = max_u32(cut->count, 1);
     return true;
@@ -103,7 +103,7 @@ size_t impair_cut_len(const struct impair_cut *cut) {
     return cut->offload.gso == TAPIR_GSO_NONE ? cut->len : cut->payload + data_len(cut);
 }
 
-/* Copies a frame of its own and finishes its checksum. */
+/* Copies a frame that needs no cutting and finishes its checksum. */
 static void copy_plain(const struct impair_cut *cut, uint8_t *to) {
     const size_t start = cut->offload.csum_start;
     if (cut->offload.csum != TAPIR_CSUM_PARTIAL) {
@@ -130,14 +130,14 @@ static checksum_sum put_network(const struct impair_cut *cut, uint8_t *to, uint1
     struct wire_ipv4 ip = cut->ip;
     struct writer w = writer_of(to + cut->l3, ip.header_len);
     ip.total_len = (uint16_t)(ip.header_len + len);
-    /* Each packet has its own number, as from a sender that numbers them in a row. */
+    /* Each packet has its own identification, as from a sender that counts them up. */
     ip.id = (uint16_t)(ip.id + cut->index);
     wire_ipv4_emit(&w, &ip);
     return wire_ipv4_pseudo(ip.src, ip.dst, ip.protocol, len);
 }
 
-/* What each segment says about itself: the end of the data stands in the last one, the answer to an ECN echo in the
- * first (RFC 3168 6.1.2), and the urgent pointer counts from its own sequence number (RFC 9293 3.1). */
+/* The fields that differ between segments: FIN and PSH are in the last one, CWR is in the first (RFC 3168 6.1.2), and the
+ * urgent pointer counts from the segment's own sequence number (RFC 9293 3.1). */
 static void put_tcp(const struct impair_cut *cut, uint8_t *l4, bool last) {
     uint8_t flags = cut->tcp.flags;
     uint16_t urgent = cut->tcp.urgent;
@@ -171,7 +171,7 @@ static void copy_segment(const struct impair_cut *cut, uint8_t *to) {
     } else {
         put_tcp(cut, l4, cut->at + data == cut->len - cut->payload);
     }
-    /* Transport headers are even, so that the data begins at an even offset. */
+    /* Transport headers have an even length, so the data begins at an even offset. */
     sum = checksum_copy(checksum_add(sum, l4, header), to + cut->payload, cut->frame + cut->payload + cut->at, data);
     const uint16_t checksum = checksum_finish(sum);
     put_u16(l4 + cut->offload.csum_offset, is_udp(cut) && checksum == 0 ? UINT16_MAX : checksum);

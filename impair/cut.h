@@ -6,7 +6,7 @@
 
 #include "wire/wire.h"
 
-/* A frame on its way to pieces. All offsets count from the frame's first byte. */
+/* A frame that is being cut. All offsets count from the frame's first byte. */
 struct impair_cut {
     const uint8_t *frame; /* borrowed from impair_cut_start to the last impair_cut_next */
     size_t len;
@@ -16,21 +16,21 @@ struct impair_cut {
     struct wire_ipv4 ip;
     struct wire_tcp tcp;
     size_t at;             /* data bytes given out */
-    uint32_t index, count; /* frames given out, and in all */
+    uint32_t index, count; /* frames given out, and how many there are in all */
 };
 
-/* Begins with a frame. False: its offload contradicts it (V1), and it should be dropped. Borrows both; the frame until
- * it is cut. */
+/* Begins to cut a frame. False: its offload contradicts it (V1), and it should be dropped. Borrows both; the frame until it
+ * is cut. */
 bool impair_cut_start(struct impair_cut *cut, const uint8_t *frame, size_t len, const struct tapir_offload *offload);
 
 /* The length of the next frame; 0: there is none left. */
 size_t impair_cut_len(const struct impair_cut *cut);
 
-/* Writes the next frame, of impair_cut_len bytes, into `to`: with checksums, and in a segment of many the lengths,
- * sequence number, flags and IP identification that a sender without offload would have given it. */
+/* Writes the next frame, of impair_cut_len bytes, into `to`, with its checksums. If there are several, each gets the
+ * lengths, sequence number, flags and IP identification that a sender without offload would have given it. */
 void impair_cut_next(struct impair_cut *cut, uint8_t *to);
 
-/* Passes over the next frame. */
+/* Skips the next frame. */
 void impair_cut_skip(struct impair_cut *cut);
 
 #endif

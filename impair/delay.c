@@ -1,4 +1,4 @@
-/* When a frame arrives that has left the bottleneck: delay, jitter, and being held back. */
+/* When a frame arrives after it has left the bottleneck: delay, jitter, and holding back. */
 #include "impair/delay.h"
 
 #include "base/check.h"
@@ -19,7 +19,7 @@ uint64_t impair_delay_arrival(struct impair_delay *delay, const struct impair_co
                               bool held) {
     uint64_t arrival_us = leaves_us + draw_us(delay, config);
     if (held) {
-        /* The others do not wait for it. */
+        /* the others do not wait for it */
         return arrival_us + config->hold_us;
     }
     if (!config->overtake) {

@@ -1,4 +1,4 @@
-/* When a frame arrives that has left the bottleneck: delay, jitter, and being held back. */
+/* When a frame arrives after it has left the bottleneck: delay, jitter, and holding back. */
 #ifndef IMPAIR_DELAY_H
 #define IMPAIR_DELAY_H
 
@@ -7,11 +7,11 @@
 
 struct impair_delay {
     struct impair_random jitter_random;
-    uint64_t last_us; /* the latest arrival so far, frames held back aside */
+    uint64_t last_us; /* the latest arrival so far, of frames that were not held back */
 };
 
-/* The arrival of a frame that leaves at leaves_us; `held` adds config->hold_us. Frames keep their order unless this
- * one is held or config->overtake is set. Borrows both. */
+/* The arrival of a frame that leaves at leaves_us; `held` adds config->hold_us. Frames keep their order, except that a held
+ * one is overtaken, and any may be with config->overtake. Borrows both. */
 uint64_t impair_delay_arrival(struct impair_delay *delay, const struct impair_config *config, uint64_t leaves_us,
                               bool held);
 

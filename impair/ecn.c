@@ -37,7 +37,7 @@ bool impair_ecn_mark(uint8_t *frame, size_t len) {
     if (type != WIRE_ETHERTYPE_IPV4 || len < l3 + WIRE_IPV4_LEN || !mark_word(frame + l3, 0, &from, &to)) {
         return false;
     }
-    /* Updated and not computed: what was wrong before stays wrong. */
+    /* Updated, not computed: a checksum that was wrong before stays wrong. */
     struct reader r = reader_of(frame + l3 + 10, 2);
     struct writer w = writer_of(frame + l3 + 10, 2);
     writer_u16(&w, checksum_update(reader_u16(&r), from, to));

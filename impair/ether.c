@@ -15,6 +15,6 @@ size_t impair_ether_network(const uint8_t *frame, size_t len, uint16_t *type) {
         reader_u16(&r); /* priority and VLAN */
         *type = reader_u16(&r);
     }
-    /* The EtherType of a frame that ends before is 0 already: a reader gives that past its end. */
+    /* If the frame is too short the EtherType is 0 already: that is what a reader gives past its end. */
     return r.failed ? 0 : (size_t)(r.at - frame);
 }

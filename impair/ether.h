@@ -7,7 +7,7 @@
 
 #define IMPAIR_ETHER_TAGS_MAX 2 /* IEEE 802.1ad: a service and a customer tag */
 
-/* The offset of what follows the EtherType, which is set in *type. Both 0: the frame ends before. Borrows frame. */
+/* The offset of what follows the EtherType, which is set in *type. Both are 0 if the frame is too short. Borrows frame. */
 size_t impair_ether_network(const uint8_t *frame, size_t len, uint16_t *type);
 
 #endif

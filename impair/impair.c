@@ -1,4 +1,4 @@
-/* The way of a frame over the wire, from stage to stage. */
+/* The path of a frame over the wire, stage by stage. */
 #include "impair/impair.h"
 
 #include "base/mem.h"
@@ -12,7 +12,7 @@
 #include "impair/random.h"
 #include "impair/schedule.h"
 
-/* A frame underway. */
+/* A frame under way. */
 struct packet {
     struct timer timer; /* its arrival */
     struct list node;   /* of impair.ready, once it has arrived */
@@ -30,13 +30,13 @@ struct impair {
     struct impair_delay delay;
     struct impair_random duplicate_random, corrupt_random, hold_random;
     uint64_t dropped;         /* by config.drop */
-    struct timer_wheel wheel; /* of packets underway: those of one time keep their order */
+    struct timer_wheel wheel; /* of packets under way; those with equal times keep their order */
     struct list ready;        /* arrived */
     struct packet *given;     /* borrowed by the caller of impair_output */
     struct impair_stats stats;
 };
 
-/* The random sequences of a seed. A number that is in use stays, or old seeds would tell another story. */
+/* The random sequences of a seed. The numbers never change, so that old seeds give the same results. */
 enum { STREAM_LOSS, STREAM_BURST, STREAM_DUPLICATE, STREAM_CORRUPT, STREAM_HOLD, STREAM_JITTER };
 
 static void seed_all(struct impair *impair, uint64_t seed) {
@@ -73,7 +73,8 @@ static void packet_arrived(struct timer *timer, uint64_t now_us) {
 
 /* A packet with room for len bytes, or NULL and a counted loss. */
 static struct packet *packet_new(struct impair *impair, size_t len) {
-    struct packet *packet = mem_alloc(&impair->mem, MEM_DRIVER, sizeof *packet + len); /* nobody shares it */
+    struct packet *packet =
+        mem_alloc(&impair->mem, MEM_DRIVER, sizeof *packet + len); /* nobody else uses this memory */
     if (packet == NULL) {
         impair->stats.lost_memory++;
         return NULL;
@@ -118,7 +119,8 @@ static bool drop_chosen(struct impair *impair, const struct packet *packet) {
     return true;
 }
 
-/* One bit, which the Internet checksum always notices. Not of the Ethernet header: a wrong address is a lost frame. */
+/* Inverts one bit, which the Internet checksum always detects. The Ethernet header is spared: a wrong address would be a
+ * lost frame. */
 static void packet_corrupt(struct packet *packet) {
     struct impair *impair = packet->impair;
     if (packet->len <= WIRE_ETH_LEN) {
@@ -129,7 +131,7 @@ static void packet_corrupt(struct packet *packet) {
     impair->stats.corrupted++;
 }
 
-/* The last stage: perhaps damaged, perhaps held back, and underway. `exposed`: accidents may happen to it. */
+/* The last stage: the packet may be damaged or held back, and is then under way. `exposed`: accidents may happen to it. */
 static void packet_depart(struct packet *packet, uint64_t leaves_us, bool exposed) {
     struct impair *impair = packet->impair;
     if (exposed && impair_random_chance(&impair->corrupt_random, impair->config.corrupt)) {
@@ -141,7 +143,7 @@ static void packet_depart(struct packet *packet, uint64_t leaves_us, bool expose
     timer_arm(&impair->wheel, &packet->timer, impair_delay_arrival(&impair->delay, &impair->config, leaves_us, held));
 }
 
-/* A second one of the same bytes; NULL: memory is short, which is counted. */
+/* A second packet with the same bytes; NULL: memory is short, which is counted. */
 static struct packet *packet_copy(const struct packet *packet) {
     struct packet *copy = packet_new(packet->impair, packet->len);
     packet->impair->stats.duplicated++;
@@ -151,7 +153,7 @@ static struct packet *packet_copy(const struct packet *packet) {
     return copy;
 }
 
-/* Where the loss of this frame is counted; NULL: it is not lost. */
+/* The counter of this packet's loss; NULL: it is not lost. */
 static uint64_t *accident(struct impair *impair, const struct packet *packet, bool exposed) {
     if (drop_chosen(impair, packet)) {
         return &impair->stats.lost_drop;
@@ -168,7 +170,7 @@ static uint64_t *accident(struct impair *impair, const struct packet *packet, bo
     }
 }
 
-/* On the wire behind the bottleneck, where accidents happen: what is lost here has taken its share of the rate. */
+/* On the wire behind the bottleneck, where accidents happen: what is lost here has used its share of the rate. */
 static void packet_travel(struct packet *packet, uint64_t leaves_us) {
     struct impair *impair = packet->impair;
     const struct impair_config *config = &impair->config;
@@ -178,7 +180,7 @@ static void packet_travel(struct packet *packet, uint64_t leaves_us) {
         packet_lose(packet, lost);
         return;
     }
-    /* The copy goes the rest of the way by itself: it may be damaged or late where the original is not. */
+    /* The copy travels on by itself: it may be damaged or late when the original is not. */
     const bool twice = exposed && impair_random_chance(&impair->duplicate_random, config->duplicate);
     struct packet *copy = twice ? packet_copy(packet) : NULL;
     packet_depart(packet, leaves_us, exposed);
@@ -187,7 +189,7 @@ static void packet_travel(struct packet *packet, uint64_t leaves_us) {
     }
 }
 
-/* The bytes that count against an MTU: of a VLAN's frame without the tags. */
+/* The bytes that count against an MTU: everything behind the Ethernet header and its VLAN tags. */
 static size_t ip_len(const struct packet *packet) {
     uint16_t type = 0;
     return packet->len - impair_ether_network(packet->bytes, packet->len, &type);
@@ -197,7 +199,7 @@ static size_t ip_len(const struct packet *packet) {
 static void packet_enter(struct packet *packet, uint64_t now_us) {
     struct impair *impair = packet->impair;
     const uint64_t elapsed_us = now_us - impair->start_us;
-    /* The link first: what it does not carry takes no part of the rate. */
+    /* The link is checked first: what it does not carry uses none of the rate. */
     if (!impair_schedule_up(&impair->config, elapsed_us)) {
         packet_lose(packet, &impair->stats.lost_down);
         return;
@@ -227,7 +229,7 @@ void impair_input(struct impair *impair, const uint8_t *frame, size_t len, const
     for (size_t next; (next = impair_cut_len(&cut)) != 0;) {
         impair->stats.in++;
         impair->stats.in_bytes += next;
-        /* Memory may be there again for the next one. */
+        /* There may be memory again for the next one. */
         struct packet *packet = packet_new(impair, next);
         if (packet == NULL) {
             impair_cut_skip(&cut);
@@ -241,7 +243,7 @@ void impair_input(struct impair *impair, const uint8_t *frame, size_t len, const
 const uint8_t *impair_output(struct impair *impair, size_t *len, uint64_t now_us) {
     packet_free(impair->given);
     impair->given = NULL;
-    /* A run may move packets without one arriving. It always gets nearer to the first. */
+    /* A run of the wheel may move timers without one being due, but always gets nearer to the first. */
     while (list_empty(&impair->ready) && timer_wheel_next(&impair->wheel) <= now_us) {
         timer_wheel_run(&impair->wheel, now_us);
     }

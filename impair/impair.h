@@ -5,10 +5,10 @@
  *            MTU frames   too long?      queue and rate,   duplicated,           delay, jitter   time has come
  *                                        ECN marks         corrupted, held back
  *
- * Like the protocol core it does no I/O, reads no clock and has no globals, so that a program over two TAPs and a
- * simulator run the same code. Everything is decided when a frame comes in: the same configuration, frames and times
- * give the same frames and times. Each kind of accident draws from a random sequence of its own, so that adding jitter
- * for instance does not choose other frames to lose.
+ * Like the protocol core it does no I/O, reads no clock and has no globals, so that a program over two TAPs and a simulator run
+ * the same code. Everything is decided when a frame comes in: the same configuration, frames and times in give the same frames
+ * and times out. Each kind of accident has a random sequence of its own, so that adding jitter, for example, does not change
+ * which frames are lost.
  *
  * One object is one direction. One thread at a time may be inside it. `now_us` never goes back.
  */
@@ -17,17 +17,16 @@
 
 #include <tapir/core.h>
 
-#define IMPAIR_MTU_STEPS_MAX 16                    /* a test of path MTU discovery has two or three */
+#define IMPAIR_MTU_STEPS_MAX 16                    /* a test of path MTU discovery needs two or three */
 #define IMPAIR_TIME_MAX_US 3600000000ULL           /* of each configured time; an hour is a very long wire */
 #define IMPAIR_RATE_MAX_BPS 1000000000000ULL       /* a frame then takes some nanoseconds, the unit inside */
 #define IMPAIR_QUEUE_MAX_BYTES (1ULL << 30)        /* so that its time in nanoseconds fits 64 bits at 1 bit/s */
-#define IMPAIR_MEMORY_DEFAULT_BYTES (256ULL << 20) /* 100 ms of 10 Gbit/s, and as much again */
+#define IMPAIR_MEMORY_DEFAULT_BYTES (256ULL << 20) /* twice what 10 Gbit/s send in 100 ms */
 
-/* Is this frame meant? Borrows a whole frame, cut and with its checksums. */
+/* Does the choice include this frame? Borrows a whole frame, cut and with its checksums. */
 typedef bool impair_choose_fn(void *ctx, const uint8_t *frame, size_t len);
 
-/* From at_us after the start frames with more IP bytes than this are lost: silently, as on a wire that nobody
- * announced. */
+/* From at_us after the start, frames with more IP bytes than this are lost silently, without an ICMP message. */
 struct impair_mtu_step {
     uint64_t at_us;
     uint32_t mtu_bytes;
@@ -40,58 +39,58 @@ struct impair_burst {
 };
 
 enum impair_shape {
-    IMPAIR_UNIFORM, /* delay - jitter to delay + jitter, each as likely */
-    IMPAIR_NORMAL,  /* jitter is the standard deviation; never further than six of them */
+    IMPAIR_UNIFORM, /* from delay - jitter to delay + jitter, all equally likely */
+    IMPAIR_NORMAL,  /* jitter is the standard deviation; never more than six of them from the delay */
 };
 
 /* What is wrong with the wire. All zero is a perfect one. Chances are 0 to 1. */
 struct impair_config {
     uint64_t seed;
 
-    /* Up for so long, then down for so long, and again; down_us 0: always up. What enters while it is down is lost;
-     * what is underway arrives. */
+    /* The link is up for up_us, then down for down_us, and so on; down_us 0: always up. A frame that enters while it is down
+     * is lost; one that is under way arrives. */
     uint64_t up_us, down_us;
-    uint32_t down_times; /* this often and then up for ever; 0: without end */
+    uint32_t down_times; /* it goes down so many times and then stays up; 0: without end */
     size_t mtu_count;
-    struct impair_mtu_step mtu[IMPAIR_MTU_STEPS_MAX]; /* at_us ascends; before the first any length passes */
+    struct impair_mtu_step mtu[IMPAIR_MTU_STEPS_MAX]; /* in order of at_us; before the first any length passes */
 
-    uint64_t rate_bps;    /* of the bottleneck; 0: none. Counts the bytes of a frame, as sent to a TAP */
-    uint64_t queue_bytes; /* waiting for the bottleneck or in it; a frame that would exceed them is lost. Not 0 */
-    uint64_t ecn_bytes;   /* with so many there already a frame is marked CE if its sender does ECN; 0: never */
+    uint64_t rate_bps;    /* of the bottleneck; 0: none. Counts the bytes of a frame as a TAP has them */
+    uint64_t queue_bytes; /* what may wait for the bottleneck or be in it; a frame beyond that is lost. Not 0 */
+    uint64_t ecn_bytes;   /* if so many are there already, a frame whose sender does ECN is marked CE; 0: never */
 
     impair_choose_fn *drop; /* loses each frame that it chooses; NULL: none */
     void *drop_ctx;
     uint64_t drop_count; /* only the first so many; 0: all */
 
-    impair_choose_fn *match; /* the accidents below happen to the frames that it chooses alone; NULL: to any */
+    impair_choose_fn *match; /* the accidents below happen only to frames that it chooses; NULL: to any */
     void *match_ctx;
     double loss;
     struct impair_burst burst;
     uint32_t nth; /* loses each n-th frame; 0: none */
     double duplicate;
-    double corrupt; /* one bit behind the Ethernet header is turned over */
+    double corrupt; /* one bit behind the Ethernet header is inverted */
     double reorder; /* held back by hold_us, so that those behind it overtake it */
     uint64_t hold_us;
 
     uint64_t delay_us, jitter_us;
     enum impair_shape shape;
-    bool overtake; /* jitter may put a frame before an earlier one; else it waits, as in a queue */
+    bool overtake; /* jitter may let a frame overtake an earlier one; else it waits, as in a queue */
 
     size_t memory_bytes; /* ceiling of all frames underway; 0: IMPAIR_MEMORY_DEFAULT_BYTES */
 };
 
-/* Counts since the start, in frames unless the name says otherwise. Each frame after cutting, and each duplicate, is
- * in just one of out, lost_... and underway. */
+/* Counts since the start, in frames unless the name says otherwise. Each frame after cutting, and each duplicate, is counted
+ * in exactly one of out, lost_... and underway. */
 struct impair_stats {
     uint64_t in, in_bytes;
     uint64_t super_segments; /* cut; `in` counts what became of them */
-    uint64_t malformed;      /* super-segments and checksum offloads that contradict their frame: V1; not in `in` */
+    uint64_t malformed;      /* frames that their offload contradicts (V1); not in `in` */
     uint64_t lost_down;      /* while the link was down */
     uint64_t lost_mtu;       /* too long */
     uint64_t lost_queue;     /* the queue was full */
     uint64_t lost_drop;      /* chosen by config.drop */
     uint64_t lost_nth, lost_burst, lost_random;
-    uint64_t lost_memory;     /* no memory: not an impairment, but the wire's own end */
+    uint64_t lost_memory;     /* no memory: not an impairment, but a limit of the wire itself */
     uint64_t marked;          /* CE */
     uint64_t duplicated;      /* copies made */
     uint64_t corrupted, held; /* held: by config.reorder */
@@ -101,14 +100,14 @@ struct impair_stats {
 
 struct impair;
 
-/* What makes this configuration impossible, in a sentence; NULL: nothing. Borrows config; the answer is constant. */
+/* Says in a sentence what makes this configuration impossible; NULL: nothing. Borrows config; the sentence is constant. */
 const char *impair_config_problem(const struct impair_config *config);
 
-/* Gives a wire whose schedules start at now_us, or NULL if memory is short. CHECKs that the configuration has no
- * problem. Keeps env until impair_destroy, of which it uses alloc and free; borrows config, but keeps the two ctx. */
+/* Gives a wire whose schedules start at now_us, or NULL if memory is short. CHECKs that the configuration has no problem.
+ * Keeps env, of which it uses alloc and free, until impair_destroy. Borrows config, but keeps the two ctx. */
 struct impair *impair_create(const struct tapir_env *env, const struct impair_config *config, uint64_t now_us);
 
-/* Takes the wire; what is underway is lost. NULL is allowed. */
+/* Takes the wire; frames under way are lost. NULL is allowed. */
 void impair_destroy(struct impair *impair);
 
 /* A frame of any kind enters, super-segments and unfinished checksums included. Borrows both. */
@@ -119,7 +118,8 @@ void impair_input(struct impair *impair, const uint8_t *frame, size_t len, const
  * impair_output or impair_destroy; sets *len. */
 const uint8_t *impair_output(struct impair *impair, size_t *len, uint64_t now_us);
 
-/* When to ask impair_output again; now or earlier: at once; TAPIR_NEVER. It may be too early, never too late. */
+/* When to call impair_output again; TAPIR_NEVER: nothing is under way. A time that has passed means at once. It may be too
+ * early, never too late. */
 uint64_t impair_deadline(const struct impair *impair);
 
 /* The counts so far, borrowed from the wire. */

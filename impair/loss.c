@@ -9,7 +9,7 @@ static bool lost_nth(struct impair_loss *loss, uint32_t nth) {
     return true;
 }
 
-/* First perhaps the change of state, then perhaps the loss: a burst can be as short as one frame. */
+/* The state may change first and the loss is drawn then, so a burst can be as short as one frame. */
 static bool lost_in_burst(struct impair_loss *loss, const struct impair_burst *burst) {
     if (burst->enter <= 0) {
         return false;

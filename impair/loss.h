@@ -13,8 +13,8 @@ struct impair_loss {
 
 enum impair_loss_cause { IMPAIR_LOSS_NONE, IMPAIR_LOSS_NTH, IMPAIR_LOSS_BURST, IMPAIR_LOSS_RANDOM };
 
-/* Why the next frame is lost, if it is. Every model sees every frame, whatever the others do with it, so that none
- * changes what another one loses. Borrows both. */
+/* Decides whether the next frame is lost, and why. Every model sees every frame, whatever the others decide, so that no
+ * model changes what another loses. Borrows both. */
 enum impair_loss_cause impair_loss_next(struct impair_loss *loss, const struct impair_config *config);
 
 #endif

@@ -2,7 +2,7 @@
 #include "impair/queue.h"
 
 #define NS_PER_US 1000ULL
-/* 8 bits by 10^9: bytes by this over bits per second are nanoseconds. */
+/* 8 bits times 10^9: bytes times this, divided by bits per second, are nanoseconds. */
 #define BYTE_NS 8000000000ULL
 
 void impair_queue_init(struct impair_queue *queue, uint64_t rate_bps, uint64_t queue_bytes, uint64_t ecn_bytes) {
@@ -24,7 +24,7 @@ struct impair_queue_verdict impair_queue_add(struct impair_queue *queue, size_t 
         return verdict;
     }
     const uint64_t now_ns = now_us * NS_PER_US;
-    /* The link does not make up for the time in which it had nothing to send. */
+    /* The link does not make up for time in which it had nothing to send. */
     if (queue->idle_ns <= now_ns) {
         queue->idle_ns = now_ns;
         queue->rest = 0;
@@ -40,7 +40,7 @@ struct impair_queue_verdict impair_queue_add(struct impair_queue *queue, size_t 
     queue->idle_ns += takes_ns;
     const uint64_t backlog_bytes = bytes_of(queue, wait_ns + takes_ns);
     queue->peak_bytes = backlog_bytes > queue->peak_bytes ? backlog_bytes : queue->peak_bytes;
-    /* What was there before it came: the frame itself does not make a queue. */
+    /* Only what was there before counts: the frame itself is no queue. */
     verdict.mark = queue->mark_ns != 0 && wait_ns >= queue->mark_ns;
     verdict.leaves_us = (queue->idle_ns + NS_PER_US - 1) / NS_PER_US;
     return verdict;

@@ -1,10 +1,10 @@
 /* Random numbers from a seed: SplitMix64 and the distributions made of it. */
 #include "impair/random.h"
 
-/* The odd fraction of 2^64 by the golden ratio: the generator's step. */
+/* 2^64 divided by the golden ratio, made odd: the generator's step. */
 #define STEP 0x9e3779b97f4a7c15ULL
 
-/* The generator's output function: each bit of the state turns half of the bits. */
+/* The generator's output function: each bit of the state inverts half of the bits on average. */
 static uint64_t mix(uint64_t z) {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
@@ -14,7 +14,7 @@ static uint64_t mix(uint64_t z) {
 /* [0, 1) in steps of 2^-53, which a double holds exactly. */
 static double unit(struct impair_random *random) { return (double)(impair_random_next(random) >> 11) * 0x1p-53; }
 
-/* Twice mixed: seeds 1, 2, 3 and streams 0, 1, 2 are close together, their sequences must not be. */
+/* Mixed twice: seeds 1, 2, 3 and streams 0, 1, 2 are close together, but their sequences must not be. */
 void impair_random_seed(struct impair_random *random, uint64_t seed, uint64_t stream) {
     random->state = mix(mix(seed + STEP) + stream * STEP);
 }

@@ -9,7 +9,7 @@ struct impair_random {
     uint64_t state;
 };
 
-/* Starts sequence number `stream` of a seed. Sequences of one seed have nothing to do with each other. */
+/* Starts sequence number `stream` of a seed. The sequences of one seed are independent. */
 void impair_random_seed(struct impair_random *random, uint64_t seed, uint64_t stream);
 
 uint64_t impair_random_next(struct impair_random *random);

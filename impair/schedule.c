@@ -5,7 +5,7 @@ bool impair_schedule_up(const struct impair_config *config, uint64_t elapsed_us)
     if (config->down_us == 0) {
         return true;
     }
-    /* The last cycle over, it stays up. */
+    /* After the last cycle it stays up. */
     const uint64_t period_us = config->up_us + config->down_us;
     if (config->down_times != 0 && elapsed_us / period_us >= config->down_times) {
         return true;

@@ -7,7 +7,7 @@
 /* Is the link up at elapsed_us after the start? Borrows config. */
 bool impair_schedule_up(const struct impair_config *config, uint64_t elapsed_us);
 
-/* The MTU at that time; UINT32_MAX: none yet. Borrows config. */
+/* The MTU at that time; UINT32_MAX: no limit yet. Borrows config. */
 uint32_t impair_schedule_mtu(const struct impair_config *config, uint64_t elapsed_us);
 
 #endif

@@ -11,11 +11,11 @@
  * with a sentence in error[size]. */
 int tap_host_up(const char *name, const char *address, uint32_t mtu_bytes, char *error, size_t size);
 
-/* Lengthens the queue in which the kernel keeps frames for the TAP's reader to `frames`, where it is shorter and we
- * may; else leaves it. */
+/* Lengthens the queue in which the kernel keeps frames for the reader of the TAP to `frames`, if it is shorter and we are
+ * allowed to. */
 void tap_host_lengthen_queue(const char *name, int frames);
 
-/* Reads the interface's MTU and whether it is up; 0 and false when it cannot be asked. */
+/* Reads the interface's MTU and whether it is up; 0 and false if that fails. */
 void tap_host_state(const char *name, uint32_t *mtu_bytes, bool *up);
 
 /* Splits "10.0.0.1/24" into address and netmask, both in host order. 0 or -EINVAL. */

@@ -1,4 +1,4 @@
-/* The library's own descriptors: a bit for each number, and how a high one is found. */
+/* The library's own descriptors: one bit per number, and the search for a high number. */
 #define _GNU_SOURCE
 #include "tap/own.h"
 
@@ -13,8 +13,9 @@
 
 #define STANDARD 3 /* standard input, output and error are never ours */
 
-/* Beyond select's sets and what loops over descriptors count to; not higher, as the kernel keeps, and copies at each fork, a
- * table up to the highest number. Under a lower limit: the last so many numbers of it. */
+/* High numbers are beyond the sets of select, and beyond what loops over descriptors usually count to. They are not higher
+ * still, because the kernel keeps a table up to the highest number and copies it at each fork. Under a lower limit they are
+ * the last LAST numbers below it. */
 #define HIGH 1024
 #define LAST 64
 
@@ -57,7 +58,7 @@ static int high_number(void) {
     return limit.rlim_cur >= STANDARD + LAST ? (int)limit.rlim_cur - LAST : STANDARD;
 }
 
-/* A copy of fd with a high number; if all of those are taken, with a lower one; -1: there is none but the first three. */
+/* Copies fd to a high number, or to a lower one if those are taken; -1: only the first three are free. */
 static int copy_high(int fd) {
     int copy = -1;
     for (int from = high_number(); copy < 0 && from > STANDARD; from /= 2) {
@@ -66,7 +67,7 @@ static int copy_high(int fd) {
     return copy >= 0 ? copy : fcntl(fd, F_DUPFD_CLOEXEC, STANDARD);
 }
 
-/* Where the last free number was the one that fd has now, it stays that. */
+/* If fd has taken the last free number, it keeps it. */
 int tap_own_keep(int fd) {
     if (fd < 0) {
         return -1;
@@ -78,7 +79,7 @@ int tap_own_keep(int fd) {
     if (copy != fd) {
         close(fd);
     }
-    if (copy >= NUMBERS) { /* a number that cannot be known would not be safe */
+    if (copy >= NUMBERS) { /* a number that cannot be marked would not be safe */
         close(copy);
         copy = -1;
     }
@@ -90,7 +91,7 @@ int tap_own_keep(int fd) {
     return copy;
 }
 
-/* The mark goes first: in between, nobody else can have the number. */
+/* The mark is cleared first: until close, nobody else can get the number. */
 void tap_own_close(int fd) {
     tap_own_disclaim(fd);
     if (fd >= 0) {

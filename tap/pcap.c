@@ -1,7 +1,7 @@
 /* Wraps a device so that the frames that pass are written to a pcap file.
  *
- * Records are collected in a buffer of our own and leave it whole: where a write stops half-way, because the disk is full, the
- * file is cut back to the last whole record. The device goes on without a capture then, and tells whoever drives it.
+ * Records are collected in a buffer of our own and written whole. If a write stops half-way because the disk is full, the file
+ * is truncated to the last whole record. The device then goes on without a capture, and tells whoever drives it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,16 +24,16 @@ struct record_head {
 
 #define RECORD_MAX_BYTES (sizeof(struct record_head) + TAPIR_FRAME_MAX_BYTES)
 
-/* The wrapper. A frame is copied into its record, once: to be in one piece, and because completing a checksum must not touch
- * what the stack or the device still works on. */
+/* The wrapper. A frame is copied into its record once, which puts it in one piece. Completing its checksum must not touch
+ * what the stack or the device still uses. */
 struct capture {
     struct tapir_device device;
     struct tapir_device *inner; /* owned */
     char name[128];             /* of the file, for messages */
-    int fd;                     /* owned; -1: none yet, or the capture has broken off */
+    int fd;                     /* owned; -1: none yet, or the capture has ended early */
     struct bpf_program filter;
     bool filtered;
-    size_t used; /* of buffer: whole records that are not written yet */
+    size_t used; /* bytes of buffer in use: whole records that are not written yet */
     uint8_t buffer[2 * RECORD_MAX_BYTES];
 };
 
@@ -59,8 +59,8 @@ static size_t whole_records(const struct capture *capture, size_t bytes) {
     return whole;
 }
 
-/* The end of the capture, before its time: `written` bytes of the buffer are in the file. What is no file of a disk has no
- * length, and keeps its half record. */
+/* Ends the capture early; `written` bytes of the buffer are in the file. A pipe has no length to truncate, and keeps its
+ * half record. */
 static void break_off(struct capture *capture, int error, size_t written) {
     const off_t end = lseek(capture->fd, 0, SEEK_CUR);
     if (end >= 0) {
@@ -84,7 +84,7 @@ static void flush(struct capture *capture) {
     capture->used = 0;
 }
 
-/* Finishes the checksum that the device would have: what a wire shows is a complete one. */
+/* Finishes the checksum as the device would have: on a wire it is complete. */
 static void complete_checksum(uint8_t *frame, size_t len, const struct tapir_offload *offload) {
     const size_t field = (size_t)offload->csum_start + offload->csum_offset;
     if (offload->csum != TAPIR_CSUM_PARTIAL || field + 2 > len) {
@@ -99,7 +99,7 @@ static void complete_checksum(uint8_t *frame, size_t len, const struct tapir_off
     frame[field + 1] = (uint8_t)checksum;
 }
 
-/* Where the next frame goes; NULL: nowhere, or it has a length that no frame has. */
+/* Where the next frame goes; NULL: the capture has ended, or no frame is so long. */
 static uint8_t *next_frame(struct capture *capture, size_t len) {
     if (capture->fd < 0 || len > TAPIR_FRAME_MAX_BYTES) {
         return NULL;
@@ -142,7 +142,7 @@ static int capture_read(struct tapir_device *device, struct tapir_frame *frame) 
     return result;
 }
 
-/* Sent first and recorded after: what the device refused has not passed. */
+/* Sent first and recorded afterwards: a frame that the device refused has not passed. */
 static int capture_write(struct tapir_device *device, const struct tapir_out *out) {
     struct capture *capture = (struct capture *)device;
     const int result = capture->inner->ops->write(capture->inner, out);
@@ -168,7 +168,7 @@ static void capture_free(struct capture *capture) {
     free(capture);
 }
 
-/* Some file systems tell of a full disk only here. */
+/* Some file systems report a full disk only here. */
 static void capture_close(struct tapir_device *device) {
     struct capture *capture = (struct capture *)device;
     flush(capture);

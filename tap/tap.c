@@ -32,7 +32,7 @@ struct tap {
     bool vnet;
 };
 
-/* What to ask of the kernel, best first, and what the stack may then use. */
+/* What to ask the kernel for, best first, and what the stack may then use. */
 static const struct {
     unsigned flags;
     uint32_t caps;
@@ -44,14 +44,14 @@ static const struct {
     {TUN_F_CSUM, TAPIR_CAP_CSUM},
 };
 
-/* Is this read error one lost frame, after which the device goes on? EINVAL and ENOMEM: the kernel could not
- * describe or copy that frame. */
+/* Does this read error cost one frame only, so that reading may go on? EINVAL and ENOMEM: the kernel could not describe or
+ * copy that frame. */
 static bool read_may_go_on(int error) {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINVAL || error == ENOMEM || error == ENOBUFS;
 }
 
-/* The offload header goes to a buffer of its own, so that the frame starts where the stack wants it and is never
- * moved. A frame longer than any Ethernet frame of an IP datagram is cut by the kernel, and its lengths tell on it. */
+/* The offload header goes to a buffer of its own, so that the frame starts where the stack wants it and is never moved. The
+ * kernel truncates a frame that is longer than any IP datagram in Ethernet, and the lengths inside show it. */
 static int tap_read(struct tapir_device *device, struct tapir_frame *frame) {
     struct tap *tap = (struct tap *)device;
     struct virtio_net_hdr vnet = {0};
@@ -73,7 +73,7 @@ static int tap_read(struct tapir_device *device, struct tapir_frame *frame) {
     return 1;
 }
 
-/* V4: whatever the error, nothing of the frame was sent, and the caller learns it. */
+/* V4: after any error nothing of the frame has been sent, and the caller is told. */
 static int tap_write(struct tapir_device *device, const struct tapir_out *out) {
     const struct tap *tap = (const struct tap *)device;
     struct virtio_net_hdr vnet;
@@ -117,7 +117,7 @@ struct tapir_device *tap_wrap(int fd, bool vnet) {
     return &tap->device;
 }
 
-/* Errors are sentences for whoever typed the command: what is wrong, and what would help. */
+/* Errors are sentences for the user of the program: what is wrong, and what would help. */
 static void explain_open(int why, char *error, size_t size) {
     if (why == ENOENT || why == ENODEV || why == ENXIO) {
         snprintf(error, size, "no /dev/net/tun: load the driver (modprobe tun), or give the container the device");
@@ -177,7 +177,7 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
         explain_open(errno, error, size);
         return -1;
     }
-    /* Without the header there can be no offload, so it is asked for exactly when offload may come. */
+    /* Offload needs the header, so the header is asked for whenever offload is wanted. */
     unsigned features = 0;
     short flags = IFF_TAP | IFF_NO_PI;
     if (!config->no_offload && ioctl(fd, TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0) {
@@ -193,7 +193,7 @@ static int open_by_name(const struct tapir_tap_config *config, struct ifreq *req
     return fd;
 }
 
-/* Looks at the descriptor that config brings. 0 and *request as the kernel has it; or -1, errno and error. */
+/* Inspects the descriptor given in config. 0 and *request as the kernel has it; or -1, errno and error. */
 static int inspect_given(int fd, struct ifreq *request, char *error, size_t size) {
     memset(request, 0, sizeof *request);
     int flags = fcntl(fd, F_GETFL);
@@ -213,8 +213,8 @@ static int inspect_given(int fd, struct ifreq *request, char *error, size_t size
     return 0;
 }
 
-/* Asks for offload, less and less until the kernel agrees. Returns TAPIR_CAP_*; 0: plain frames it is.
- * A persistent TAP keeps what its last user asked for, so "none" is said too. */
+/* Asks for offload, for less and less until the kernel agrees. Returns TAPIR_CAP_*; 0: plain frames only. A persistent TAP
+ * keeps the setting of its last user, so "none" is set explicitly. */
 static uint32_t agree_offload(int fd, bool wanted) {
     int vnet_bytes = VNET_BYTES;
     if (wanted && ioctl(fd, TUNSETVNETHDRSZ, &vnet_bytes) == 0) {
@@ -252,7 +252,7 @@ static struct tapir_device *adopt(int fd, const struct ifreq *request, const str
         errno = ENOMEM;
         return NULL;
     }
-    /* The default is no limit; a persistent TAP may carry a lower one, and a full buffer is a lost frame. */
+    /* The default is no limit. A persistent TAP may have kept a lower one, and a full buffer loses a frame. */
     int sndbuf_bytes = INT_MAX;
     ioctl(fd, TUNSETSNDBUF, &sndbuf_bytes);
     memcpy(device->name, request->ifr_name, sizeof device->name);
