@@ -22,7 +22,7 @@ static void connect_rooms(struct tapir_stack *stack) {
     ip->raw_ctx = &stack->sock;
 }
 
-/* The rooms from the ground up; on failure those that stand are taken down again. */
+/* Initialises the rooms from the lowest up; on failure those that are ready are destroyed again. */
 static int init_rooms(struct tapir_stack *stack, uint64_t now_us) {
     struct core *core = &stack->core;
     struct link_handlers handlers = {.ctx = &stack->ip, .input = ip_v4_input, .unreachable = ip_v4_unreachable};
@@ -161,7 +161,7 @@ bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame 
     return stack->core.output_first;
 }
 
-/* A frame that was queued whole: it is the one piece, kept until the next call. */
+/* Lends a frame that was queued whole, as one piece; it is kept until the next call. */
 static void lend(struct tapir_stack *stack, struct tapir_frame *frame, struct tapir_out *out) {
     stack->sent = frame;
     out->header = out->room;
@@ -172,7 +172,7 @@ static void lend(struct tapir_stack *stack, struct tapir_frame *frame, struct ta
     out->offload = frame->offload;
 }
 
-/* Own addresses: segments for lo are queued and delivered, which may make others owed, a budget at a time. */
+/* For our own addresses: segments for lo are queued and delivered, a budget at a time. That may cause others. */
 static void run_loopback(struct tapir_stack *stack, uint64_t now_us) {
     struct tapir_out out;
     for (unsigned i = 0; i < TAPIR_LOOPBACK_BUDGET_FRAMES; i++) {

@@ -1,9 +1,9 @@
 /* Counts what a polite end has to wait for. */
 #include "stack.h"
 
-/* What closed sockets leave behind: once the peer has acknowledged the FIN (FIN-WAIT-2, TIME-WAIT) nothing is owed;
- * and datagrams that wait for their neighbour's address, which ARP ends one way or the other. A segment among them is its
- * connection's to count, which sends it again; the SYN of one that was closed is nobody's any more. */
+/* What closed sockets have left: connections whose FIN is not acknowledged (in FIN-WAIT-2 and TIME-WAIT nothing is owed any
+ * more), and datagrams that wait for a neighbour's address, which ARP answers or gives up on. Segments among those do not
+ * count: their connection does, and sends them again; and the SYN of a closed connection belongs to nobody. */
 uint64_t tapir_stack_unfinished(const struct tapir_stack *stack) {
     uint64_t left = ip_waits_beside(&stack->ip, WIRE_PROTO_TCP) ? 1 : 0;
     LIST_FOR_EACH(node, &stack->tcp.orphans) {

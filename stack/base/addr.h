@@ -30,13 +30,13 @@ static inline bool addr_equal(const struct tapir_addr *a, const struct tapir_add
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
 
-/* The sum of the 16 bytes, in the terms of checksum_add. Of a v4-mapped address it is that of the IPv4 address: the ffff in
- * front of it is nothing in ones' complement. */
+/* The sum of the 16 bytes, in the terms of checksum_add. For a v4-mapped address it is the sum of the IPv4 address, because
+ * the ffff in front is zero in ones' complement. */
 static inline uint64_t addr_sum(const struct tapir_addr *addr) {
     return (uint64_t)addr_word(addr, 0) + addr_word(addr, 4) + addr_word(addr, 8) + addr_word(addr, 12);
 }
 
-/* v4-mapped? (an all-zero address is not) */
+/* Is it v4-mapped? The all-zero address is not. */
 static inline bool addr_is_ipv4(const struct tapir_addr *addr) {
     static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
     return memcmp(addr->b, prefix, sizeof prefix) == 0;
@@ -60,12 +60,12 @@ static inline bool addr_is_loopback(const struct tapir_addr *addr) {
     return addr_is_ipv4(addr) ? ipv4_is_loopback(addr_ipv4(addr)) : addr_equal(addr, &one);
 }
 
-/* The bits that an address and the length of a prefix of its own kind, 0..32 or 0..128, fix in the 16 bytes. */
+/* How many of the 128 bits a prefix covers whose length, 0..32 or 0..128, is in terms of the address's own version. */
 static inline unsigned addr_prefix_bits(const struct tapir_addr *addr, unsigned prefix_len) {
     return addr_is_ipv4(addr) ? 96 + prefix_len : prefix_len;
 }
 
-/* Are a and b of one kind, and the first `bits` bits of them the same? */
+/* Are a and b of one version, and are their first `bits` bits equal? */
 static inline bool addr_same_prefix(const struct tapir_addr *a, const struct tapir_addr *b, unsigned bits) {
     unsigned whole = bits / 8, rest = bits % 8;
     return addr_is_ipv4(a) == addr_is_ipv4(b) && memcmp(a->b, b->b, whole) == 0 &&

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Reads [at, end). Past the end it gives zeros and sets failed, so that one test after a parse will do. */
+/* Reads [at, end). Past the end it gives zeros and sets failed, so one test after a parse is enough. */
 struct reader {
     const uint8_t *at, *end;
     bool failed;

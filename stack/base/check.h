@@ -1,4 +1,4 @@
-/* CHECK: a broken promise of our own code stops the program with one line. Never used on the peer's input. */
+/* CHECK: a broken promise of our own code stops the program with one line. It is never used on the peer's input. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* One's complement sums of 64-bit words. Four of them break the chain of carries, so that a step of 32 bytes
- * costs little more than its loads. The steps are written out: at -O2 a loop over the lanes would stay one. */
+/* One's complement sums of 64-bit words. Four of them break the chain of carries, so that a step of 32 bytes costs little
+ * more than its loads. The steps are written out, because at -O2 the compiler would not unroll a loop over the lanes. */
 struct lanes {
     uint64_t sum[4];
 };
@@ -21,7 +21,7 @@ static inline uint64_t copy64(uint8_t *to, const uint8_t *from) {
     return word;
 }
 
-/* The carry goes around: 2^64 and 1 are the same modulo 2^16 - 1. */
+/* The carry is added at the bottom: 2^64 and 1 are equal modulo 2^16 - 1. */
 static inline uint64_t add_carry(uint64_t sum, uint64_t word) {
     sum += word;
     return sum + (sum < word);
@@ -80,7 +80,7 @@ checksum_sum checksum_copy(checksum_sum sum, void *dst, const void *src, size_t 
 
 checksum_sum checksum_combine(checksum_sum sum, checksum_sum part, int odd) {
     uint16_t folded = checksum_fold(part);
-    /* At an odd offset each byte stands in the other half of its word: RFC 1071 section 2 (B). */
+    /* At an odd offset each byte is in the other half of its word: RFC 1071 section 2 (B). */
     uint16_t swapped = (uint16_t)(folded << 8 | folded >> 8);
     return sum + (odd ? swapped : folded);
 }
@@ -101,6 +101,6 @@ uint16_t checksum_fold(checksum_sum sum) {
 uint16_t checksum_finish(checksum_sum sum) { return (uint16_t)~checksum_fold(sum); }
 
 uint16_t checksum_update(uint16_t checksum, uint16_t from, uint16_t to) {
-    /* Eqn. 3 and not eqn. 4 or a plain subtraction, which can turn +0 into -0. */
+    /* Equation 3; equation 4, or a plain subtraction, can turn +0 into -0. */
     return checksum_finish((checksum_sum)(uint16_t)~checksum + (uint16_t)~from + to);
 }

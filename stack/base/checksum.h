@@ -28,7 +28,7 @@ uint16_t checksum_fold(checksum_sum sum);
 /* The value for the checksum field: the complement of the fold, host order. */
 uint16_t checksum_finish(checksum_sum sum);
 
-/* The checksum field after one 16-bit word under it went from `from` to `to` (RFC 1624 eqn. 3), host order. */
+/* The new checksum field after one 16-bit word that it covers changed from `from` to `to` (RFC 1624 eqn. 3), host order. */
 uint16_t checksum_update(uint16_t checksum, uint16_t from, uint16_t to);
 
 #endif

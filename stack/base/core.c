@@ -7,7 +7,7 @@ void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap
     memset(core, 0, sizeof *core);
     mem_init(&core->mem, env, memory_cap_bytes);
     timer_wheel_init(&core->wheel, now_us);
-    /* Two keys: what is shown to peers (core_random's numbers) must tell nothing about where tables put things. */
+    /* Two keys: the numbers of core_random are shown to peers, and must reveal nothing about where tables put things. */
     env->random(env->ctx, &core->key, sizeof core->key);
     env->random(env->ctx, &core->random_key, sizeof core->random_key);
     list_init(&core->news);
@@ -15,19 +15,19 @@ void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap
 }
 
 uint64_t core_random(struct core *core) {
-    /* A counter under a keyed hash never repeats and needs no state but itself: a seed replays the whole run. */
+    /* A counter under a keyed hash never repeats and needs no other state, so a seed replays a whole run. */
     uint64_t counter = core->random_counter++;
     return siphash(&core->random_key, &counter, sizeof counter);
 }
 
 uint32_t core_random_below(struct core *core, uint32_t bound) {
     CHECK(bound > 0);
-    /* 64 bits over 32: no value is likelier than another by more than one part in 2^32. */
+    /* 64 bits reduced to 32: no value is likelier than another by more than one part in 2^32. */
     return (uint32_t)(core_random(core) % bound);
 }
 
 static void tell(const struct core *core, const struct tapir_event *event) {
-    /* A trace line without its reason is no use to the reader it is for. */
+    /* A trace line without a reason does not help its reader. */
     CHECK(event->reason != NULL);
     core->mem.env->trace(core->mem.env->ctx, event);
 }

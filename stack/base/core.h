@@ -10,7 +10,7 @@
 #include "base/siphash.h"
 #include "base/timer.h"
 
-#define CORE_HELD_MAX 32 /* events; of one segment there are ten at most */
+#define CORE_HELD_MAX 32 /* events; one segment causes at most ten */
 
 struct core {
     struct mem mem; /* mem.env is the embedder's */
@@ -20,45 +20,45 @@ struct core {
     uint64_t random_counter;
     struct tapir_counters counters;
     struct list news;   /* of struct news */
-    struct list broken; /* of struct promises: their objects are to be ended */
+    struct list broken; /* of struct promises whose objects are to be ended */
     struct {
         bool on;
         uint32_t count;
         struct tapir_event events[CORE_HELD_MAX];
-    } held;            /* trace events that wait for their cause to be told */
-    bool output_first; /* the frame being taken in is to be answered before the next one */
+    } held;            /* trace events that wait until their cause has been traced */
+    bool output_first; /* send before the next frame is taken in */
 };
 
 /* Adds one to a counter of include/tapir/counters.h. */
 #define COUNT(core, name) ((void)((core)->counters.name++))
 
-/* Prepares a core: wheel at now_us, fresh keys from env->random. Keeps env. */
+/* Prepares a core: the wheel at now_us, fresh keys from env->random. Keeps env. */
 void core_init(struct core *core, const struct tapir_env *env, size_t memory_cap_bytes, uint64_t now_us);
 
 /* Unpredictable numbers: SipHash over a counter under a key of its own. */
 uint64_t core_random(struct core *core);
 
-/* An unpredictable number below `bound` (not 0), without bias worth naming. */
+/* An unpredictable number below `bound` (not 0), with negligible bias. */
 uint32_t core_random_below(struct core *core, uint32_t bound);
 
 static inline bool core_tracing(const struct core *core) { return core->mem.env->trace != NULL; }
 
-/* Hands a notice to the embedder, who may not listen. Borrows notice. */
+/* Hands a notice to the embedder, if he wants any. Borrows notice. */
 void core_notice(const struct core *core, const struct tapir_notice *notice);
 
 /* Hands an event to the embedder. Borrows event. Call only when core_tracing. */
 void core_trace(struct core *core, const struct tapir_event *event);
 
-/* What a segment causes is known before what becomes of the segment, but is to be told after it. From hold on events wait,
- * and release hands them out behind `first`, or NULL. Without a hold, or when more have come than can wait, release only
- * hands out `first`. */
+/* What a segment causes is known before its own fate is, but is to be traced after it. After hold, events wait; release
+ * hands out `first` (or NULL) and then those that wait. Without a hold, or when more events have come than can wait, release
+ * only hands out `first`. */
 void core_trace_hold(struct core *core);
 void core_trace_release(struct core *core, const struct tapir_event *first);
 
-/* A mark that an object's readiness may have changed, embedded in the object; the layer above collects it. */
+/* A mark that an object's readiness may have changed. It is embedded in the object, and the layer above collects it. */
 struct news {
     struct list node;
-    uint64_t owner; /* the socket's handle; 0: nobody asks, marks are ignored */
+    uint64_t owner; /* the socket's handle; 0: nobody wants to know, marks are ignored */
 };
 
 static inline void news_mark(struct core *core, struct news *news) {
@@ -67,7 +67,7 @@ static inline void news_mark(struct core *core, struct news *news) {
     }
 }
 
-/* Before the object goes away. */
+/* Called before the object is freed. */
 static inline void news_drop(struct news *news) {
     if (list_linked(&news->node)) {
         list_remove(&news->node);

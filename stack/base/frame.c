@@ -4,14 +4,14 @@
 #include "base/check.h"
 
 struct tapir_frame *frame_alloc(struct mem *mem, enum mem_share share, uint32_t headroom, uint32_t room) {
-    /* true_size is 32 bits: what does not fit is refused like any other excess. */
+    /* true_size has 32 bits: what does not fit is refused, as any other excess. */
     uint64_t capacity = (uint64_t)headroom + room;
     if (capacity > UINT32_MAX - sizeof(struct tapir_frame)) {
         return NULL;
     }
     struct tapir_frame *frame = mem_alloc(mem, share, sizeof *frame + capacity);
     if (frame != NULL) {
-        /* The storage stays as it came: clearing 64 KiB a frame would cost as much as the copy. */
+        /* The storage is not cleared: clearing 64 KiB per frame would cost as much as the copy. */
         *frame = (struct tapir_frame){
             .data = frame->storage + headroom, .refs = 1, .capacity = (uint32_t)capacity, .mem = mem};
     }
@@ -51,7 +51,7 @@ void frame_pull(struct tapir_frame *frame, uint32_t bytes) {
 
 uint8_t *frame_put(struct tapir_frame *frame, uint32_t bytes) {
     size_t used = (size_t)(frame->data - frame->storage) + frame->len;
-    /* Written so that it cannot overflow, whatever `bytes` a wrong subtraction gave. */
+    /* Written so that it cannot overflow, even if `bytes` comes from a wrong subtraction. */
     CHECK(used <= frame->capacity && bytes <= frame->capacity - used);
     frame->len += bytes;
     return frame->storage + used;
@@ -60,7 +60,7 @@ uint8_t *frame_put(struct tapir_frame *frame, uint32_t bytes) {
 void frame_queue_init(struct frame_queue *queue) { *queue = (struct frame_queue){0}; }
 
 void frame_queue_push(struct frame_queue *queue, struct tapir_frame *frame) {
-    /* One link a frame, so it can wait in one queue at a time. */
+    /* A frame has one link, so it can be in one queue at a time. */
     CHECK(frame->next == NULL && frame != queue->last);
     if (queue->last == NULL) {
         queue->first = frame;

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 
-/* A frame that is kept costs the driver another one, so there must be room for one of the largest. */
+/* When a frame is kept the driver needs another, so there must be room for one of the largest. */
 #define DRIVER_BYTES (sizeof(struct tapir_frame) + TAPIR_FRAME_HEADROOM_BYTES + TAPIR_FRAME_MAX_BYTES)
 
 void mem_init(struct mem *mem, const struct tapir_env *env, size_t cap_bytes) {
@@ -47,7 +47,7 @@ void mem_free(struct mem *mem, void *block, size_t bytes) {
     if (block == NULL) {
         return;
     }
-    /* A wrong size would slowly bend the cap: here is where it shows. */
+    /* A wrong size would slowly distort the accounting; here it shows. */
     CHECK(bytes <= mem->used_bytes);
     mem->used_bytes -= bytes;
     mem->env->free(mem->env->ctx, block, bytes);

@@ -8,11 +8,12 @@
 
 #include <tapir/core.h>
 
-/* Who asks, and so how much of the cap must be left over for those further down (HAZARDS D10, Z4). What many peers can pin
- * ends first; what lets the connections that are there go on, later; last of all the frame that the driver reads into: without it
- * the stack is deaf, and nothing that would free memory is heard.
+/* Who asks, and so how much of the cap must be left for those further down (HAZARDS D10, Z4). What many peers can pin is
+ * refused first; what lets existing connections go on is refused later; the frame that the driver reads into comes last,
+ * because without it the stack receives nothing, not even what would free memory.
  *
- * Who is admitted is promised its first data, both ways: bulk and admission leave alone what is promised. */
+ * A connection that is admitted is promised its first data in both directions: bulk and admission never use what is
+ * promised. */
 enum mem_share {
     MEM_BULK,      /* data that waits behind other data */
     MEM_ADMISSION, /* a new connection, socket, neighbour, record; a larger table */
@@ -27,24 +28,24 @@ enum mem_share {
 struct mem {
     const struct tapir_env *env; /* kept */
     size_t used_bytes, cap_bytes, peak_bytes;
-    size_t promised_bytes;         /* to those who are admitted, used or not */
-    size_t edge_bytes[MEM_SHARES]; /* up to which each share may fill the cap */
+    size_t promised_bytes;         /* to all that are admitted, whether used or not */
+    size_t edge_bytes[MEM_SHARES]; /* how far each share may fill the cap */
 };
 
 /* Nothing is used yet. Keeps env. */
 void mem_init(struct mem *mem, const struct tapir_env *env, size_t cap_bytes);
 
-/* Another cap; what is used stays, even if it is more. */
+/* Sets another cap; blocks in use stay, even beyond it. */
 void mem_set_cap(struct mem *mem, size_t cap_bytes);
 
-/* Would so much be given? Unless the embedder's allocator refuses. */
+/* Would mem_alloc give so many bytes, if the embedder's allocator does not refuse? */
 static inline bool mem_allows(const struct mem *mem, enum mem_share share, size_t bytes) {
     size_t edge_bytes = mem->edge_bytes[share];
     size_t taken_bytes = mem->used_bytes + (share <= MEM_ADMISSION ? mem->promised_bytes : 0);
     return taken_bytes <= edge_bytes && bytes <= edge_bytes - taken_bytes;
 }
 
-/* most_bytes, but no more than an eighth of the cap: a store whose limit was set for large stacks, in a small one. */
+/* most_bytes, but no more than an eighth of the cap: for a store whose limit is meant for large stacks. */
 static inline uint64_t mem_at_most(const struct mem *mem, uint64_t most_bytes) {
     return most_bytes < mem->cap_bytes / 8 ? most_bytes : mem->cap_bytes / 8;
 }
@@ -58,8 +59,8 @@ void *mem_alloc_zero(struct mem *mem, enum mem_share share, size_t bytes);
 /* Takes a block back; `bytes` as at mem_alloc. NULL is allowed. */
 void mem_free(struct mem *mem, void *block, size_t bytes);
 
-/* A zeroed block of MEM_ADMISSION for somebody who may come to have so many bytes of MEM_FIRST at once; or NULL. It is taken back,
- * with the promise, by mem_dismiss. */
+/* Gives a zeroed block of MEM_ADMISSION, with the promise of so many bytes of MEM_FIRST at a time; or NULL. mem_dismiss
+ * takes back both. */
 void *mem_admit(struct mem *mem, size_t bytes, size_t promised_bytes);
 void mem_dismiss(struct mem *mem, void *block, size_t bytes, size_t promised_bytes);
 

@@ -1,7 +1,7 @@
-/* Handles to objects: a slot array that doubles, a free list through it, and a generation for each slot.
+/* Handles to objects: an array of slots that doubles, a free list through it, and a generation per slot.
  *
- * A slot's generation changes when its object goes, so every handle given out before finds nothing. The array
- * moves when it grows: nothing outside may point into it, which is why handles are numbers.
+ * A slot's generation changes when its object is removed, so handles given out before find nothing. The array moves when it
+ * grows, so nothing outside may point into it: that is why handles are numbers.
  */
 #include "base/pool.h"
 
@@ -76,7 +76,7 @@ void pool_remove(struct pool *pool, pool_handle handle) {
     CHECK(pool_get(pool, handle) != NULL);
     struct pool_slot *slot = &pool->slots[(uint32_t)handle];
     slot->object = NULL;
-    /* After 2^32 objects in one slot a handle would be good again; nobody keeps one that long. */
+    /* After 2^32 objects in one slot a handle would be valid again; nobody keeps one that long. */
     slot->generation = slot->generation == UINT32_MAX ? 1 : slot->generation + 1;
     /* The slot freed last is used first: it is in the cache, and the array's far end stays untouched. */
     slot->next_free = pool->first_free;

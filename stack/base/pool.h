@@ -1,4 +1,4 @@
-/* A table from generation-tagged handles to objects: a handle outlives its object harmlessly. */
+/* A table from generation-tagged handles to objects: a handle may outlive its object without harm. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
@@ -25,7 +25,7 @@ struct pool {
 
 void pool_init(struct pool *pool, struct mem *mem, uint32_t slot_max);
 
-/* Frees the table; the objects are not its own. */
+/* Frees the table, but not the objects. */
 void pool_destroy(struct pool *pool);
 
 /* Keeps object (not NULL) until pool_remove and returns its handle; 0 at slot_max, or when more slots are needed and the share

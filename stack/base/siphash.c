@@ -1,4 +1,4 @@
-/* SipHash-2-4: two rounds a word and four to finish. */
+/* SipHash-2-4: two rounds per word and four at the end. */
 #include "base/siphash.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ struct state {
 
 static inline uint64_t rotate_left(uint64_t x, unsigned bits) { return x << bits | x >> (64 - bits); }
 
-/* Little-endian whatever the machine, as the paper wants; compilers make one load of it where it is one. */
+/* Little-endian on any machine, as the paper demands; compilers turn it into one load where they can. */
 static inline uint64_t load_word(const uint8_t *at) {
     return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
            (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;

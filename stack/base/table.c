@@ -1,8 +1,8 @@
 /* A chained hash table over nodes embedded in the objects.
  *
- * The nodes keep their whole hash: growing needs no help from the user, and a walk along a chain compares 64
- * bits before the user compares a key, so that strangers in the bucket cost one look each (D13: the hash is
- * keyed, so nobody outside can make long chains).
+ * The nodes keep their whole hash, so growing needs no help from the user. A walk along a chain compares 64 bits before the
+ * user compares a key, so other nodes of the bucket cost little (D13: the hash is keyed, so nobody outside can make long
+ * chains).
  */
 #include "base/table.h"
 
@@ -10,14 +10,14 @@
 
 #include "base/check.h"
 
-/* So that twice as many still fits 32 bits. */
+/* twice as many must still fit 32 bits */
 #define BUCKETS_MAX (1U << 30)
 
 static struct table_node **bucket_of(const struct table *table, uint64_t hash) {
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
 
-/* The first node from this one on with the hash, or NULL. */
+/* The first node with this hash, from `node` on, or NULL. */
 static struct table_node *find_hash(struct table_node *node, uint64_t hash) {
     while (node != NULL && node->hash != hash) {
         node = node->next;
@@ -37,7 +37,7 @@ void table_destroy(struct table *table) {
     *table = (struct table){.mem = table->mem};
 }
 
-/* Doubles the buckets if memory allows: longer chains are slower, never wrong. */
+/* Doubles the buckets if memory allows; if not, longer chains are slower but not wrong. */
 static void grow(struct table *table) {
     uint32_t old_count = table->bucket_count;
     struct table_node **old = table->buckets;
@@ -60,7 +60,7 @@ static void grow(struct table *table) {
 }
 
 void table_insert(struct table *table, struct table_node *node, uint64_t hash) {
-    /* One node a bucket on average; each growth pays for as many inserts as it moves nodes. */
+    /* On average one node per bucket; the cost of growth is spread over as many inserts as it moves nodes. */
     if (table->used >= table->bucket_count && table->bucket_count < BUCKETS_MAX) {
         grow(table);
     }

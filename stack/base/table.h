@@ -1,4 +1,4 @@
-/* An intrusive chained hash table that doubles as it fills; its user hashes (keyed) and compares. */
+/* An intrusive chained hash table that doubles as it fills. Its user computes keyed hashes and compares keys. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 
@@ -23,7 +23,7 @@ struct table {
 /* Allocates the first buckets: 0 or -ENOBUFS. `buckets` is a power of two. */
 int table_init(struct table *table, struct mem *mem, uint32_t buckets);
 
-/* Frees the buckets; the objects are not its own. */
+/* Frees the buckets, but not the objects. */
 void table_destroy(struct table *table);
 
 /* Inserts in O(1) amortised; never fails (if it cannot grow, chains get longer). */
@@ -36,8 +36,8 @@ void table_remove(struct table *table, struct table_node *node);
 struct table_node *table_first(const struct table *table, uint64_t hash);
 struct table_node *table_next(const struct table_node *node);
 
-/* Walks all nodes: the one after `last`, which must still be in the table; NULL starts the walk with *cursor 0.
- * NULL at the end. Nothing may be inserted meanwhile; to remove a node, first ask for the one after it. */
+/* Walks all nodes: gives the one after `last`, which must still be in the table; NULL at the end. A walk starts with `last`
+ * NULL and *cursor 0. Nothing may be inserted during a walk; to remove a node, first ask for the one after it. */
 struct table_node *table_walk(const struct table *table, uint32_t *cursor, struct table_node *last);
 
 #endif

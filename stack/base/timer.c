@@ -1,9 +1,9 @@
-/* The timing wheel: placing timers, spreading them over lower levels as their time comes near, firing them. */
+/* The timing wheel: placing timers, spreading them over lower levels as their time approaches, firing them. */
 #include "base/timer.h"
 
 #define DIGIT_BITS 6
 
-/* Of a number that is not 0: the builtins are undefined there. */
+/* For a number that is not 0, for which the builtins are undefined. */
 static unsigned lowest_bit(uint64_t bits) { return (unsigned)__builtin_ctzll(bits); }
 static unsigned highest_bit(uint64_t bits) { return 63U - (unsigned)__builtin_clzll(bits); }
 
@@ -29,14 +29,14 @@ static void put(struct timer_wheel *wheel, struct timer *timer, unsigned level, 
     list_push_back(&wheel->slots[level][slot], &timer->node);
 }
 
-/* Puts a timer with deadline_us >= now_us where it belongs: the level of the highest digit that differs. */
+/* Puts a timer with deadline_us >= now_us in its place: at the level of the highest digit that differs. */
 static void put_by_digit(struct timer_wheel *wheel, struct timer *timer) {
     uint64_t differs = timer->deadline_us ^ wheel->now_us;
     unsigned level = differs == 0 ? 0 : highest_bit(differs) / DIGIT_BITS;
     put(wheel, timer, level, (timer->deadline_us >> (level * DIGIT_BITS)) & (TIMER_SLOTS - 1));
 }
 
-/* Is the deadline in the slot that is half spread? Then the timer queues behind those that were armed before. */
+/* Is the deadline in the slot that is partly spread? Then the timer queues behind those armed before. */
 static bool in_spread(const struct timer_wheel *wheel, uint64_t deadline_us) {
     unsigned shift = wheel->spread.level * DIGIT_BITS;
     return wheel->spreading && deadline_us >> shift == wheel->spread.start_us >> shift;
@@ -44,7 +44,7 @@ static bool in_spread(const struct timer_wheel *wheel, uint64_t deadline_us) {
 
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_us) {
     CHECK(timer->fire != NULL);
-    /* Moving a timer counts as arming it anew, for its order among equals too. */
+    /* Moving a timer counts as arming it anew, also for its order among equals. */
     timer_cancel(wheel, timer);
     timer->deadline_us = max_u64(deadline_us, wheel->now_us);
     if (in_spread(wheel, timer->deadline_us)) {
@@ -61,14 +61,14 @@ void timer_cancel(struct timer_wheel *wheel, struct timer *timer) {
     }
     list_remove(&timer->node);
     wheel->armed--;
-    /* For one in the due list this asks about the slot it came from: right as well. */
+    /* For a timer in the due list this is the slot that it came from, which is right too. */
     if (list_empty(&wheel->slots[timer->level][timer->slot])) {
         wheel->occupied[timer->level] &= ~(1ULL << timer->slot);
     }
 }
 
-/* The slot whose time comes first; false if the wheel is empty. Slots of passed digits are always empty, so
- * the lowest bit of the lowest level is the one. */
+/* The slot whose time comes first; false if the wheel is empty. Slots of past digits are always empty, so the lowest bit of
+ * the lowest level gives it. */
 static bool first_place(const struct timer_wheel *wheel, struct timer_place *place) {
     if (wheel->spreading) {
         *place = wheel->spread;
@@ -77,7 +77,7 @@ static bool first_place(const struct timer_wheel *wheel, struct timer_place *pla
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
         if (wheel->occupied[level] != 0) {
             unsigned shift = level * DIGIT_BITS, slot = lowest_bit(wheel->occupied[level]);
-            /* The digits above are now's; at the top level there are none, and the shift would be undefined. */
+            /* The digits above are those of now; at the top level there are none, and the shift would be undefined. */
             uint64_t above = level + 1 == TIMER_LEVELS ? 0 : wheel->now_us >> shift >> DIGIT_BITS << DIGIT_BITS;
             *place = (struct timer_place){
                 .start_us = (above | slot) << shift, .level = (uint8_t)level, .slot = (uint8_t)slot};
@@ -139,7 +139,7 @@ void timer_wheel_run(struct timer_wheel *wheel, uint64_t now_us) {
     if (!more) {
         wheel->now_us = now_us;
     }
-    /* One by one from the front: a callback may cancel any that still waits here. */
+    /* One by one from the front: a callback may cancel any that still waits. */
     for (struct list *node = list_pop_front(&wheel->due); node != NULL; node = list_pop_front(&wheel->due)) {
         struct timer *timer = LIST_ENTRY(node, struct timer, node);
         wheel->armed--;

@@ -16,7 +16,7 @@ static uint32_t next_priority(struct tree *tree) {
     return (uint32_t)(tree->seed >> 32);
 }
 
-/* The pointer that points at node: its parent's, or the root. */
+/* The pointer to node: its parent's, or the root. */
 static struct tree_node **link_to(struct tree *tree, const struct tree_node *node) {
     if (node->parent == NULL) {
         return &tree->root;

@@ -13,7 +13,7 @@ struct tree_node {
 
 struct tree {
     struct tree_node *root;
-    uint64_t seed; /* of the priorities: a peer must not be able to predict them */
+    uint64_t seed; /* of the priorities, which a peer must not be able to predict */
     uint32_t count;
 };
 

@@ -99,7 +99,7 @@ checksum_sum wire_ipv4_pseudo(uint32_t src, uint32_t dst, uint8_t protocol, uint
     return checksum_add_u16(checksum_add_u16(sum, protocol), transport_len);
 }
 
-/* Leaves nothing to read, so that a walk which has ended stays ended. */
+/* Leaves nothing to read, so that a walk that has ended does not start again. */
 static enum wire_ipv4_option_verdict end_options(struct reader *r, enum wire_ipv4_option_verdict verdict) {
     r->at = r->end;
     return verdict;

@@ -40,7 +40,7 @@ static bool claim(struct wire_tcp_options *options, uint16_t bit) {
     return first;
 }
 
-/* T6: only whole blocks; whether they make sense the scoreboard judges, which knows what is in flight. */
+/* T6: only whole blocks. The scoreboard, which knows what is in flight, decides whether they make sense. */
 static void take_sack(struct reader *body, struct wire_tcp_options *options) {
     size_t len = reader_left(body);
     if (len == 0 || len % LEN_SACK_BLOCK != 0 || len / LEN_SACK_BLOCK > WIRE_TCP_SACK_MAX ||
@@ -65,7 +65,7 @@ static void take_fastopen(struct reader *body, struct wire_tcp_options *options)
     reader_copy(body, options->fastopen, len);
 }
 
-/* Takes one option, given what follows its length byte; one of a wrong length is left as if unknown. */
+/* Takes one option, given what follows its length byte; one with a wrong length is skipped as if unknown. */
 static void take_option(uint8_t kind, struct reader *body, struct wire_tcp_options *options) {
     size_t len = reader_left(body) + 2;
     if (kind == KIND_MSS && len == LEN_MSS && claim(options, WIRE_TCPOPT_MSS)) {
@@ -86,7 +86,7 @@ static void take_option(uint8_t kind, struct reader *body, struct wire_tcp_optio
     }
 }
 
-/* What is not present stays as it is: most segments carry one option, and the struct is large. */
+/* Fields of absent options are not cleared: most segments carry one option, and the struct is large. */
 static void clear(struct wire_tcp_options *options) {
     options->present = 0;
     options->sack_count = 0;
@@ -104,7 +104,7 @@ bool wire_tcp_options_parse(struct reader *r, struct wire_tcp_options *options) 
             continue;
         }
         uint8_t len = reader_u8(r);
-        /* T2, MUST-7: a length that would stand still or leave the header. No length byte reads as 0. */
+        /* T2, MUST-7: a length that makes no progress or leaves the header. A missing length byte reads as 0. */
         if (len < 2 || len - 2U > reader_left(r)) {
             clear(options);
             return false;

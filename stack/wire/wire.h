@@ -74,7 +74,7 @@ struct wire_ipv4 {
     const uint8_t *options; /* header_len - 20 bytes, borrowed from the datagram */
 };
 
-/* What can be wrong with a datagram, in the order in which it is looked for. */
+/* What can be wrong with a datagram, in the order of the checks. */
 enum wire_ipv4_verdict {
     WIRE_IPV4_OK,
     WIRE_IPV4_SHORT, /* fewer than 20 bytes; after the header length: total_len past the bytes */
@@ -83,7 +83,7 @@ enum wire_ipv4_verdict {
     WIRE_IPV4_CHECKSUM,
 };
 
-/* `data` may be longer than total_len (padding). OK promises 20 <= header_len <= total_len <= len (I4). */
+/* `data` may be longer than total_len (padding). After OK, 20 <= header_len <= total_len <= len (I4). */
 enum wire_ipv4_verdict wire_ipv4_parse(const uint8_t *data, size_t len, struct wire_ipv4 *ip);
 
 /* The fields of an IPv4 header quoted in an ICMP error: the header must be there and within total_len, the rest of
@@ -217,7 +217,7 @@ struct wire_udp {
     uint16_t src_port, dst_port, len, checksum;
 };
 
-/* False: fewer than 8 bytes. The caller judges len. */
+/* False: fewer than 8 bytes. The caller checks len. */
 bool wire_udp_parse(const uint8_t *data, size_t len, struct wire_udp *udp);
 void wire_udp_emit(struct writer *w, const struct wire_udp *udp);
 
