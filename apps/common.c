@@ -37,7 +37,7 @@ enum {
     OPTION_VERSION,
 };
 
-/* Long names only: every short letter is left to the programs, which mostly have famous ones to follow. */
+/* Long names only: the short letters are left to the programs, most of which follow a well-known one. */
 static const struct option common_longs[] = {
     {"tap", required_argument, NULL, OPTION_TAP},
     {"tap-fd", required_argument, NULL, OPTION_TAP_FD},
@@ -71,11 +71,11 @@ static const char common_help[] =
     "  --user NAME       as root: who to be once the TAP is open (who called sudo, or nobody)\n"
     "  --help, --version\n";
 
-/* The program at hand: messages bear its name. Set once, before there are threads. */
+/* The running program, whose name messages begin with. Set once, before there are threads. */
 static const struct common_program *program;
 static volatile sig_atomic_t stopped; /* the number of the signal that asked for the end */
 static volatile uint64_t stopped_us;  /* when */
-static atomic_bool broken;            /* something that was asked for is not done any more */
+static atomic_bool broken;            /* something that the user asked for has stopped */
 
 static void say(const char *format, va_list arguments) {
     char text[1024];
@@ -83,7 +83,7 @@ static void say(const char *format, va_list arguments) {
     fprintf(stderr, "%s: %s\n", program == NULL ? "tapir" : program->name, text);
 }
 
-/* Whatever fails after an interrupt has been interrupted. */
+/* What fails after an interrupt failed because of it, and is not reported. */
 void common_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -93,7 +93,7 @@ void common_say(const char *format, ...) {
     va_end(arguments);
 }
 
-/* The same of what nobody asked for, however late. */
+/* The same, even after an interrupt. */
 __attribute__((format(printf, 1, 2))) static void say_always(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -189,7 +189,7 @@ static const char *take_common(struct tapir_config *config, int c, const char *v
     }
 }
 
-/* Says what getopt_long stumbled over. It has passed `element`, unless that was a letter amidst others. */
+/* Says what getopt_long could not take. It has passed `element`, unless that was one of several letters. */
 __attribute__((noreturn)) static void refuse_option(int c, const char *letters, const char *element) {
     if (c == ':') {
         common_usage("%s lacks its value", element);
@@ -260,9 +260,9 @@ int common_parse(const struct common_program *which, struct tapir_config *config
     return optind;
 }
 
-/* The second Ctrl-C ends the program at once. But timeout(1) and shells signal the program and then its group: what comes
- * twice in a moment was meant once. A signal just before a call blocks would be missed by that call: ring again until the
- * program has ended. */
+/* The second Ctrl-C ends the program at once. But timeout(1) and shells signal the program and then its group, so two
+ * signals within a moment count as one. A call that blocks just after a signal would miss it, so the signal is repeated
+ * until the program has ended. */
 static void on_signal(int number) {
     const int before = errno;
     const uint64_t now_us = common_now_us();
@@ -299,7 +299,7 @@ int common_start(const struct tapir_config *config) {
     if (error[0] != '\0') {
         common_say("%s", error);
     }
-    /* The capture has a descriptor of its own by now. */
+    /* The capture has its own descriptor by now. */
     if (captures_to_output(config) && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
         common_say("standard output: %s", strerror(errno));
         return -1;
@@ -318,7 +318,7 @@ int common_start(const struct tapir_config *config) {
 
 bool common_end(void) {
     tapir_down();
-    /* What was printed may still wait in stdio's buffer, for a disk that is full. */
+    /* What was printed may still be in stdio's buffer, and the disk may be full. */
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         take_word(NULL, EIO, "standard output: not all of it could be written");
     }
@@ -430,7 +430,7 @@ const char *common_address_text(const struct sockaddr_in *address, char *text) {
 
 int common_listen(int type, uint16_t port) {
     const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(port)};
-    /* On a kernel a server that was just stopped leaves connections in TIME-WAIT, which hold the port for a minute. */
+    /* In a kernel a server that was just stopped leaves connections in TIME-WAIT, which hold the port for a minute. */
     const int one = 1;
     int fd = tapir_socket(AF_INET, type, 0);
     if (fd < 0) {
@@ -459,7 +459,7 @@ int common_thread(void *(*body)(void *), void *ctx) {
     pthread_t thread;
     sigset_t all;
     sigset_t before;
-    /* A thread inherits the mask: signals reach the main thread alone, whose call they are to end. */
+    /* A thread inherits the mask, so signals reach only the main thread, whose call they should end. */
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     const int result = pthread_create(&thread, NULL, body, ctx);

@@ -20,7 +20,7 @@ struct common_program {
     const char *help;           /* its own options, a line each; NULL: none */
     const char *short_options;  /* as for getopt, without '+', '-' or ':' in front */
     const struct option *longs; /* ends with a zero entry; values below COMMON_FIRST_VALUE. NULL: none */
-    /* Takes option `c` with its value. NULL; or what the option wants instead, such as "a port from 1 to 65535". */
+    /* Takes option `c` with its value. NULL, or what the option accepts, such as "a port from 1 to 65535". */
     const char *(*option)(void *ctx, int c, const char *value);
 };
 
@@ -32,31 +32,30 @@ struct common_program {
  * Keeps `which`, and argv's strings in *config. */
 int common_parse(const struct common_program *which, struct tapir_config *config, void *ctx, int argc, char **argv);
 
-/* Brings the stack up, gives up what rights that took (rights.h), and makes SIGINT and SIGTERM end blocked calls with
- * EINTR and set common_stopped. What only root may open is to be opened before. Where the capture goes to standard
- * output, what the program prints goes to standard error from here on.
- * SIGPIPE stays as it is: sockets are written to with MSG_NOSIGNAL.
- * 0, or -1 after printing why; a value that makes no sense ends the program as in common_parse. */
+/* Brings the stack up, then drops the privileges that this needed (rights.h), and makes SIGINT and SIGTERM end blocked calls
+ * with EINTR and set common_stopped. What only root may open must be opened before. Where the capture goes to standard
+ * output, what the program prints goes to standard error from here on. SIGPIPE stays as it is: sockets are written to with
+ * MSG_NOSIGNAL. 0, or -1 after printing why; a value that makes no sense ends the program as in common_parse. */
 int common_start(const struct tapir_config *config);
 
 /* For a program that writes data to standard output: ends with COMMON_USAGE if the capture wants to go there. */
 void common_need_output(const struct tapir_config *config);
 
-/* Takes the stack down. false: something that was asked for has broken off, such as the capture, and was told. */
+/* Takes the stack down. false: something that the user asked for, such as the capture, stopped early, and that was reported. */
 bool common_end(void);
 
 /* Was the program asked to end? */
 bool common_stopped(void);
 
-/* The exit code of a program that has work of its own, which came to `code`: a failure after it was asked to end is the
- * interrupt, told by 128 and the signal's number, as a shell does. A server, which has no other end, ends with COMMON_OK. */
+/* The exit code of a program whose work ended with `code`. A failure after a signal is the interrupt's: 128 plus the
+ * signal's number, as in a shell. (A server, which ends in no other way, ends with COMMON_OK.) */
 int common_code(int code);
 
-/* "tapir-echo: ..." on stderr, with a newline. Nothing once the program was asked to end. */
+/* Prints "tapir-echo: ..." and a newline on stderr; nothing once the program was asked to end. */
 void common_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* May something that a peer brings about be said now? Once a second, so that no peer fills a disk. *said_us, zero at first,
- * is when it was; any thread may ask. */
+/* May a message that a peer can cause be printed now? Once per second, so that no peer fills a disk. *said_us, zero at
+ * first, is when the last one was; any thread may ask. */
 bool common_say_again(atomic_uint_least64_t *said_us);
 
 /* common_say, then exit with COMMON_USAGE, pointing to --help. */
@@ -71,21 +70,21 @@ bool common_port(const char *text, uint16_t *port);
 /* Seconds as "1.5", up to 10^9, in microseconds; false: it is not one. */
 bool common_seconds(const char *text, uint64_t *us);
 
-/* The same for options: NULL; or, in words, what is wanted. The words stay until the next call. */
+/* The same for options: NULL, or what the option accepts, in words that stay until the next call. */
 const char *common_take_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 const char *common_take_port(const char *text, uint16_t *port);
 /* At least min_us. */
 const char *common_take_seconds(const char *text, uint64_t min_us, uint64_t *us);
 
-/* A time to wait as tapir_poll takes it: rounded up, since to wake a moment early would mean to poll in a circle until
- * the time has come; and no more than the 24 days that fit. */
+/* A time to wait for tapir_poll: rounded up, since waking a moment early would mean polling in a loop until the time has
+ * come; and at most the 24 days that fit. */
 int common_wait_ms(uint64_t us);
 
-/* strerror, and for the error that means a missing option, which one. */
+/* strerror; if the error means that an option is missing, it says which one. */
 const char *common_error_text(int error);
 
-/* Finds a host's IPv4 address. A name is asked of the host's resolver, over the host's own network: the stack
- * brings none. 0, or -1 after printing why. */
+/* Finds a host's IPv4 address. Names are looked up by the host's resolver, over the host's own network: the stack has none.
+ * 0, or -1 after printing why. */
 int common_resolve(const char *host, uint16_t port, struct sockaddr_in *address);
 
 /* "10.0.0.2:80" in a buffer of COMMON_ADDRESS_BYTES; returns it. */
@@ -97,11 +96,11 @@ const char *common_address_text(const struct sockaddr_in *address, char *text);
  * gone before accept. */
 int common_listen(int type, uint16_t port);
 
-/* Is this error of accept one connection's misfortune, after which a server goes on? Where the process is short of
- * something, it pauses a moment first, in which others may close. */
+/* Does this error of accept concern one connection only, so that a server may go on? If the process is short of something,
+ * it pauses a moment first, in which other connections may close. */
 bool common_accept_may_go_on(int error);
 
-/* Runs body(ctx) in a thread of its own, which SIGINT and SIGTERM leave alone, detached. 0 or an errno. */
+/* Runs body(ctx) in a detached thread in which SIGINT and SIGTERM are blocked. 0 or an errno. */
 int common_thread(void *(*body)(void *), void *ctx);
 
 /* Monotonic time. */

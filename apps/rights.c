@@ -1,4 +1,4 @@
-/* Gives up root, capabilities and the ways back to them. */
+/* Drops root, capabilities and the ways back to them. */
 #include "rights.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ struct identity {
     const char *name; /* NULL: not asked for by name, and has no groups but gid */
 };
 
-/* sudo says who called it: what that user may read and write is what the program is wanted for. */
+/* sudo says who called it: the program is meant to read and write what that user may. */
 static struct identity default_identity(void) {
     const char *uid_text = getenv("SUDO_UID");
     const char *gid_text = getenv("SUDO_GID");
@@ -38,7 +38,7 @@ static struct identity default_identity(void) {
     return (struct identity){.uid = NOBODY, .gid = NOBODY};
 }
 
-/* Becomes someone else in all three of the kernel's ways of being someone. 0 or -errno. */
+/* Changes the supplementary groups, the group and the user. 0 or -errno. */
 static int become(const struct identity *who) {
     const gid_t gid = who->gid;
     /* The groups first: without root they could not be changed. */
@@ -49,14 +49,15 @@ static int become(const struct identity *who) {
     return 0;
 }
 
-/* The bounding set limits what exec may give. To shrink it takes a capability; without, no_new_privs does as much. */
+/* The bounding set limits what exec may give. Shrinking it takes a capability; without that, no_new_privs has the same
+ * effect. */
 static void drop_bounding_set(void) {
     for (unsigned long capability = 0; capability < 32UL * _LINUX_CAPABILITY_U32S_3; capability++) {
         prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
     }
 }
 
-/* To have none is always allowed. */
+/* Dropping all of them is always allowed. */
 static void drop_capabilities(void) {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};

@@ -29,14 +29,14 @@ void echo_blocking_session(int fd);
 
 /* A connection of the designs that never block. */
 struct echo_session {
-    struct echo_session *next, *previous; /* free for the server that holds it */
+    struct echo_session *next, *previous; /* for use by the server that holds it */
     int fd;
     size_t start, end; /* what waits in buffer to be sent */
     bool ended;        /* the peer has sent its FIN */
     char buffer[65536];
 };
 
-/* Gives a session for an accepted, non-blocking socket (takes it); NULL, socket closed: memory short. */
+/* Gives a session for an accepted, non-blocking socket, which it takes; NULL, and the socket closed: memory is short. */
 struct echo_session *echo_session_new(int fd);
 
 /* Moves what can be moved now. POLLIN or POLLOUT: call again then; 0: it is over, free it. */

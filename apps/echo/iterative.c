@@ -5,8 +5,8 @@
 #include "common.h"
 #include "echo/echo.h"
 
-/* While one peer is served, the next waits in the listener's queue, for as long as the first likes. That is the
- * whole fault of this design, and for short exchanges it is none. */
+/* While one peer is served the next waits in the listener's queue, for as long as the first likes. That is the only fault of
+ * this design, and for short exchanges it does not matter. */
 int echo_iterative_serve(int listener) {
     while (!common_stopped()) {
         const int fd = tapir_accept(listener, NULL, NULL);

@@ -41,7 +41,7 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* The whole of a server's setup: options, the stack, a listening socket, and then the design is on its own. */
+/* All of a server's setup: options, the stack, a listening socket. The rest is up to the design. */
 int main(int argc, char **argv) {
     static const struct option longs[] = {{"mode", required_argument, NULL, 'm'},
                                           {"udp", no_argument, NULL, 'u'},

@@ -14,7 +14,7 @@ struct server {
     struct echo_session *sessions[1 + CONNECTIONS_MAX];
 };
 
-/* One connection a round is enough: if more wait, the next tapir_poll says so at once. */
+/* One connection per round is enough: if more are waiting, the next tapir_poll says so at once. */
 static int accept_one(struct server *server) {
     const int fd = tapir_accept4(server->fds[0].fd, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) {
@@ -32,7 +32,7 @@ static int accept_one(struct server *server) {
     return 0;
 }
 
-/* Serves socket number i; false: it is gone, and the last one stands in its place. */
+/* Serves socket number i; false: it is gone, and the last one has taken its place. */
 static bool serve_one(struct server *server, nfds_t i) {
     server->fds[i].events = echo_session_pump(server->sessions[i]);
     if (server->fds[i].events != 0) {
@@ -45,7 +45,7 @@ static bool serve_one(struct server *server, nfds_t i) {
     return false;
 }
 
-/* Each round asks about every socket, and the answer has to be searched: cost grows with the sockets, ready or not. */
+/* Each round asks about every socket and searches the answer, so the cost grows with the number of sockets, ready or not. */
 int echo_poll_serve(int listener) {
     static struct server server;
     int result = 0;

@@ -5,8 +5,8 @@
 #include "common.h"
 #include "echo/echo.h"
 
-/* A stream has no messages: what one recv gives is not what one send gave, and send may take less than it got. A peer
- * that never pauses never lets a call block, so that no signal would end one: the flag is looked at each time. */
+/* A stream has no messages: what one recv gives is not what one send gave, and send may take less than it got. With a peer
+ * that never pauses no call blocks, so no signal would end one: the flag is tested each time. */
 void echo_blocking_session(int fd) {
     char buffer[65536];
     while (!common_stopped()) {
@@ -48,7 +48,7 @@ void echo_session_free(struct echo_session *session) {
 }
 
 short echo_session_pump(struct echo_session *session) {
-    /* A bound on one session's turn, so that a fast peer does not keep the others waiting. */
+    /* A limit of one session's turn, so that a fast peer does not keep the others waiting. */
     for (int turn = 0; turn < 16; turn++) {
         while (session->start < session->end) {
             const ssize_t n =
@@ -58,7 +58,7 @@ short echo_session_pump(struct echo_session *session) {
             }
             session->start += (size_t)n;
         }
-        /* Only now: the peer's FIN means that it sends no more, not that it stopped listening. */
+        /* Not before: the peer's FIN means that it sends no more, not that it has stopped receiving. */
         if (session->ended) {
             return 0;
         }

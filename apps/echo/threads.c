@@ -12,7 +12,7 @@ static void *serve_one(void *ctx) {
     return NULL;
 }
 
-/* The stack's memory for a connection is small beside a thread's, so threads are what runs out first here. */
+/* The stack uses less memory for a connection than a thread needs, so threads run out first. */
 int echo_threads_serve(int listener) {
     atomic_uint_least64_t said_us = 0;
     while (!common_stopped()) {

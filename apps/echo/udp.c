@@ -12,7 +12,7 @@ bool echo_udp_may_answer(uint16_t source_port, uint16_t own_port) {
            source_port != own_port;
 }
 
-/* An ICMP error about an earlier answer comes up here too, and is nobody's fault. */
+/* An ICMP error about an earlier answer is reported here too, and can be ignored. */
 static bool may_go_on(int error) {
     return error == EINTR || error == EAGAIN || error == ECONNREFUSED || error == EHOSTUNREACH ||
            error == ENETUNREACH || error == ENOBUFS || error == ENOMEM || error == EMSGSIZE;

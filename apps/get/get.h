@@ -9,7 +9,7 @@
 
 #define GET_URL_MAX 4096
 
-/* An http:// URL taken apart. */
+/* The parts of an http:// URL. */
 struct get_url {
     char host[256];
     uint16_t port;
@@ -39,7 +39,7 @@ void get_progress_end(struct get_progress *progress, uint64_t now_us);
 /* Writes the line for a moment into text[size]; returns text. */
 const char *get_progress_line(const struct get_progress *progress, uint64_t now_us, char *text, size_t size);
 
-/* What to do, and what came of it. */
+/* What to do, and the result. */
 struct get_transfer {
     const struct get_url *url;
     const char *upload;  /* name of the file to PUT; NULL: GET */
@@ -49,7 +49,7 @@ struct get_transfer {
     bool show_head;      /* print the header lines before the body */
     bool drop_errors;    /* of an error response (4xx, 5xx), drop the body */
     bool drop_redirects; /* of a 3xx response, drop the body */
-    uint64_t timeout_us; /* without progress; 0: none */
+    uint64_t timeout_us; /* how long without progress; 0: for ever */
     bool progress;
 
     int status;                 /* of the response */

@@ -47,7 +47,7 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* Is it an answer that points elsewhere, and not one to a condition or about a choice? */
+/* Does this status redirect (and not answer a condition or offer a choice)? */
 static bool is_redirect(const struct get_transfer *transfer) {
     const int status = transfer->status;
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -55,7 +55,7 @@ static bool is_redirect(const struct get_transfer *transfer) {
 
 /* Runs the transfer and follows redirects. The exit code. */
 static int run(const struct options *options, const struct get_url *url) {
-    /* A relative Location is resolved against the URL before it: two take turns. */
+    /* A relative Location is resolved against the previous URL, so two URLs take turns. */
     struct get_url urls[2];
     static struct get_transfer transfer;
     urls[0] = *url;
@@ -92,7 +92,7 @@ static int run(const struct options *options, const struct get_url *url) {
             return COMMON_FAILURE;
         }
     }
-    /* Nothing but a 2xx says that an upload has been taken. */
+    /* Only a 2xx says that an upload has been accepted. */
     const bool refused = transfer.status >= 400 || (options->upload != NULL && transfer.status / 100 != 2);
     if (refused && !options->quiet) {
         common_say("the server answered %d", transfer.status);
@@ -108,8 +108,8 @@ static int open_or_say(const char *name, int flags) {
     return fd;
 }
 
-/* Before anything is sent, since it is no use fetching what cannot be kept, and before root is given up. 0 or -1 after
- * printing why. */
+/* Opens the file before anything is sent, since it is no use fetching what cannot be stored, and before root is dropped. 0
+ * or -1 after printing why. */
 static int open_files(struct options *options) {
     options->output_fd = STDOUT_FILENO;
     if (options->upload != NULL) {

@@ -18,7 +18,7 @@ static const char *amount(double bytes, char text[16]) {
     return text;
 }
 
-/* The rate is that of the whole transfer: it says less of this moment, but it does not jump. */
+/* The rate is that of the whole transfer: it says less about this moment, but it does not jump. */
 const char *get_progress_line(const struct get_progress *progress, uint64_t now_us, char *text, size_t size) {
     char done[16];
     char rate[16];

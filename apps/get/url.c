@@ -30,7 +30,7 @@ const char *get_url_parse(const char *text, struct get_url *url) {
     if (parts.field_data[UF_HOST].len >= sizeof url->host) {
         return "too long";
     }
-    /* Better refused than sent without it, or with it where everyone can read it. */
+    /* A URL with a password is refused: it should be sent neither without it nor in the clear. */
     if ((parts.field_set & 1U << UF_USERINFO) != 0) {
         return "refused: it has a user name, which would be sent in the clear";
     }
@@ -41,7 +41,7 @@ const char *get_url_parse(const char *text, struct get_url *url) {
         return "refused: there is no port 0";
     }
     url->port = parts.port == 0 ? 80 : parts.port;
-    /* Path and query stand together; the fragment stays at home. */
+    /* Path and query are sent together; the fragment is not sent. */
     const char *path = "";
     int path_len = 0;
     if ((parts.field_set & 1U << UF_PATH) != 0) {

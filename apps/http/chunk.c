@@ -40,7 +40,7 @@ static enum http_chunk_state in_size(struct http_chunked *chunked, char c) {
     return ++chunked->digits > SIZE_DIGITS_MAX ? HTTP_CHUNK_BAD : HTTP_CHUNK_SIZE;
 }
 
-/* What an extension says is for nobody here; a quoted one ends with the line as well, since it holds no CR. */
+/* Extensions are ignored; a quoted one ends with the line too, since it contains no CR. */
 static enum http_chunk_state in_extension(struct http_chunked *chunked, unsigned char c) {
     if (c == '\r') {
         return HTTP_CHUNK_SIZE_END;

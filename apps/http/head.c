@@ -1,7 +1,7 @@
 /* The form of a request's head, byte by byte: what RFC 9112 forbids there and http_parser lets pass.
  *
- * Two programs that cut the same bytes into messages differently are what request smuggling lives on. So nothing that
- * is malformed is read with good will here, not even where RFC 9112 2.2 and 3 allow it (a bare LF, several spaces). */
+ * Request smuggling depends on two programs that cut the same bytes into messages differently. So nothing malformed is
+ * tolerated here, not even where RFC 9112 2.2 and 3 allow it (a bare LF, several spaces). */
 #include <string.h>
 
 #include "http/http.h"

@@ -11,7 +11,7 @@
 
 /* --- head.c --- */
 
-/* Where in a head its next byte stands. The order counts: from LINE on it is in the fields. */
+/* The position of the next byte in a head. The order matters: from LINE on it is in the fields. */
 enum http_head_state {
     HTTP_HEAD_START,
     HTTP_HEAD_EMPTY_LINE,
@@ -35,14 +35,14 @@ struct http_head {
     size_t field_bytes;
 };
 
-/* Goes through data as far as the head is well-formed, or to its end, in state DONE. *used: the bytes of it.
- * 0, or the HTTP status to answer: 400, 431. */
+/* Scans data as far as the head is well-formed, or to the end of the head, in state DONE. *used: bytes scanned. 0, or the
+ * HTTP status to answer: 400, 431. */
 int http_head_scan(struct http_head *head, const char *data, size_t bytes, size_t *used);
 
 /* --- value.c --- */
 
-/* Adds to the value of a field that is kept in value[size], which ends with a zero. Too long for it: none of the values that
- * we understand. "?" makes it malformed for certain. */
+/* Appends to the value of a field, which value[size] keeps with a zero at its end. A value that is too long is none that we
+ * understand: it becomes "?", which is always malformed. */
 void http_value_add(char *value, size_t size, const char *at, size_t bytes);
 
 /* Removes blanks at its end, which http_parser leaves there (RFC 9110 5.5). */
@@ -75,8 +75,8 @@ struct http_chunked {
     struct http_head trailer;
 };
 
-/* Decodes in place: what of data is content is moved together at its front, *body_bytes of it. *used: how far it
- * read, no further than the end of the body, in state DONE. 0, or the HTTP status to answer: 400, 431. */
+/* Decodes in place: the content in data is moved to its front, *body_bytes of it. *used: how far it read, at most to the end
+ * of the body, in state DONE. 0, or the HTTP status to answer: 400, 431. */
 int http_chunk_decode(struct http_chunked *chunked, char *data, size_t bytes, size_t *used, size_t *body_bytes);
 
 /* The value of a hexadecimal digit; -1: it is none. */

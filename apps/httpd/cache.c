@@ -1,7 +1,7 @@
-/* What targets named a moment ago, so that a file that many ask for is not opened for each of them.
+/* Files that targets named a moment ago, so that a popular file is not opened for each request.
  *
- * A file is looked at (fstat) each time before it is used, so a change of it shows at once. What cannot be seen there, such
- * as a link or a directory of its path that points elsewhere now, shows after HTTPD_CACHE_US at the latest. */
+ * A file is checked (fstat) each time before it is used, so a change shows at once. What that cannot show, such as a link or
+ * a directory in its path that has changed, shows after HTTPD_CACHE_US at the latest. */
 #include <string.h>
 
 #include "httpd/httpd.h"
@@ -67,7 +67,7 @@ void httpd_cache_keep(struct httpd_cache *cache, const char *target, size_t len,
     }
 }
 
-/* All at once, about once a second: a file that was removed must not stay open for long, nor one that nobody wants. */
+/* All at once, about once per second: neither a removed file nor one that nobody asks for may stay open for long. */
 uint64_t httpd_cache_sweep(struct httpd_cache *cache, uint64_t now_us) {
     if (cache->kept == 0) {
         return UINT64_MAX;

@@ -37,8 +37,8 @@ int httpd_condition_check(const struct httpd_request *request, bool exists, cons
     return 0;
 }
 
-/* RFC 9110 13.1.5: a part is of use only if the rest is still the same. A date of this very second does not say so, since
- * the file may change once more within it (8.8.2.2). */
+/* RFC 9110 13.1.5: a part is useful only if the rest has not changed. A date of the current second does not tell, since the
+ * file may change again within it (8.8.2.2). */
 bool httpd_condition_range(const struct httpd_request *request, time_t modified, time_t now) {
     time_t date;
     if (request->method != HTTP_GET || request->range[0] == '\0') {

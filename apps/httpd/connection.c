@@ -8,8 +8,8 @@
 #include "common.h"
 #include "httpd/httpd.h"
 
-#define RECV_BYTES 16384     /* at once where a request may end anywhere: what is left over has to be kept */
-#define REQUESTS_PER_TURN 32 /* of a pipeline, then the others have their turn */
+#define RECV_BYTES 16384     /* read at once where a request may end anywhere: the rest has to be kept */
+#define REQUESTS_PER_TURN 32 /* of a pipeline; then the others have their turn */
 
 struct httpd_connection *httpd_connection_new(struct httpd_server *server, int fd, const struct sockaddr_in *peer) {
     struct httpd_connection *connection = malloc(sizeof *connection);
@@ -35,9 +35,9 @@ void httpd_connection_free(struct httpd_connection *connection) {
     free(connection);
 }
 
-/* The response has left. true: on with the next request, or with what is left of this one. */
+/* The response has been sent. true: go on with the next request, or with the rest of this one. */
 static bool response_done(struct httpd_connection *connection) {
-    /* Clean: all of the request was read, so nothing of it can be left in the socket when it is closed. */
+    /* All of the request was read, so nothing of it can be left in the socket when it is closed. */
     const bool clean = connection->request.complete;
     httpd_log_request(connection);
     httpd_response_end(&connection->response);
@@ -50,7 +50,7 @@ static bool response_done(struct httpd_connection *connection) {
     if (clean) {
         return false;
     }
-    /* The client still sends: to close now would reset the connection, and the response might be lost with it. */
+    /* The client is still sending: closing now would reset the connection, and the response might be lost with it. */
     free(connection->pending);
     connection->pending = NULL;
     connection->state = HTTPD_LINGERING;
@@ -150,7 +150,7 @@ static ssize_t read_request(struct httpd_connection *connection) {
     return kept ? n : -1;
 }
 
-/* A listing that had to be made ends the turn: it costs as much as hundreds of other answers, whatever is sent of it. */
+/* Making a listing ends the turn: it costs as much as hundreds of other answers, no matter how much of it is sent. */
 bool httpd_connection_ready(struct httpd_connection *connection) {
     const uint64_t *made = &connection->server->listings.made;
     const uint64_t made_before = *made;
@@ -202,7 +202,7 @@ int64_t httpd_connection_moved(const struct httpd_connection *connection) {
     case HTTPD_WAIT_BODY:
         return (int64_t)connection->request.body_bytes;
     case HTTPD_WAIT_SEND:
-        /* Not what the socket took: its buffer may be large, and is refilled only when much of it is empty. */
+        /* Not what the socket has taken: its buffer may be large, and is refilled only when much of it is empty. */
         tapir_ioctl(connection->fd, SIOCOUTQ, &unacknowledged_bytes);
         return (int64_t)connection->response.sent_bytes - unacknowledged_bytes;
     default:
@@ -221,7 +221,7 @@ void httpd_connection_expire(struct httpd_connection *connection) {
         httpd_response_send(&connection->response, connection->fd, connection->server->scratch);
         break;
     case HTTPD_WAIT_SEND:
-        /* A reset, or what it does not take would stay in the stack for minutes. */
+        /* A reset: otherwise what the client does not take would stay in the stack for minutes. */
         tapir_setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         break;
     default:

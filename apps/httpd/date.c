@@ -17,7 +17,7 @@ bool httpd_date_parse(const char *text, time_t *when) {
         "%A, %d-%b-%y %H:%M:%S GMT", /* RFC 850 */
         "%a %b %d %H:%M:%S %Y",      /* asctime */
     };
-    /* Most requests have none, and strptime compares it with the names of all days before it knows. */
+    /* Most requests have none, and strptime would compare it with the names of all days. */
     for (size_t i = 0; *text != '\0' && i < sizeof forms / sizeof forms[0]; i++) {
         struct tm parts;
         memset(&parts, 0, sizeof parts);

@@ -31,7 +31,7 @@ struct httpd_file *httpd_file_new(int fd, const struct stat *info, const char *t
         file->content = read_whole(fd, (size_t)file->size_bytes);
     }
     char date[HTTPD_DATE_BYTES];
-    /* RFC 9110 8.8.2.1: a date in the future would be news to the client's clock. */
+    /* RFC 9110 8.8.2.1: a date must not be in the future. */
     const time_t now = time(NULL);
     file->has_date = true;
     file->modified = info->st_mtime < now ? info->st_mtime : now;
@@ -63,7 +63,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* A write sets both times, and to replace or remove a file changes its count of links, which sets the second. */
+/* A write sets both times. Replacing or removing a file changes its link count, which sets the second. */
 bool httpd_file_is_same(const struct httpd_file *file, const struct stat *info) {
     const struct stat *was = &file->info;
     return info->st_dev == was->st_dev && info->st_ino == was->st_ino && info->st_size == was->st_size &&

@@ -31,15 +31,15 @@
 #define HTTPD_SCRATCH_BYTES 262144               /* a read or a write at once */
 #define HTTPD_SMALL_FILE_BYTES 16384             /* a file up to this is kept in memory while it is kept open */
 #define HTTPD_CACHE_FILES 256U                   /* kept open at most */
-#define HTTPD_CACHE_WAYS 4U                      /* of those with the same hash of their targets */
+#define HTTPD_CACHE_WAYS 4U                      /* of the files whose targets have the same hash */
 #define HTTPD_CACHE_SETS (HTTPD_CACHE_FILES / HTTPD_CACHE_WAYS)
-#define HTTPD_CACHE_TARGET_MAX 256     /* bytes; the files of longer targets are not kept */
-#define HTTPD_CACHE_US 1000000         /* so long a file is kept open; also see cache.c */
-#define HTTPD_SETTLED_US 100000        /* no file is kept that changed so little ago: ticks of a file system's clock */
-#define HTTPD_LISTING_ENTRIES 10000    /* of a directory, the rest is not shown */
+#define HTTPD_CACHE_TARGET_MAX 256 /* bytes; the files of longer targets are not kept */
+#define HTTPD_CACHE_US 1000000     /* how long a file is kept open; see also cache.c */
+#define HTTPD_SETTLED_US 100000 /* a file that changed so recently is not kept: a few ticks of a file system's clock */
+#define HTTPD_LISTING_ENTRIES 10000    /* of a directory; the rest is not shown */
 #define HTTPD_LISTING_BYTES (1L << 20) /* about; the same */
 #define HTTPD_LISTINGS_MAX 32          /* in memory at once; more, while all are being sent: 503 */
-#define HTTPD_TURN_BYTES 1048576       /* for one connection, then the others have their turn */
+#define HTTPD_TURN_BYTES 1048576       /* for one connection; then the others have their turn */
 #define HTTPD_RATE_MIN_PER_S 1000      /* bytes of a body or a response, below which a client is too slow */
 #define HTTPD_PEER_BUCKETS 65536       /* for counts of connections: far more than there are peers */
 #define HTTPD_PEER_LEAST 8             /* connections that any peer may have: more than a browser opens */
@@ -91,7 +91,7 @@ struct httpd_upload {
     char temporary[48], name[256];
 };
 
-/* Is the last name of path one that uploads have while they are on their way? Nobody can ask for those. */
+/* Is the last name of path one that uploads have while they are under way? Nobody can ask for those. */
 bool httpd_upload_is_temporary(const char *path);
 
 /* Starts an upload to `path` below root. 0, or the HTTP status to answer. */
@@ -100,10 +100,10 @@ int httpd_upload_begin(struct httpd_upload *upload, int root, const char *path);
 /* Appends. 0, or the HTTP status to answer. */
 int httpd_upload_write(struct httpd_upload *upload, const char *data, size_t bytes);
 
-/* Puts the file in its place, at once and whole. The HTTP status: 201, 204 or an error, 412 for what `only_` forbids. */
+/* Puts the whole file in its place, atomically. The HTTP status: 201, 204 or an error, 412 for what `only_` forbids. */
 int httpd_upload_commit(struct httpd_upload *upload);
 
-/* Forgets it and removes what there is of it; nothing if there is none. */
+/* Gives up the upload and removes what there is of it; does nothing if there is none. */
 void httpd_upload_abort(struct httpd_upload *upload);
 
 /* --- request.c --- */
@@ -127,9 +127,9 @@ struct httpd_request {
     struct http_chunked chunks;
     http_parser parser; /* for the head */
     struct httpd_upload upload;
-    char *capture; /* where the value of the header field at hand goes; NULL: nowhere */
+    char *capture; /* where the value of the current header field goes; NULL: nowhere */
     size_t capture_size;
-    char name[24]; /* of the header field at hand, cut: no name that matters is longer */
+    char name[24]; /* of the current header field, truncated: no name that matters is longer */
     size_t name_len, target_len;
     bool in_value;
     /* Values, several lines of one field joined as RFC 9110 5.3 has it; "?...": too long to be any we know. */
@@ -159,7 +159,7 @@ bool httpd_condition_range(const struct httpd_request *request, time_t modified,
 
 /* --- file.c --- */
 
-/* Something to send. Whoever holds it has a reference. */
+/* Something to send; reference-counted. */
 struct httpd_file {
     unsigned references;
     int fd; /* owned; -1: all is in content */
@@ -181,13 +181,13 @@ struct httpd_file *httpd_file_share(struct httpd_file *file);
 /* Takes a reference; frees the file with the last. NULL is nothing to do. */
 void httpd_file_release(struct httpd_file *file);
 
-/* Does `info`, of now, say what was so when the file was opened? */
+/* Is the file, whose present state is `info`, what it was when it was opened? */
 bool httpd_file_is_same(const struct httpd_file *file, const struct stat *info);
 
 /* Is it still what it was when it was opened? */
 bool httpd_file_is_unchanged(const struct httpd_file *file);
 
-/* Was its last change long enough ago for the next one to show? */
+/* Was its last change long enough ago for another to be visible? */
 bool httpd_file_is_settled(const struct httpd_file *file);
 
 /* --- cache.c --- */
@@ -203,11 +203,11 @@ struct httpd_cached {
 struct httpd_cache {
     uint64_t key; /* secret, so that nobody can choose targets that push each other out */
     struct httpd_cached sets[HTTPD_CACHE_SETS][HTTPD_CACHE_WAYS];
-    uint64_t sweep_us; /* when to look for what is over */
+    uint64_t sweep_us; /* when to look for entries that are too old */
     unsigned kept, kept_max;
 };
 
-/* Gives a reference to the file that the target named a moment ago, if that is unchanged; else NULL. */
+/* Gives a reference to the file that the target named a moment ago, if it is unchanged; else NULL. */
 struct httpd_file *httpd_cache_find(struct httpd_cache *cache, const char *target, size_t len, uint64_t now_us);
 
 /* Keeps another reference for a while, unless the file changed only just now, the target is long, or kept_max are. */
@@ -290,7 +290,7 @@ void httpd_log_request(const struct httpd_connection *connection);
 
 /* --- server.c, connection.c, respond.c --- */
 
-/* What a connection waits for. Each of these waits has an end: server.c. */
+/* What a connection waits for. Each of these waits has a limit: server.c. */
 enum httpd_wait {
     HTTPD_WAIT_NEW,     /* none has been noted yet, or a response has just left */
     HTTPD_WAIT_REQUEST, /* for the first byte of one */
@@ -337,7 +337,7 @@ struct httpd_connection {
     uint32_t events; /* what the epoll set waits for */
     enum httpd_wait wait;
     uint64_t since_us;   /* this wait began or was renewed */
-    int64_t moved_bytes; /* by then, of what it waits for */
+    int64_t moved_bytes; /* of what it waits for, at that time */
     struct sockaddr_in peer;
     char *pending; /* bytes of later requests, owned; NULL: none */
     size_t pending_len, pending_used;
@@ -360,7 +360,7 @@ int httpd_server_watch(struct httpd_connection *connection, uint32_t events);
 /* Gives a connection for an accepted socket, which it takes; NULL, socket closed: memory short. */
 struct httpd_connection *httpd_connection_new(struct httpd_server *server, int fd, const struct sockaddr_in *peer);
 
-/* Goes on with a connection that is ready. false: it is over, free it. */
+/* Serves a connection that is ready. false: it is over; free it. */
 bool httpd_connection_ready(struct httpd_connection *connection);
 
 /* What the connection waits for. */

@@ -31,7 +31,7 @@ static size_t utf8_len(const unsigned char *at) {
     return len > 0 && value >= least[len] && value <= 0x10ffff && !control && !surrogate ? len : 0;
 }
 
-/* For text and attribute values. What is no UTF-8, or would act on a terminal, becomes U+FFFD. */
+/* For text and attribute values. What is not UTF-8, or would control a terminal, becomes U+FFFD. */
 static void put_html(FILE *out, const char *text) {
     const unsigned char *at = (const unsigned char *)text;
     while (*at != '\0') {
@@ -75,7 +75,7 @@ static void put_url(FILE *out, const char *name) {
     }
 }
 
-/* What has a type by its name alone; on file systems that do not say it, one look more. */
+/* The type as the directory entry has it; on file systems that do not say, one more system call. */
 static unsigned char type_of(int directory, const struct dirent *found) {
     struct stat info;
     if (found->d_type != DT_UNKNOWN) {

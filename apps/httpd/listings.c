@@ -1,7 +1,7 @@
-/* Listings are kept for a moment, one for all spellings of a directory's path: to make one can cost ten milliseconds.
+/* Listings are kept for a moment, one for all spellings of a directory's path: making one can take ten milliseconds.
  *
- * A directory is looked at (fstat) before its listing is used again, so a new or removed name shows at once. What cannot be
- * seen there shows after HTTPD_CACHE_US at the latest. */
+ * A directory is checked (fstat) before its listing is used again, so a new or removed name shows at once. What that cannot
+ * show shows after HTTPD_CACHE_US at the latest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +55,7 @@ static struct httpd_listing *find(struct httpd_listings *listings, const struct 
     return NULL;
 }
 
-/* With as many listings as may be, the oldest that nobody is being sent gives way. */
+/* When there are as many listings as allowed, the oldest that is not being sent is dropped. */
 static void make_room(struct httpd_listings *listings) {
     struct httpd_listing *oldest = NULL;
     for (size_t i = 0; i < HTTPD_LISTINGS_MAX && listings->live >= HTTPD_LISTINGS_MAX; i++) {

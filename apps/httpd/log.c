@@ -11,7 +11,7 @@ void httpd_log_request(const struct httpd_connection *connection) {
     if (!connection->server->log) {
         return;
     }
-    /* A method is known once the head is whole; of what is no request there may be no target. */
+    /* The method is known once the head is complete; a malformed request may have no target. */
     const size_t len = http_value_escape(request->target, target, sizeof target);
     printf("%s %s %s %d %llu\n", common_address_text(&connection->peer, peer),
            request->headers_done ? http_method_str((enum http_method)request->method) : "-", len > 0 ? target : "-",

@@ -44,7 +44,7 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* Opens the directory, and makes sure that the kernel can keep us in it. -1 after printing why. */
+/* Opens the directory, and checks that the kernel can confine us to it. -1 after printing why. */
 static int open_root(const char *directory) {
     const int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {
@@ -61,7 +61,7 @@ static int open_root(const char *directory) {
     return root;
 }
 
-/* Whoever we are now must be able to do with the directory what we are for. 0, or -1 after printing why. */
+/* Checks that the user that we are now may use the directory as we have to. 0, or -1 after printing why. */
 static int check_root(int root, const char *directory, bool upload) {
     if (faccessat(root, ".", R_OK | X_OK | (upload ? W_OK : 0), AT_EACCESS) == 0) {
         return 0;
@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
     server.upload = options.upload;
     server.upload_bytes_max = options.upload_bytes_max;
     server.log = options.log;
-    signal(SIGXFSZ, SIG_IGN); /* an upload beyond "ulimit -f" is one client's error */
+    signal(SIGXFSZ, SIG_IGN); /* an upload beyond "ulimit -f" is that client's error */
     server.root = open_root(argv[first]);
     if (server.root < 0 || common_start(&config) != 0) {
         return COMMON_FAILURE;

@@ -61,11 +61,11 @@ int httpd_path_decode(const char *target, char *path) {
     return 0;
 }
 
-/* The check is the kernel's, made on each step of the walk: one made here on the text would know nothing of links,
- * and one on the result would come too late for what changes in between. */
+/* The kernel makes the check on each step of the walk. A check of the text would not know about links, and one of the result
+ * would miss what changes in between. */
 int httpd_path_open(int root, const char *path, int flags, mode_t mode) {
     const struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), /* a FIFO must not hold us */
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), /* a FIFO must not block us */
         .mode = mode,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
@@ -84,7 +84,7 @@ int httpd_path_open(int root, const char *path, int flags, mode_t mode) {
 
 int httpd_path_status(int error) {
     switch (error) {
-    /* A name that goes through a file as if it were a directory is just not there. */
+    /* A path that uses a file as a directory names nothing. */
     case ENOENT:
     case ENOTDIR:
         return 404;

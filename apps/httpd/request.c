@@ -55,7 +55,7 @@ static int on_url(http_parser *parser, const char *at, size_t bytes) {
     return 0;
 }
 
-/* A field's name follows the value of the one before; that is how its beginning is told. */
+/* A field's name follows the value of the field before; that marks its beginning. */
 static int on_field(http_parser *parser, const char *at, size_t bytes) {
     struct httpd_request *request = parser->data;
     if (request->in_value) {

@@ -60,7 +60,7 @@ void httpd_respond_headers(struct httpd_connection *connection) {
         request->status = 417;
         return;
     }
-    /* Here, not at the end of the request: what will be refused need not be sent first. */
+    /* Decided here and not at the end of the request, so that what will be refused need not be sent. */
     if (request->method == HTTP_PUT) {
         request->status = begin_upload(connection);
     } else if (request->method != HTTP_GET && request->method != HTTP_HEAD && request->method != HTTP_OPTIONS) {
@@ -144,7 +144,7 @@ static struct httpd_file *open_directory(struct httpd_server *server, const char
     }
     close(directory);
     if (index < 0) {
-        *status = index == -ENOENT ? 403 : httpd_path_status(-index); /* it is there, but is not shown */
+        *status = index == -ENOENT ? 403 : httpd_path_status(-index); /* it exists, but may not be listed */
         return NULL;
     }
     if (fstat(index, &index_info) != 0 || !S_ISREG(index_info.st_mode)) {
@@ -217,7 +217,7 @@ static void answer_options(struct httpd_connection *connection) {
 
 void httpd_respond(struct httpd_connection *connection) {
     struct httpd_request *request = &connection->request;
-    /* After an error the rest of what comes cannot be trusted to be a request. */
+    /* After an error what follows may not be a request. */
     connection->response.keep_alive = request->complete && request->status == 0 && request->keep_alive;
     connection->response.says_so = request->version_minor == 0;
     if (request->status != 0) {

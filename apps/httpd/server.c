@@ -63,8 +63,8 @@ uint32_t *httpd_server_of_peer(struct httpd_server *server, struct in_addr addre
     return &server->of_peer[mixed >> 16 & (HTTPD_PEER_BUCKETS - 1)];
 }
 
-/* As many as there are places free: one peer can take half of all, two a third each, and there are always some left for
- * the next. */
+/* A peer may have as many as there are free places: one peer can take half of all, two a third each, and some are always
+ * left for the next. */
 bool httpd_server_admits(const struct httpd_server *server, uint32_t count) {
     if (server->peer_max != 0) {
         return count < server->peer_max;
@@ -81,7 +81,7 @@ static void end_connection(struct httpd_connection *connection) {
     server->short_of_room = false;
 }
 
-/* Goes on with a connection, and notes what it waits for afterwards. */
+/* Serves a connection, and notes what it waits for afterwards. */
 static void serve_connection(struct httpd_connection *connection) {
     if (!httpd_connection_ready(connection)) {
         end_connection(connection);
@@ -92,7 +92,7 @@ static void serve_connection(struct httpd_connection *connection) {
     }
 }
 
-/* Too many of one peer. It is not worth a place to wait until this answer has been read. */
+/* Too many from one peer. Waiting until this answer has been read is not worth a place. */
 static void turn_away(int fd) {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     tapir_send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
@@ -116,14 +116,14 @@ static void add_connection(struct httpd_server *server, int fd, const struct soc
     serve_connection(connection);
 }
 
-/* Several a turn, as connections tend to come in bursts; not all, as those that are open want their turn too. */
+/* Several per turn, as connections tend to come in bursts; not all, because the open ones need their turn too. */
 static void accept_some(struct httpd_server *server) {
     for (int i = 0; i < ACCEPTS_PER_TURN && server->connections < server->connections_max; i++) {
         struct sockaddr_in peer = {0};
         socklen_t size = sizeof peer;
         const int fd = tapir_accept4(server->listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK);
         if (fd < 0) {
-            /* Out of descriptors or memory is as good as full: until a connection ends. */
+            /* Out of descriptors or memory counts as full until a connection ends. */
             server->short_of_room =
                 server->connections > 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR;
             return;
@@ -132,7 +132,7 @@ static void accept_some(struct httpd_server *server) {
     }
 }
 
-/* Has enough moved during a wait of idle_us? Credit from better times does not count. */
+/* Has enough been moved during a wait of idle_us? What was moved before does not count. */
 static bool is_fast_enough(const struct httpd_connection *connection) {
     const uint64_t enough_bytes = connection->server->idle_us * HTTPD_RATE_MIN_PER_S / 1000000;
     const int64_t moved_bytes = httpd_connection_moved(connection) - connection->moved_bytes;

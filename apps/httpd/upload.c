@@ -25,7 +25,7 @@ static void forget(struct httpd_upload *upload) {
     upload->named = false;
 }
 
-/* Also on a file system that does not tell A from a. */
+/* Also on a file system that ignores case. */
 bool httpd_upload_is_temporary(const char *path) {
     const char *slash = strrchr(path, '/');
     return strncasecmp(slash == NULL ? path : slash + 1, TEMPORARY, sizeof TEMPORARY - 1) == 0;
@@ -79,7 +79,7 @@ static int open_nameless(struct httpd_upload *upload) {
     return 0;
 }
 
-/* A name that nobody can know before. 0 or a negative errno. */
+/* Makes a name that nobody can predict. 0 or a negative errno. */
 static int choose_temporary(struct httpd_upload *upload) {
     uint64_t number[2];
     if (getrandom(number, sizeof number, 0) != (ssize_t)sizeof number) {
@@ -180,7 +180,7 @@ int httpd_upload_commit(struct httpd_upload *upload) {
         httpd_upload_abort(upload);
         return 412;
     }
-    /* There is one all of a sudden; or the file system cannot rename without replacing. */
+    /* A file has appeared meanwhile, or the file system cannot rename without replacing. */
     if (!was_there && (result == -EEXIST || (result == -EINVAL && !upload->only_new))) {
         status = result == -EEXIST ? 204 : 201;
         result = replace_old(upload);

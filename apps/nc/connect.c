@@ -31,7 +31,7 @@ static int connect_within(int fd, const struct sockaddr_in *peer, uint64_t idle_
     return error == 0 ? 0 : -1;
 }
 
-/* One attempt: a name with several addresses is tried at the first. */
+/* One attempt: of several addresses the first is tried. */
 int nc_connect(const struct nc_options *options) {
     struct sockaddr_in peer;
     const struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons(options->source_port)};

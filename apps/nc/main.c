@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
     if (common_start(&config) != 0) {
         return COMMON_FAILURE;
     }
-    /* Either side may go away while the other still has to be read: a write then fails, and that is said. */
+    /* Either side may go away while the other still has to be read. A write then fails, and that is reported. */
     signal(SIGPIPE, SIG_IGN);
     int result = -1;
     if (options.listen) {

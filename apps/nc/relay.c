@@ -49,7 +49,7 @@ static struct pollfd flow_wanted(const struct flow *flow) {
 
 static int flow_move(struct flow *flow) { return flow->start < flow->end ? flow_drain(flow) : flow_fill(flow); }
 
-/* 0, or whose failure it was, once that has been said. */
+/* 0; or whose failure it was, after printing it. */
 static int move_ready(struct flow *const *flows, const struct pollfd *wanted, int fd) {
     for (int i = 0; i < 2; i++) {
         if (wanted[i].revents != 0 && flow_move(flows[i]) != 0) {
@@ -60,7 +60,7 @@ static int move_ready(struct flow *const *flows, const struct pollfd *wanted, in
     return 0;
 }
 
-/* The peer's end is the end, unless our input is to be brought over to its own end. */
+/* The relay ends with the peer's end, unless our input is to be sent to its end first. */
 static bool goes_on(const struct nc_options *options, const struct flow *in, const struct flow *out) {
     return flow_open(in) || (options->half_close && !options->udp && flow_open(out));
 }

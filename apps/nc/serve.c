@@ -2,8 +2,8 @@
 #include "common.h"
 #include "nc/nc.h"
 
-/* A datagram listener is its own connection, so there is no second one to wait for. A peer may fail as it likes: that ends
- * its own connection, while the next are still taken. */
+/* A datagram listener is its own connection, so there is no second one to wait for. A failure of a peer ends its connection
+ * alone, and the next is taken. */
 int nc_serve(const struct nc_options *options) {
     const int listener = common_listen((options->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, options->port);
     int result = listener < 0 ? -1 : 0;

@@ -11,11 +11,11 @@
 #include "perf/control.h"
 
 #define INTERVALS_MAX 3600
-#define GRACE_US 10000000U /* for a response that is on its way when the time is up */
+#define GRACE_US 10000000U /* for a response that is under way when the time is up */
 
 struct client;
 
-/* A connection. Its thread alone writes here, and the reporter reads only `count` before the thread has ended. */
+/* A connection. Only its thread writes here, and until the thread has ended the reporter reads only `count`. */
 struct flow {
     struct client *client;
     int fd;
@@ -33,7 +33,7 @@ struct client {
     struct perf_iperf_results ours, theirs; /* at the end, of such a test */
     uint64_t started_us, until_us;
     bool unanswered;        /* a response has not come */
-    atomic_bool over, stop; /* what fails now has not failed; calls are to end */
+    atomic_bool over, stop; /* a failure from now on is none: calls are being ended */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     unsigned running;
@@ -41,7 +41,7 @@ struct client {
     size_t interval_count;
 };
 
-/* Bulk, in the protocol that other tools speak too? */
+/* Is it a bulk test, in iperf3's protocol? */
 static bool is_bulk(const struct client *client) { return client->options->test != PERF_TRANSACTIONS; }
 
 /* One connection's part. 0 or -1 with errno. */
@@ -72,7 +72,7 @@ static void *flow_thread(void *ctx) {
     return NULL;
 }
 
-/* Connects, and says by its first bytes what it is for. 0 or -1 after printing why. */
+/* Connects and sends the first bytes, which say what the connection is for. 0 or -1 after printing why. */
 static int start_flow(struct client *client, struct flow *flow, const struct sockaddr_in *peer) {
     uint8_t order[PERF_ORDER_BYTES];
     char text[COMMON_ADDRESS_BYTES];
@@ -132,7 +132,7 @@ static void stop_flows(struct client *client) {
     }
 }
 
-/* Reports until every flow has ended, or will not; of a bulk test, until its time is over. */
+/* Reports until every flow has ended or given up; for a bulk test, until its time is over. */
 static void watch_flows(struct client *client) {
     const uint64_t interval_us = client->options->interval_us;
     uint64_t bytes = 0;
@@ -149,7 +149,7 @@ static void watch_flows(struct client *client) {
         running = client->running > 0;
         pthread_mutex_unlock(&client->lock);
         const uint64_t now_us = common_now_us();
-        /* The last interval ends with the flows; one of a moment is not worth a line. */
+        /* The last interval ends with the flows; a very short one is not worth a line. */
         over = is_bulk(client) && (common_stopped() || now_us > client->until_us);
         const bool last = !running || over;
         if (now_us >= reported_us + interval_us || (last && now_us >= reported_us + interval_us / 2)) {
@@ -195,7 +195,7 @@ static int summarize(struct client *client, uint64_t elapsed_us, struct perf_cpu
         perf_latency_merge(&latency, &flow->latency);
         result = flow->failed ? -1 : result;
     }
-    /* Of an upload only what arrived counts; what we have sent may still wait in our buffers, or be lost. */
+    /* In an upload only what arrived counts: what we have sent may still be in our buffers, or lost. */
     if (summary.test == PERF_UPLOAD && client->theirs.elapsed_us > 0) {
         summary.bytes = bytes_of(&client->theirs);
         summary.elapsed_us = client->theirs.elapsed_us;
@@ -241,7 +241,7 @@ static int end_test(struct client *client, uint64_t elapsed_us, struct perf_cpu 
         return result;
     }
     result = perf_control_results(client->control, ours, &client->theirs);
-    /* The call that a flow was in when it was stopped may have sent some that it did not count. */
+    /* The call in which a flow was stopped may have sent bytes that it did not count. */
     const uint64_t sent_bytes = total(client, false) + (uint64_t)ours->streams * PERF_BUFFER_BYTES;
     if (result == 0 && !perf_control_believes(ours, &client->theirs, sent_bytes)) {
         common_say("the server has counted what cannot be");
@@ -282,7 +282,7 @@ static int run_flows(struct client *client) {
     return summarize(client, elapsed_us, cpu) == 0 ? ended : -1;
 }
 
-/* Of a bulk test: agrees with the server. 0 or -1 after printing why. */
+/* For a bulk test: agrees with the server on it. 0 or -1 after printing why. */
 static int agree(struct client *client, const struct sockaddr_in *peer) {
     const struct perf_iperf_params params = {.parallel = client->options->parallel,
                                              .duration_us = client->options->duration_us,

@@ -1,4 +1,4 @@
-/* The client's side of iperf3's control connection, a step of the test in each function. */
+/* The client's side of iperf3's control connection, one function per step of the test. */
 #ifndef APPS_PERF_CONTROL_H
 #define APPS_PERF_CONTROL_H
 
@@ -18,14 +18,14 @@ int perf_control_begin(int fd);
 /* The test is over: waits until the server has ended its streams. 0 or -1. */
 int perf_control_over(int fd);
 
-/* Then: gives what we counted for what the server did. 0 or -1. */
+/* Then: exchanges our results for the server's. 0 or -1. */
 int perf_control_results(int fd, const struct perf_iperf_results *ours, struct perf_iperf_results *theirs);
 
-/* Can what the server counted be true, when `sent_bytes` is all that we have sent it? */
+/* Can the server's results be true, if `sent_bytes` is all that we have sent? */
 bool perf_control_believes(const struct perf_iperf_results *ours, const struct perf_iperf_results *theirs,
                            uint64_t sent_bytes);
 
-/* The test ends before its time. */
+/* The test ends early. */
 void perf_control_abort(int fd);
 
 #endif

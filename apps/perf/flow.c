@@ -7,11 +7,11 @@
 #include "perf/pattern.h"
 #include "perf/perf.h"
 
-/* What all flows send but an echo: nothing that came from a peer, nor what the memory held before. And always the same: what
- * a measurement of the stack should not measure is the making of data. */
+/* What every flow but an echo sends. It contains nothing from a peer or from old memory. It is always the same, because
+ * making data is not what should be measured. */
 static const char zeros[PERF_BUFFER_BYTES];
 
-/* Relaxed: a reporter that sees a count a moment late is no worse for it. */
+/* Relaxed: it does not matter if a reporter sees a count a moment late. */
 static void count_up(struct perf_count *count, size_t bytes, unsigned transactions) {
     for (; count != NULL; count = count->also) {
         atomic_fetch_add_explicit(&count->bytes, bytes, memory_order_relaxed);
@@ -70,7 +70,7 @@ int perf_flow_source(int fd, uint64_t until_us, const atomic_bool *stop, bool pa
     return 0;
 }
 
-/* A stream that is not what was sent is reset, so that the peer hears of it. */
+/* A stream that differs from what was sent is reset, so that the peer learns of it. */
 static int refuse_stream(int fd, uint64_t offset) {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     common_say("corrupt: byte %llu of a connection is not what was sent", (unsigned long long)offset);
@@ -139,7 +139,7 @@ static int send_message(int fd, size_t bytes) {
     return 0;
 }
 
-/* The clock is read once a transaction: the end of one is the start of the next. */
+/* The clock is read once per transaction: the end of one is the start of the next. */
 int perf_flow_ask(int fd, const struct perf_order *order, uint64_t until_us, const atomic_bool *stop, char *buffer,
                   struct perf_count *count, struct perf_latency *latency) {
     uint64_t now_us = common_now_us();

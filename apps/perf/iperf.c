@@ -19,7 +19,7 @@
 void perf_iperf_cookie(char cookie[PERF_COOKIE_BYTES]) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
     uint8_t random[PERF_COOKIE_BYTES - 1];
-    /* Only to be told from others: where there is no randomness, the time will do. */
+    /* It only has to differ from others, so without randomness the time is enough. */
     if (getrandom(random, sizeof random, 0) != sizeof random) {
         const uint64_t now_us = common_now_us();
         for (size_t i = 0; i < sizeof random; i++) {
@@ -141,7 +141,7 @@ static json_t *read_object(const char *text, size_t size) {
     return object;
 }
 
-/* What would change how the server sends, and a server of ours does not do. */
+/* Parameters that would change how the server sends, and that our server does not support. */
 static bool is_beyond_us(const json_t *object, bool reverse) {
     static const char *const always[] = {"udp", "sctp", "bidirectional"};
     static const char *const reversed[] = {"MSS", "bandwidth", "fqrate", "burst", "flowlabel"};
@@ -175,7 +175,7 @@ bool perf_iperf_params_read(struct perf_iperf_params *params, const char *text, 
         params->reverse = asked(object, "reverse");
         params->window_bytes = (int)window;
         params->tos = (int)tos;
-        /* Buffers so large would be ours to fill, for a client that reads nothing. */
+        /* We would fill such large buffers for a client that reads nothing. */
         params->beyond_us = is_beyond_us(object, params->reverse) || window * parallel > PERF_WINDOWS_MAX;
         memcpy(params->congestion, congestion == NULL ? "" : congestion,
                congestion == NULL ? 1 : strlen(congestion) + 1);

@@ -1,4 +1,4 @@
-/* A histogram of times: exact to 15 us, then sixteen buckets for each power of two. */
+/* A histogram of times: exact up to 15 us, then sixteen buckets for each power of two. */
 #include "perf/perf.h"
 
 #define SUB_BITS 4U
@@ -13,7 +13,7 @@ static size_t bucket_of(uint64_t us) {
     return (size_t)(top - SUB_BITS + 1) * SUB_COUNT + (size_t)(us >> (top - SUB_BITS) & (SUB_COUNT - 1));
 }
 
-/* The largest value that falls into a bucket. */
+/* The largest value of a bucket. */
 static uint64_t bucket_end(size_t bucket) {
     if (bucket < SUB_COUNT) {
         return bucket;

@@ -24,7 +24,7 @@ struct options {
     uint64_t duration_us, interval_us, parallel, request_bytes, response_bytes;
     bool interval_given;
     const char *congestion;
-    const char *of_client, *of_rr; /* an option that was given and means something there alone */
+    const char *of_client, *of_rr; /* an option that was given and only applies there */
 };
 
 static const char *take_option(void *ctx, int c, const char *value) {
@@ -79,7 +79,7 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* The plain ports need no --server: a load tool of another make may be all that is wanted. */
+/* The plain ports need no --server: they may be meant for another load tool only. */
 static int run_server(const struct options *options) {
     const struct perf_server_options server = {
         .port = options->server ? options->port : 0,
@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
                               .request_bytes = 1,
                               .response_bytes = 1};
     const int first = common_parse(&program, &config, &options, argc, argv);
-    /* What is asked for decides which side we are. */
+    /* The options decide which side we are. */
     const bool serves = options.server || options.discard != 0 || options.source != 0 || options.echo != 0;
     judge(&options, serves, argc - first);
     if (common_start(&config) != 0) {

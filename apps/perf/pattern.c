@@ -1,10 +1,10 @@
-/* What a checked flow carries: noise that repeats itself with a prime period. */
+/* What a checked flow carries: noise that repeats with a prime period. */
 #include <string.h>
 
 #include "perf/pattern.h"
 
-/* A mistake moves bytes by some power of two or by so many segments; none of these is a multiple of the largest prime
- * below 2^18, nor do two offsets within it look alike. A table costs the sender nothing. */
+/* A bug moves bytes by a power of two or by a number of segments. None of these is a multiple of the period, the largest
+ * prime below 2^18, and within the period no two offsets look alike. A table costs the sender nothing. */
 #define PERIOD_BYTES 262139U
 
 static uint8_t table[PERIOD_BYTES + PERF_PATTERN_BYTES];

@@ -13,7 +13,7 @@
 #define PERF_MESSAGE_MAX (16U << 20) /* of one request or response */
 #define PERF_WINDOWS_MAX (64U << 20) /* bytes that a client may ask for in buffers of all its streams */
 #define PERF_THREADS_MAX 1024U       /* of a server: connections at the same time */
-#define PERF_IDLE_US 60000000U       /* so long a server waits for a peer that moves nothing */
+#define PERF_IDLE_US 60000000U       /* how long a server waits for a peer that moves nothing */
 #define PERF_FIRST_US 10000000U      /* and for a client to say what it wants */
 
 enum perf_test { PERF_UPLOAD, PERF_DOWNLOAD, PERF_TRANSACTIONS };
@@ -49,7 +49,7 @@ uint64_t perf_latency_percentile(const struct perf_latency *latency, double perc
 
 /* --- flow.c: blocking flows; each returns 0 at its regular end and -1 with errno --- */
 
-/* What has passed so far, read by whoever reports. */
+/* What has passed so far; read by the reporter. */
 struct perf_count {
     atomic_uint_least64_t bytes, transactions;
     struct perf_count *also; /* what is counted here is counted there too; NULL: nowhere */
@@ -133,7 +133,7 @@ struct perf_server_options {
     bool pattern;           /* the plain source sends it and the plain discard wants it */
 };
 
-/* May another connection come from a peer that has `count` of the `running` ones? As many as there are places free. */
+/* May a peer that has `count` of the `running` connections open another? It may have as many as there are free places. */
 bool perf_server_admits(unsigned count, unsigned running);
 
 /* Serves until the program is asked to stop. 0, or -1 after printing why. */

@@ -53,8 +53,8 @@ void perf_report_summary(const struct perf_summary *summary) {
     printf("cpu      %.0f %% of one core, here\n", cpu_percent(summary));
 }
 
-/* One line, so that a script can take the last one of the output. Rates are there for people: bytes and seconds are
- * what was measured. */
+/* One line, so that a script can take the last line of the output. The rates are for people; what was measured is bytes and
+ * seconds. */
 void perf_report_json(const struct perf_summary *summary) {
     printf("{\"test\":\"%s\",\"parallel\":%u,\"seconds\":%.6f,\"bytes\":%" PRIu64
            ",\"gbit_per_s\":%.6f,\"cpu_percent\":%.1f",

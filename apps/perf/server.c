@@ -23,7 +23,7 @@ struct server {
     pthread_cond_t ended;
     unsigned running;                            /* threads */
     in_addr_t peers[PERF_THREADS_MAX];           /* of each of them; 0: the place is free */
-    atomic_uint_least64_t refused_us, failed_us; /* when a peer's misfortune was last told */
+    atomic_uint_least64_t refused_us, failed_us; /* when a peer's failure was last reported */
 };
 
 /* What a thread needs to begin; it frees it. */
@@ -36,7 +36,7 @@ struct job {
 
 bool perf_server_admits(unsigned count, unsigned running) { return count < PERF_THREADS_MAX - running; }
 
-/* Gives a place to a peer, so that no peer, however idle, has them all. -1: there is none for it. */
+/* Gives a place to a peer, such that no peer, even an idle one, can have them all. -1: there is none for it. */
 static int take_place(struct server *server, in_addr_t peer) {
     unsigned count = 0;
     int place = -1;
@@ -122,7 +122,7 @@ static int serve(struct server *server, enum service service, int fd, char *buff
     return result;
 }
 
-/* Bulk needs no TCP_NODELAY and is not hurt by it; transactions would wait for delayed ACKs without. */
+/* Bulk transfers do not need TCP_NODELAY and are not hurt by it; without it transactions would wait for delayed ACKs. */
 static void *run_job(void *ctx) {
     struct job job = *(struct job *)ctx;
     struct server *server = job.server;
@@ -216,7 +216,7 @@ static int accept_all(struct server *server) {
     return result;
 }
 
-/* Closes the sockets under the threads, by taking the stack down, and waits for them: they use `server`. */
+/* Takes the stack down, which closes the sockets that the threads use, and waits for the threads, since they use `server`. */
 static void end_threads(struct server *server) {
     atomic_store(&server->stop, true);
     tapir_down();

@@ -99,7 +99,7 @@ static int prepare(int fd, const struct perf_iperf_params *params) {
     return perf_flow_congestion(fd, params->congestion[0] == '\0' ? NULL : params->congestion);
 }
 
-/* The descriptor stays with the session. A flow that fails because the test is over has not failed. */
+/* The descriptor stays with the session. It is no failure if a flow is ended because the test is over. */
 static int serve_stream(struct perf_sessions *sessions, struct perf_session *session, unsigned index, char *buffer) {
     const int fd = session->fds[index];
     struct perf_count *count = &session->counts[index];
@@ -170,8 +170,8 @@ static int begin(struct perf_sessions *sessions, struct perf_session *session, i
     return 0;
 }
 
-/* The client says when it is over. What has passed by the end of its "omit" is noted in results, to be taken off. 0, or -1 with
- * errno. */
+/* The client says when the test is over. What passes until the end of its "omit" is noted in results, to be subtracted. 0,
+ * or -1 with errno. */
 static int await_end(struct perf_session *session, int fd, struct perf_iperf_results *omitted) {
     struct pollfd heard = {.fd = fd, .events = POLLIN};
     const uint64_t omit_us = session->params.omit_us;
@@ -246,7 +246,7 @@ static int serve_control(struct perf_sessions *sessions, int fd, const char *coo
     if (perf_iperf_say(fd, PERF_IPERF_PARAM_EXCHANGE) != 0 || perf_iperf_params_receive(fd, &session.params) != 0) {
         return -1;
     }
-    /* A control connection has nothing to control: on it the name is tried. */
+    /* The name is tried on the control connection, where it has no effect. */
     const char *congestion = session.params.congestion;
     if (session.params.beyond_us || (congestion[0] != '\0' && perf_flow_congestion(fd, congestion) != 0)) {
         (void)perf_iperf_refuse(fd);

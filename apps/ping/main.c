@@ -9,7 +9,7 @@
 #include "common.h"
 #include "ping/ping.h"
 
-/* Exit codes as ping(8)'s: 1 is "no answer", so that other troubles are 2. */
+/* Exit codes are those of ping(8): 1 is "no answer", so other failures are 2. */
 enum { PING_ANSWERED = 0, PING_SILENT = 1, PING_TROUBLE = 2 };
 
 #define LAST_WAIT_MIN_US 1000000U
@@ -58,9 +58,9 @@ static const char *take_option(void *ctx, int c, const char *value) {
     }
 }
 
-/* A connected ping socket, or -1 after printing why. Such a socket carries ICMP echo alone: the stack fills in the
- * identifier and the checksum, and gives us only the answers that bear our identifier. IP_RECVERR queues the ICMP
- * errors about our requests, which would otherwise show as one errno of some later call. */
+/* A connected ping socket, or -1 after printing why. Such a socket carries only ICMP echo: the stack fills in the identifier
+ * and the checksum, and gives us only the answers with our identifier. IP_RECVERR queues the ICMP errors about our requests,
+ * which would otherwise show as one errno of some later call. */
 static int open_socket(const struct options *options, const struct sockaddr_in *peer) {
     const int one = 1;
     char text[INET_ADDRSTRLEN];
@@ -81,9 +81,9 @@ static int open_socket(const struct options *options, const struct sockaddr_in *
     return fd;
 }
 
-/* Sends the next request. -1 after printing why, if there is no sense in going on. */
+/* Sends the next request. -1, after printing why, if it is no use going on. */
 static int send_request(struct ping *ping) {
-    /* 16 bits: after 65536 requests numbers come again, when no answer to the first can still be on its way. */
+    /* 16 bits: numbers repeat after 65536 requests, when no answer to the first can still be under way. */
     const uint16_t sequence = (uint16_t)(ping->stats.sent + 1);
     ping_request(ping->message, sequence, ping->options.payload_bytes);
     ping_stats_sent(&ping->stats, sequence, common_now_us());
@@ -93,7 +93,7 @@ static int send_request(struct ping *ping) {
         }
         return 0;
     }
-    /* An ICMP error about an earlier request is told by the error queue; a full queue is a lost request. */
+    /* An ICMP error about an earlier request comes by the error queue; a full device queue loses the request. */
     if (errno == EAGAIN || errno == ENOBUFS || errno == EHOSTUNREACH || errno == ECONNREFUSED || errno == EINTR) {
         return 0;
     }
@@ -177,7 +177,7 @@ static const char *error_text(const struct sock_extended_err *error) {
     return error->ee_code < 5 ? unreachable[error->ee_code] : "Destination unreachable";
 }
 
-/* Who says so: a router or host on the way, or the stack itself, which found no neighbour or no route. */
+/* Who reports it: a router or host on the path, or the stack itself, which found no neighbour or no route. */
 static void print_error(const struct sock_extended_err *error, const struct sockaddr_in *offender, unsigned sequence) {
     char text[INET_ADDRSTRLEN];
     if (error->ee_origin == SO_EE_ORIGIN_ICMP) {
@@ -238,7 +238,7 @@ static int collect(struct ping *ping, uint64_t until_us) {
     }
 }
 
-/* How long the last answer may take: as long as we were told while there was none, else twice the longest. */
+/* How long to wait for the last answer: the given time if none has come yet, else twice the longest round trip. */
 static uint64_t last_wait_us(const struct ping *ping) {
     const uint64_t twice_us = 2 * ping->stats.max_us;
     if (ping->stats.received == 0) {
@@ -247,7 +247,7 @@ static uint64_t last_wait_us(const struct ping *ping) {
     return twice_us > LAST_WAIT_MIN_US ? twice_us : LAST_WAIT_MIN_US;
 }
 
-/* Sends and collects until the count is reached or somebody stops us. */
+/* Sends requests and collects answers until the count is reached or we are stopped. */
 static int run(struct ping *ping) {
     uint64_t next_us = common_now_us();
     ping->stats.started_us = next_us;
@@ -258,7 +258,7 @@ static int run(struct ping *ping) {
         if (send_request(ping) != 0) {
             return -1;
         }
-        /* From the last due time, not from now: so the pace does not drift. */
+        /* Counted from the last due time and not from now, so that the pace does not drift. */
         next_us = ping->options.flood ? common_now_us() + 10000 : next_us + ping->options.interval_us;
         const bool last = ping->options.count != 0 && ping->stats.sent >= ping->options.count;
         if (!last && collect(ping, next_us) != 0) {

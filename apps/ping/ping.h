@@ -1,4 +1,4 @@
-/* Ping: the echo messages, and the figures made of their answers. */
+/* Ping: the echo messages, and the statistics of their answers. */
 #ifndef APPS_PING_PING_H
 #define APPS_PING_PING_H
 
@@ -23,7 +23,8 @@ struct ping_stats {
 /* A request with this sequence number leaves now. */
 void ping_stats_sent(struct ping_stats *stats, uint16_t sequence, uint64_t now_us);
 
-/* An answer came. Its round-trip time, or UINT64_MAX if nobody asked; *duplicate says if it is not the first. */
+/* An answer came: gives its round-trip time, or UINT64_MAX if it answers no request; *duplicate says whether it is not the
+ * first. */
 uint64_t ping_stats_received(struct ping_stats *stats, uint16_t sequence, uint64_t now_us, bool *duplicate);
 
 /* Mean deviation as ping's mdev: the root of the mean square less the squared mean. */

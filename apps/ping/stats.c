@@ -36,7 +36,7 @@ double ping_stats_mdev_us(const struct ping_stats *stats) {
         return 0;
     }
     const double mean = stats->sum_us / (double)stats->received;
-    /* Rounding may leave a little less than nothing. */
+    /* Rounding may make it slightly negative. */
     const double variance = stats->sum_squares_us / (double)stats->received - mean * mean;
     return variance > 0 ? sqrt(variance) : 0;
 }

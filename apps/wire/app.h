@@ -15,7 +15,7 @@
 /* The two directions: from the first end to the second, and back. */
 enum { WIRE_FORTH, WIRE_BACK, WIRE_WAYS };
 
-/* ---- units.c: quantities as people write them. Each is false when the text is none, and then sets nothing. ---- */
+/* ---- units.c: quantities as people write them. Each is false if the text is malformed, and then sets nothing. ---- */
 
 /* "1.5%" or "1.5", of a hundred, as 0 to 1. */
 bool wire_units_chance(const char *text, double *chance);
@@ -41,7 +41,7 @@ struct wire_length {
     uint64_t bytes, us;
 };
 
-/* What is asked of one direction. */
+/* What the options say about one direction. */
 struct wire_wish {
     struct impair_config config; /* complete but for the seed and the filters */
     const char *drop, *match;
@@ -54,7 +54,7 @@ struct wire_options {
     uint64_t seed;
     bool seeded;
     bool no_offload, quiet;
-    const char *user; /* whom to become as root; NULL: as rights_drop says */
+    const char *user; /* which user root becomes; NULL: as rights_drop says */
 };
 
 enum wire_options_verdict { WIRE_RUN, WIRE_HELP, WIRE_VERSION, WIRE_WRONG };

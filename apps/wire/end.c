@@ -22,7 +22,7 @@ static int open_namespace(const char *name, char *error, size_t size) {
     return fd;
 }
 
-/* Goes into a namespace and leaves the way back in *home. 0, or -1 and error. */
+/* Enters a namespace and leaves the way back in *home. 0, or -1 and error. */
 static int go_into(const char *name, int *home, char *error, size_t size) {
     const int there = open_namespace(name, error, size);
     if (there < 0) {

@@ -7,8 +7,8 @@
 
 #include "wire/app.h"
 
-/* Frames taken from a device, and frames given to one, before the other direction has its turn: a super-segment in is
- * some forty frames out, and none of them should wait long behind the others. */
+/* How many frames are taken from a device, and given to one, before the other direction has its turn. A super-segment that
+ * comes in is about forty frames that go out, and none of them should wait long. */
 #define TAKE_MAX 8
 #define GIVE_MAX 256
 
@@ -36,7 +36,7 @@ static int take(struct wire_way *way, struct tapir_frame *frame) {
         if (result <= 0) {
             return result;
         }
-        /* The time of each frame by itself: a batch of super-segments takes longer than a microsecond to cut. */
+        /* Each frame has its own time, because cutting a batch of super-segments takes longer than a microsecond. */
         impair_input(way->impair, frame->data, frame->len, &frame->offload, wire_loop_now_us());
     }
     return 0;
@@ -58,7 +58,7 @@ static void give(struct wire_way *way) {
     }
 }
 
-/* Waits for a frame, a departure or a signal. With frames due it only looks, so that signals arrive under load too. */
+/* Waits for a frame, a departure or a signal. If frames are due it does not sleep, but still lets signals in. */
 static int wait_for_work(struct pollfd *ready, const struct wire_way *ways, const sigset_t *unblocked) {
     const uint64_t forth_us = impair_deadline(ways[WIRE_FORTH].impair);
     const uint64_t back_us = impair_deadline(ways[WIRE_BACK].impair);
@@ -82,7 +82,7 @@ static int turn(struct wire_way *ways, const struct pollfd *ready, struct tapir_
     for (int i = 0; i < WIRE_WAYS; i++) {
         int result = ready[i].revents == 0 ? 0 : take(&ways[i], frame);
         if (result == 0 && (ready[i].revents & (POLLERR | POLLNVAL)) != 0) {
-            /* It would be ready for ever, without a frame. */
+            /* it would be ready for ever without a frame */
             result = -ENODEV;
         }
         if (result < 0) {

@@ -44,13 +44,13 @@ static void take_signals(sigset_t *before) {
         sigaddset(&ours, numbers[i]);
     }
     sigprocmask(SIG_BLOCK, &ours, before);
-    /* Started in the background by a shell they may be blocked or ignored; a wire must end all the same. */
+    /* A shell that starts the program in the background may block or ignore them, but a wire must end all the same. */
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sigdelset(before, numbers[i]);
     }
 }
 
-/* The wire's memory. Its ceiling is in the configuration, and running out of it a counted loss. */
+/* The wire's memory. Its ceiling is in the configuration; running out of it is a counted loss. */
 static void *take_memory(void *ctx, size_t bytes) {
     (void)ctx;
     return malloc(bytes);
@@ -181,7 +181,7 @@ static int run(const struct wire_options *options) {
         code = make_way(options, i, &filters[i], &ways[i].impair);
     }
     code = code != 0 ? code : carry(options, ways);
-    /* The filters after the wires that ask them. */
+    /* The filters are freed after the wires that use them. */
     for (int i = 0; i < WIRE_WAYS; i++) {
         impair_destroy(ways[i].impair);
         wire_filter_free(filters[i].drop);

@@ -125,7 +125,7 @@ static bool next_word(const char **list, char separator, char *word, size_t size
     return true;
 }
 
-/* No suffix here: what counts frames or bytes of an MTU is written out. */
+/* No suffix: counts of frames and bytes of an MTU are written out. */
 static bool take_u32(const char *value, uint64_t min, uint32_t *number) {
     uint64_t wide;
     if (!common_number(value, min, UINT32_MAX, &wide)) {
@@ -158,7 +158,7 @@ static bool take_step(struct impair_mtu_step *step, bool first, const char *valu
            take_u32(value, 1, &step->mtu_bytes);
 }
 
-/* The steps, separated by commas. That they ascend is judged with the rest. */
+/* The steps, separated by commas. Their order is checked with the rest. */
 static bool take_mtu(struct impair_config *config, const char *value) {
     char word[32];
     config->mtu_count = 0;
@@ -216,7 +216,7 @@ static bool take_jitter(struct impair_config *config, const char *value) {
     return value == NULL;
 }
 
-/* Bytes or a time: no text is both, since a time has its unit. What was said before no longer counts. */
+/* Bytes or a time: no text is both, since a time has a unit. An earlier value no longer counts. */
 static bool take_length(struct wire_length *length, const char *value) {
     *length = (struct wire_length){0};
     return wire_units_count(value, &length->bytes) || (wire_units_time(value, &length->us) && length->us > 0);
@@ -268,7 +268,7 @@ static bool take_accident(struct wire_wish *wish, int c, const char *value) {
     }
 }
 
-/* The accidents stand together in the list of options. */
+/* The accidents are adjacent in the list of options. */
 static bool take_wish(struct wire_wish *wish, int c, const char *value) {
     const bool accident = c >= OPTION_DROP && c <= OPTION_REORDER;
     return accident ? take_accident(wish, c, value) : take_link(wish, c, value);
@@ -346,7 +346,7 @@ static uint64_t length_bytes(const struct wire_length *length, uint64_t rate_bps
 
 /* Completes a direction; NULL, or what is wrong with it. */
 static const char *complete(struct wire_wish *wish) {
-    /* Only now: the rate may come after the queue whose time it gives a length. */
+    /* Not before now: the rate, which turns the queue's time into a length, may come after the queue. */
     const struct wire_length default_queue = {.us = QUEUE_DEFAULT_US};
     struct impair_config *config = &wish->config;
     const bool given = wish->queue.bytes != 0 || wish->queue.us != 0;
@@ -363,7 +363,7 @@ static const char *complete(struct wire_wish *wish) {
     } else if (!given && config->queue_bytes < QUEUE_DEFAULT_MIN) {
         config->queue_bytes = QUEUE_DEFAULT_MIN;
     }
-    /* The filters come later; what needs them has been looked at. */
+    /* The filters come later; what needs them has been checked. */
     struct impair_config judged = *config;
     judged.drop_count = 0;
     return impair_config_problem(&judged);
@@ -419,7 +419,7 @@ enum wire_options_verdict wire_options_parse(struct wire_options *options, int a
         if (c == -1) {
             break;
         }
-        /* At once: whoever asks for help need not have the rest right. */
+        /* At once: a call for help need not have the rest right. */
         if (c == OPTION_HELP || c == OPTION_VERSION) {
             return c == OPTION_HELP ? WIRE_HELP : WIRE_VERSION;
         }

@@ -36,7 +36,7 @@ bool wire_units_chance(const char *text, double *chance) {
     return true;
 }
 
-/* A number without a unit could mean any of them; of nothing there is no doubt. */
+/* A number without a unit could mean any of them; only 0 is unambiguous. */
 bool wire_units_time(const char *text, uint64_t *us) {
     static const struct unit units[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}};
     double value = 0;
