@@ -33,7 +33,7 @@ void sock_dgram_close(struct sock *s, uint64_t now_us) {
 
 /* RFC 1122 4.1.3.6: nobody may send from an address that is not the host's own. A socket bound to a group or broadcast
  * address only receives by it: a send chooses its source as if the socket were not bound. */
-int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast) {
+int sock_dgram_check_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast) {
     const struct ip *ip = d->sock->layer->ip;
     if (addr_is_any(addr)) {
         return 0;
@@ -45,7 +45,7 @@ int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *
     return ours ? 0 : -EADDRNOTAVAIL;
 }
 
-struct tapir_addr sock_dgram_home(const struct sock_dgram *d) {
+struct tapir_addr sock_dgram_bound_addr(const struct sock_dgram *d) {
     return d->addr_chosen ? d->inbox.local.addr : (struct tapir_addr){0};
 }
 
@@ -72,7 +72,7 @@ int sock_dgram_set_peer(struct sock_dgram *d, const struct tapir_endpoint *peer)
 void sock_dgram_forget_peer(struct sock_dgram *d) {
     d->inbox.connected = false;
     d->inbox.peer = (struct tapir_endpoint){0};
-    d->inbox.local.addr = sock_dgram_home(d);
+    d->inbox.local.addr = sock_dgram_bound_addr(d);
 }
 
 /* An unconnected socket is shut down, and yet the answer is -ENOTCONN, as on Linux: programs use that to wake a reader. */

@@ -45,10 +45,10 @@ void sock_dgram_close(struct sock *s, uint64_t now_us);
 
 /* May a socket bind to addr: the wildcard, our own, or (with `cast`) a broadcast or multicast address?
  * Borrows addr. 0 or -EADDRNOTAVAIL. */
-int sock_dgram_judge_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast);
+int sock_dgram_check_local(const struct sock_dgram *d, const struct tapir_addr *addr, bool cast);
 
 /* The address of the socket while it is not connected: what bind chose, else the wildcard. */
-struct tapir_addr sock_dgram_home(const struct sock_dgram *d);
+struct tapir_addr sock_dgram_bound_addr(const struct sock_dgram *d);
 
 /* Gives the pending error, positive, and clears it unless TAPIR_MSG_KEEP_ERROR is set; 0: none. */
 int sock_dgram_tell_error(struct sock_dgram *d, uint32_t flags);

@@ -61,7 +61,7 @@ static int add(struct sock_dgram *d, const struct tapir_addr *group, struct link
 }
 
 /* ip must know the membership too: if not, the two counts have diverged, which is a bug of ours. */
-static void end(struct sock_dgram *d, struct membership *m, uint64_t now_us) {
+static void leave_group(struct sock_dgram *d, struct membership *m, uint64_t now_us) {
     struct sock_layer *layer = d->sock->layer;
     int error = ip_groups_leave(layer->ip, m->netif, &m->group, now_us);
     CHECK(error == 0);
@@ -75,7 +75,7 @@ static int leave(struct sock_dgram *d, const struct tapir_addr *group, int index
     if (m == NULL) {
         return -EADDRNOTAVAIL;
     }
-    end(d, m, now_us);
+    leave_group(d, m, now_us);
     return 0;
 }
 
@@ -93,6 +93,6 @@ int sock_multicast_join(struct sock *s, const struct tapir_addr *group, int neti
 
 void sock_multicast_leave_all(struct sock_dgram *d, uint64_t now_us) {
     LIST_FOR_EACH(node, &d->memberships) {
-        end(d, LIST_ENTRY(node, struct membership, node), now_us);
+        leave_group(d, LIST_ENTRY(node, struct membership, node), now_us);
     }
 }

@@ -59,7 +59,7 @@ static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
     if (d->inbox.local.port != 0) {
         return -EINVAL;
     }
-    int error = sock_dgram_judge_local(d, &local->addr, false);
+    int error = sock_dgram_check_local(d, &local->addr, false);
     if (error != 0) {
         return error;
     }

@@ -33,7 +33,7 @@ static int bind_raw(struct sock *s, const struct tapir_endpoint *local) {
     if (d->inbox.connected) {
         return -EINVAL;
     }
-    int error = sock_dgram_judge_local(d, &local->addr, true);
+    int error = sock_dgram_check_local(d, &local->addr, true);
     if (error == 0) {
         d->inbox.local.addr = local->addr;
         d->addr_chosen = !addr_is_any(&local->addr);

@@ -20,7 +20,7 @@ static void close_udp(struct sock *s, uint64_t now_us) {
 
 static int bind_udp(struct sock *s, const struct tapir_endpoint *local) {
     struct sock_dgram *d = s->impl;
-    int error = sock_dgram_judge_local(d, &local->addr, true);
+    int error = sock_dgram_check_local(d, &local->addr, true);
     if (error == 0) {
         error = udp_bind(&d->udp, local);
     }
@@ -40,7 +40,7 @@ static int bind_any(struct sock_dgram *d) {
 
 /* connect(AF_UNSPEC): what bind chose stays. */
 static void disconnect(struct sock_dgram *d) {
-    struct tapir_addr home = sock_dgram_home(d);
+    struct tapir_addr home = sock_dgram_bound_addr(d);
     if (!d->inbox.connected) {
         return;
     }

@@ -42,7 +42,7 @@ static void trace(struct udp *udp, const struct incoming *in, const char *reason
 }
 
 /* Validates the header and fills *in; false: dropped and counted. */
-static bool judge(struct udp *udp, const struct ip_rx *rx, struct incoming *in, uint64_t now_us) {
+static bool parse(struct udp *udp, const struct ip_rx *rx, struct incoming *in, uint64_t now_us) {
     struct wire_udp header;
     *in = (struct incoming){.rx = rx, .src.addr = rx->src, .dst.addr = rx->dst, .len = rx->len};
     /* HAZARDS U1: the length covers at least the header and at most what came; bytes beyond it are padding. */
@@ -111,7 +111,7 @@ enum ip_verdict udp_input(void *ctx, const struct ip_rx *rx, uint64_t now_us) {
     struct udp *udp = ctx;
     struct incoming in;
     COUNT(udp->core, udp_in);
-    if (!judge(udp, rx, &in, now_us)) {
+    if (!parse(udp, rx, &in, now_us)) {
         return IP_DONE;
     }
     bool unicast = rx->dst_cast == LINK_UNICAST;

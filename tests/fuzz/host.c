@@ -111,7 +111,7 @@ static void drain(struct host *host) {
     }
 }
 
-static void give(struct host *host, const struct draft *draft) {
+static void deliver(struct host *host, const struct draft *draft) {
     struct tapir_frame *frame = tapir_frame_alloc(host->stack, TAPIR_FRAME_HEADROOM_BYTES + (uint32_t)draft->len);
     if (frame == NULL) {
         return;
@@ -136,7 +136,7 @@ void host_pull(struct host *host) {
         host->peer.arp_wanted = 0;
         if (wanted != FUZZ_STACK_IPV4) { /* a probe or an announcement is no question to the peer */
             frames_plain_arp(&host->draft, WIRE_ARP_REPLY, wanted);
-            give(host, &host->draft);
+            deliver(host, &host->draft);
             drain(host);
         }
     }
@@ -147,7 +147,7 @@ void host_receive(struct host *host, const struct draft *draft) {
     if (host->netif < 0 || draft->len == 0) {
         return;
     }
-    give(host, draft);
+    deliver(host, draft);
     host_pull(host);
     if (host->serving) {
         host_serve(host);

@@ -71,7 +71,7 @@ static struct world_frame *record(struct world *world, uint32_t len, bool outbou
     return frame;
 }
 
-static void give(struct world *world, const uint8_t *bytes, uint32_t len) {
+static void deliver(struct world *world, const uint8_t *bytes, uint32_t len) {
     struct tapir_frame *frame = tapir_frame_alloc(world->stack, TAPIR_FRAME_HEADROOM_BYTES + len);
     CHECK(frame != NULL);
     memcpy(frame->data, bytes, len);
@@ -98,7 +98,7 @@ static void answer_arp(struct world *world, const uint8_t *bytes, uint32_t len) 
     struct writer w = writer_of(reply, sizeof reply);
     wire_eth_emit(&w, &eth);
     wire_arp_emit(&w, &arp);
-    give(world, reply, sizeof reply);
+    deliver(world, reply, sizeof reply);
 }
 
 /* The frame as the device would send it, with the sum that it would have put in. */
@@ -129,7 +129,7 @@ static bool transport_sum_good(const struct wire_ipv4 *ip, const uint8_t *bytes)
 }
 
 /* What holds for every frame, whatever the script expects: MUST-2 and its like. */
-static void judge(struct world *world, const struct world_frame *frame) {
+static void check_frame(struct world *world, const struct world_frame *frame) {
     struct wire_ipv4 ip;
     const char *wrong = NULL;
     const uint8_t *datagram = frame->bytes + WIRE_ETH_LEN;
@@ -156,7 +156,7 @@ static void keep(struct world *world, const struct tapir_out *out, const uint8_t
     struct world_frame *frame = record(world, len, true);
     memcpy((uint8_t *)(uintptr_t)frame->bytes, bytes, len);
     frame->gso_bytes = out->offload.gso == TAPIR_GSO_NONE ? 0 : out->offload.gso_size;
-    judge(world, frame);
+    check_frame(world, frame);
     if (world->unmatched == NULL) {
         world->unmatched = frame;
     }
@@ -193,7 +193,7 @@ void world_run(struct world *world, int64_t time_us) {
 void world_inject(struct world *world, const uint8_t *bytes, uint32_t len) {
     struct world_frame *frame = record(world, len, false);
     memcpy((uint8_t *)(uintptr_t)frame->bytes, bytes, len);
-    give(world, bytes, len);
+    deliver(world, bytes, len);
     world_pull(world);
 }
 
