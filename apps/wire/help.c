@@ -27,7 +27,7 @@ const char wire_help[] =
     "  --mtu B,T:B,T:B...    the same in steps: from time T after the start, B bytes\n"
     "\n"
     "The bottleneck\n"
-    "  --rate R              bits a second: 64k, 10M, 1.5G\n"
+    "  --rate R              bits per second: 64k, 10M, 1.5G\n"
     "  --queue L             room before it, in bytes (64k) or in time (20ms). Default: 50ms, at least 15140 bytes.\n"
     "                        What finds it full is lost\n"
     "  --ecn L               with so much in the queue mark frames CE, if their sender does ECN\n"

@@ -16,9 +16,9 @@ struct host {
     uint32_t caps, mtu_bytes;
     size_t memory_cap_bytes;
     uint64_t now_us;
-    bool serving;                     /* news is acted upon at once: accept, echo, close at the end */
+    bool serving;                     /* news is acted on at once: accept, echo, close at the end */
     bool mute_arp;                    /* the peer does not answer ARP requests */
-    bool raw_spoke;                   /* a raw socket sent what it liked: only framing is judged from then on */
+    bool raw_spoke;                   /* a raw socket sent arbitrary bytes: only framing is checked from then on */
     bool intact;                      /* nothing was done after which the host need not answer a ping */
     tapir_sock sockets[HOST_SOCKETS]; /* 0: free */
     struct peer peer;

@@ -33,7 +33,7 @@ struct peer {
 #define PEER_UDP_PORT 53       /* UDP, where the stack has a socket */
 #define PEER_PING_ID 0x77      /* of the stack's ping socket, and of the last question */
 
-/* Takes note of a frame that the stack sent and that watch.c found to be right. Borrows frame. */
+/* Records a frame that the stack sent and that watch.c has found correct. Borrows frame. */
 void peer_note(struct peer *peer, const uint8_t *frame, size_t len);
 
 /* Each builds one frame, guided by the input. Borrow all. */

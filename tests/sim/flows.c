@@ -1,4 +1,4 @@
-/* The simulator's flows: a sender that always has more, a receiver that checks each byte by its place. */
+/* The simulator's flows: a sender that always has more, and a receiver that checks each byte by its offset. */
 #include <errno.h>
 #include <string.h>
 

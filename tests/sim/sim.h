@@ -31,7 +31,7 @@ struct sim_host {
 struct sim_flow {
     tapir_sock from, listener, to;
     uint64_t sent_bytes, received_bytes;
-    uint64_t skipped_bytes;  /* of the received ones: not counted */
+    uint64_t skipped_bytes;  /* of the received bytes: not counted */
     uint64_t progress_us;    /* when something was last received */
     uint64_t longest_gap_us; /* the longest time without */
     bool corrupt;

@@ -24,7 +24,7 @@ struct descriptor {
     struct epoll_watch *watches;           /* of an epoll */
 };
 
-/* A call under way. What blocks is tried again whenever something happened. */
+/* A call under way. A call that blocks is tried again whenever something has happened. */
 struct call {
     struct call *next;
     struct run *run;

@@ -9,7 +9,7 @@
 
 #define WORLD_FRAME_BYTES (65535 + 2000) /* the largest datagram, its link header and any padding */
 
-/* A frame that passed, for the matcher, the report and the capture. */
+/* A frame that has passed, for the matcher, the report and the capture. */
 struct world_frame {
     struct world_frame *next;
     const uint8_t *bytes;
@@ -49,7 +49,7 @@ void world_run(struct world *world, int64_t time_us);
 /* Gives the stack a frame, borrowed, and takes what it sends at once. */
 void world_inject(struct world *world, const uint8_t *bytes, uint32_t len);
 
-/* Takes what the stack wants to send: after every call. */
+/* Takes what the stack wants to send; called after every call. */
 void world_pull(struct world *world);
 
 /* Takes the next frame that no event has taken; NULL: none. */

@@ -32,7 +32,7 @@ static inline const char *said(long result) {
     return text;
 }
 
-/* What has to work for the rest to mean anything. */
+/* What must work for the rest to mean anything. */
 static inline void must(int condition, const char *what) {
     if (!condition) {
         perror(what);
@@ -86,7 +86,8 @@ static inline void reset(int fd) {
 
 static inline void pause_ms(int ms) { usleep((useconds_t)ms * 1000); }
 
-/* Until the thread sleeps, as /proc has it: at one look after the other, as it also does for a moment where it waits for a lock. */
+/* Waits until the thread sleeps according to /proc, several times in a row, because it also sleeps for a moment when it
+ * waits for a lock. */
 static inline void await_sleep(pid_t thread) {
     char name[64];
     snprintf(name, sizeof name, "/proc/self/task/%d/stat", thread);
@@ -100,7 +101,7 @@ static inline void await_sleep(pid_t thread) {
     }
 }
 
-/* Sends until there has been no room for so long: a delayed acknowledgment makes some again. */
+/* Sends until there has been no room for that long: a delayed acknowledgment makes room again. */
 static inline void fill(int fd, int quiet_ms) {
     static const char bulk[1 << 20];
     for (int turn = 0, full = 0; turn < 5000 && full < quiet_ms; turn++) {
@@ -109,7 +110,7 @@ static inline void fill(int fd, int quiet_ms) {
     }
 }
 
-/* SO_ERROR, which takes it. */
+/* SO_ERROR; reading clears it. */
 static inline const char *pending_error(int fd) {
     int error = 0;
     socklen_t size = sizeof error;

@@ -19,7 +19,7 @@ struct rig {
     struct impair *impair;
     uint64_t now_us;
     uint32_t sent;
-    /* What came out, in its order. */
+    /* What came out, in order. */
     uint32_t count;
     uint32_t number[RIG_FRAMES_MAX];
     uint64_t at_us[RIG_FRAMES_MAX];
@@ -41,7 +41,7 @@ void rig_send(struct rig *rig, uint32_t count, size_t len, uint64_t gap_us);
 /* Lets time pass until it is until_us, from deadline to deadline. */
 void rig_run(struct rig *rig, uint64_t until_us);
 
-/* Lets time pass until nothing is underway, and checks that each frame is accounted for. */
+/* Lets time pass until nothing is under way, and checks that each frame is accounted for. */
 void rig_drain(struct rig *rig);
 
 /* |part / whole - expected| <= tolerance? */

@@ -57,7 +57,7 @@ struct sent {
 /* A started host whose announcements are over. */
 struct rig *rig_start(void);
 
-/* A host that may fail to start because of memory; false: it did, and is no more. */
+/* A host that may fail to start because memory is short; false: it failed, and nothing is left of it. */
 bool rig_start_failing(uint64_t fail_at, struct rig **rig);
 
 /* Destroys the host and asserts that all memory came back. */
@@ -66,7 +66,7 @@ void rig_stop(struct rig *rig);
 /* Lets time pass, firing each timer at its time. */
 void rig_wait(struct rig *rig, uint64_t us);
 
-/* A frame of IP bytes comes in, unicast to us; as what `cast` says, if it is not. */
+/* A frame of IP bytes comes in, unicast to us or as `cast` says. */
 void rig_bytes(struct rig *rig, const void *bytes, size_t len);
 void rig_bytes_cast(struct rig *rig, const void *bytes, size_t len, enum link_cast cast);
 
@@ -103,7 +103,7 @@ int rig_route(struct rig *rig, uint32_t dest, unsigned prefix_len, uint32_t gate
 int rig_join(struct rig *rig, uint32_t group);
 int rig_leave(struct rig *rig, uint32_t group);
 
-/* A path to dst from any source, asserted. */
+/* Finds the path to dst from any source, which must exist. */
 struct ip_path rig_path(struct rig *rig, uint32_t dst);
 
 /* A frame with headroom holding len bytes; NULL: no memory. */

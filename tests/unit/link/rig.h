@@ -29,7 +29,7 @@ struct rig {
     uint8_t input_first;
     struct tapir_offload input_offload;
 
-    unsigned lost; /* calls of the unreachable handler, and the tags of what they got */
+    unsigned lost; /* calls of the unreachable handler, and the tags of their frames */
     uint8_t lost_tags[64];
     void (*when_lost)(struct rig *rig); /* called by it, unless NULL */
 
@@ -68,7 +68,7 @@ void rig_frame(struct rig *rig, const void *bytes, size_t len, const struct tapi
 /* Puts an Ethernet II frame of an ARP packet into buf[42]. */
 void rig_arp_bytes(uint8_t buf[42], const uint8_t dst[6], const struct wire_arp *arp);
 
-/* An ARP packet comes in: from `mac` that says it is sender_ip, about target_ip. Requests are broadcast. */
+/* An ARP packet comes in from `mac`, which says that it is sender_ip, about target_ip. Requests are broadcast. */
 void rig_arp(struct rig *rig, uint16_t op, const uint8_t mac[6], uint32_t sender_ip, uint32_t target_ip);
 
 /* Answers for `ipv4` with mac. */

@@ -1,4 +1,4 @@
-/* For the tests of the socket API: a stack of the loopback alone, connected pairs, and things that happen later. */
+/* For the tests of the socket API: a stack with loopback only, connected pairs, and things that happen later. */
 #ifndef TEST_LOOP_H
 #define TEST_LOOP_H
 
@@ -26,7 +26,7 @@ int loop_listen(uint16_t port);
 void loop_stream(int fds[2]);
 void loop_datagram(int fds[2]);
 
-/* Milliseconds of a clock that only goes forward. */
+/* Milliseconds of a monotonic clock. */
 uint64_t loop_now_ms(void);
 
 /* What another thread does to a descriptor after a while. loop_join waits for it. */

@@ -18,7 +18,7 @@ void victim_start(struct victim *victim, void (*body)(int fd), int fd);
 void victim_cancel(struct victim *victim);
 void victim_expect_cancelled(struct victim *victim);
 
-/* No memory is lost, as far as the address sanitizer sees. */
+/* Checks that no memory has leaked, as far as the address sanitizer sees. */
 void victim_expect_all_given_back(void);
 
 void victim_sleep_ms(long ms);

@@ -10,14 +10,14 @@
 struct wired {
     struct tapir_device device;
     int wire;                /* the test's end */
-    _Atomic int write_error; /* what write answers, 0: it works */
-    _Atomic int read_error;  /* what read answers once the wire is empty, 0: none yet */
+    _Atomic int write_error; /* what write returns; 0: it works */
+    _Atomic int read_error;  /* what read returns once the wire is empty; 0: no frame yet */
     _Atomic int written, closed;
     _Atomic int told, told_error;    /* how often tapir_config.tell was called, and with what error the last time */
-    _Atomic uint64_t flood_until_ms; /* (loop_now_ms) till then read finds a frame each time: junk */
-    _Atomic int trickle;             /* ... or only each second time */
+    _Atomic uint64_t flood_until_ms; /* until then (loop_now_ms) read finds a frame of junk each time */
+    _Atomic int trickle;             /* ... or only every second time */
     void (*on_write)(void);          /* called by write; NULL: nothing */
-    void (*_Atomic on_read)(void);   /* the same by read */
+    void (*_Atomic on_read)(void);   /* likewise called by read */
 };
 extern struct wired wired;
 

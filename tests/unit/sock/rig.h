@@ -23,7 +23,7 @@ struct host {
 struct rig {
     struct host a, b;
     uint64_t now_us;
-    uint64_t lost; /* frames that the wire still swallows */
+    uint64_t lost; /* how many more frames the wire loses */
 };
 
 /* Gives two hosts that know each other's MAC address, so that tests begin with silence. */

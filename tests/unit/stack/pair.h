@@ -23,21 +23,21 @@ struct pair;
 
 struct pair_config {
     uint64_t seed;
-    uint32_t loss, repeat, reorder;   /* frames in a thousand */
+    uint32_t loss, repeat, reorder;   /* frames per thousand */
     uint64_t delay_us;                /* one way */
     const struct impair_config *wire; /* instead of the link of loss, repeat, reorder and delay, each way; borrowed */
     uint32_t mtu_bytes, caps;         /* 0: 1500, none */
-    uint32_t hole_bytes;              /* longer datagrams vanish without a word, super-segments cut; 0: none do */
-    uint64_t bytes[2];                /* to send from a and from b */
+    uint32_t hole_bytes; /* longer datagrams are lost silently, also those cut from super-segments; 0: none are */
+    uint64_t bytes[2];   /* to send from a and from b */
     int64_t rcvbuf_bytes[2], sndbuf_bytes[2];
-    uint64_t nap_us[2];      /* an application that reads this seldom; 0: always */
-    bool has_iss, has_tsval; /* the clocks are set so that a's and b's numbers start at these */
+    uint64_t nap_us[2];      /* the application reads once per so long; 0: always */
+    bool has_iss, has_tsval; /* the clocks are set such that a's and b's sequence numbers start at these */
     uint32_t iss[2], tsval[2];
     uint64_t fail_at, fail_percent; /* of a's allocations, from the start */
     size_t cap_bytes;     /* b's memory; it is driven as sockets/ does, by frames of full size; 0: the default */
     uint64_t patience_us; /* virtual; 0: an hour */
-    bool stays_open;      /* neither shuts its side down, so that there is no end to it */
-    bool may_fail;        /* an error ends the run well: memory runs out */
+    bool stays_open;      /* neither side is shut down, so that the connection does not end */
+    bool may_fail;        /* an error ends the run without failing the test: memory runs out */
     bool far;             /* b is at PAIR_FAR_IPV4, behind a gateway: itself, at its own link address */
     void (*between)(struct pair *); /* called between any two calls of a stack, unless NULL; may call them too */
     void *between_ctx;
@@ -53,11 +53,11 @@ struct pair_host {
     uint8_t moves;             /* how often pair_move was called: other hosts see another hardware address each time */
     tapir_sock listener, sock;
     uint64_t sent, received, next_read_us;
-    bool shut, ended; /* all was sent; the other's end was read */
+    bool shut, ended; /* all was sent; the end of the other's stream was read */
     int error;
 };
 
-/* A frame on its way. */
+/* A frame under way. */
 struct pair_packet {
     struct list node;
     uint64_t at_us;
@@ -77,7 +77,7 @@ struct pair {
     uint64_t frames, lost, swallowed;
 };
 
-/* A host's clock, for calls of its stack; and the address that the other knows it by. */
+/* A host's clock, for calls of its stack; and the address by which the other knows it. */
 uint64_t pair_clock(const struct pair *p, int host);
 struct tapir_addr pair_address(const struct pair *p, int host);
 

@@ -26,7 +26,7 @@ void bbr_rig_start(void);
 
 /* An ACK; zero means the plain thing. */
 struct bbr_ack {
-    uint64_t rate;      /* bytes a second */
+    uint64_t rate;      /* bytes per second */
     uint64_t bytes;     /* newly acknowledged; 0: one MSS */
     uint64_t rtt_us;    /* 0: RTT_US */
     uint64_t sent_with; /* in flight when it was sent; 0: 10 MSS */
