@@ -3,10 +3,11 @@
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Each transfer takes 1 s by its own speed, and may pause for 4 s.
-get=(curl -sS --fail --limit-rate 5M --max-time 5)
+# Each transfer takes 1 s by its own speed, and may pause for 4 s. The file is larger than what curl may take before it first looks
+# at its limit, or the transfer could be over before the move.
+get=(curl -sS --fail --limit-rate 10M --max-time 5)
 www_make
-data www/file 5000000
+data www/file 12000000
 tap tap0 10.0.0.1/24
 serve httpd httpd --upload www
 must "ping, since the link may take a second to come up" ping -q -c 1 -w 5 10.0.0.2
