@@ -5,7 +5,7 @@
 
 # Each transfer takes 1 s by its own speed, and may pause for 4 s. The file is larger than what curl may take before it first looks
 # at its limit, or the transfer could be over before the move.
-get=(curl -sS --fail --limit-rate 10M --max-time 5)
+get=(curl -sS --fail --limit-rate 10M --max-time 6)
 www_make
 data www/file 12000000
 tap tap0 10.0.0.1/24
