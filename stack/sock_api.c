@@ -102,10 +102,10 @@ int tapir_sock_leave(struct tapir_stack *stack, tapir_sock sock, const struct ta
 
 /* --- what streams alone can do --- */
 
-int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog) {
+int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog, uint64_t now_us) {
     struct sock *s;
     int error = find_stream(stack, sock, -EOPNOTSUPP, &s);
-    return error != 0 ? error : sock_stream_listen(s, backlog);
+    return error != 0 ? error : sock_stream_listen(s, backlog, now_us);
 }
 
 int tapir_sock_accept(struct tapir_stack *stack, tapir_sock sock, tapir_sock *child, struct tapir_endpoint *peer,

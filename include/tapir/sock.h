@@ -138,7 +138,7 @@ TAPIR_API int tapir_sock_connect(struct tapir_stack *stack, tapir_sock sock, con
 
 /* Makes a stream listen; again: changes the backlog (Linux's meaning). -EOPNOTSUPP, -EINVAL, -EADDRINUSE,
  * -ENOBUFS. */
-TAPIR_API int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog);
+TAPIR_API int tapir_sock_listen(struct tapir_stack *stack, tapir_sock sock, unsigned backlog, uint64_t now_us);
 
 /* Gives the next accepted connection and fills *peer. -EAGAIN, -EINVAL (not listening), -EOPNOTSUPP (no stream),
  * -EMFILE, -ENOBUFS. */

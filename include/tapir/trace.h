@@ -49,6 +49,8 @@ struct tapir_trace_packet {
     uint32_t len;       /* payload bytes */
 };
 
+/* Of a listener, whose remote end is all zeros: CLOSED to LISTEN. A connection that it gets begins in LISTEN. The end of
+ * TIME-WAIT comes after 2 MSL, long after the connection has left its socket. */
 struct tapir_trace_state {
     uint8_t from, to;    /* enum tapir_tcp_state */
     const char *trigger; /* the event of RFC 9293 figure 5, as "rcv SYN,ACK" */

@@ -118,7 +118,7 @@ int tapir_listen(int fd, int backlog) {
     }
     /* Linux compares unsigned: a negative backlog is the largest. */
     unsigned wanted = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
-    error = tapir_sock_listen(posix_host.driver.stack, descriptor->sock, wanted);
+    error = tapir_sock_listen(posix_host.driver.stack, descriptor->sock, wanted, driver_clock_now());
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);
 }

@@ -311,7 +311,11 @@ static void add_state(struct line *line, const struct tapir_event *event) {
 
 /* An event of the connection itself: its two ends, ours first, then what happened to it. */
 static void add_connection_event(struct line *line, const struct tapir_event *event) {
-    add_flow(line, &event->local, &event->remote, true);
+    if (is_unknown(&event->remote.addr)) { /* a listener */
+        add_endpoint(line, &event->local, true);
+    } else {
+        add_flow(line, &event->local, &event->remote, true);
+    }
     if (event->kind == TAPIR_EVENT_STATE) {
         add_state(line, event);
     } else if (event->kind == TAPIR_EVENT_TIMER) {

@@ -199,7 +199,7 @@ static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *
     return tcp_user_fastopen_send(c, msg, now_us);
 }
 
-int sock_stream_listen(struct sock *s, unsigned backlog) {
+int sock_stream_listen(struct sock *s, unsigned backlog, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
     struct tcp *tcp = s->layer->tcp;
     if (stream->listener != NULL) {
@@ -219,7 +219,7 @@ int sock_stream_listen(struct sock *s, unsigned backlog) {
     if (rc != 0) {
         return rc;
     }
-    stream->listener = tcp_listen_new(tcp, &c->set, &c->port, backlog);
+    stream->listener = tcp_listen_new(tcp, &c->set, &c->port, backlog, now_us);
     if (stream->listener == NULL) {
         return -ENOBUFS;
     }

@@ -23,7 +23,7 @@ struct sock_stream {
 
 /* ---- stream.c: what streams alone can do; errors as the tapir_sock_* functions of these names ---- */
 
-int sock_stream_listen(struct sock *s, unsigned backlog);
+int sock_stream_listen(struct sock *s, unsigned backlog, uint64_t now_us);
 int sock_stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint *peer); /* child has no object yet */
 int sock_stream_tcp_info(struct sock *s, struct tapir_tcp_info *info, uint64_t now_us);
 

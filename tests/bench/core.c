@@ -116,7 +116,7 @@ static void start(uint32_t caps) {
 static tapir_sock listen_at(const struct tapir_endpoint *here) {
     tapir_sock sock;
     if (tapir_sock_open(stacks[1], TAPIR_SOCK_STREAM, 0, &sock) != 0 || tapir_sock_bind(stacks[1], sock, here) != 0 ||
-        tapir_sock_listen(stacks[1], sock, 8) != 0) {
+        tapir_sock_listen(stacks[1], sock, 8, now_us) != 0) {
         fail("no listener");
     }
     return sock;

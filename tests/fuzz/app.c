@@ -138,7 +138,7 @@ static void call_connect(struct host *host, tapir_sock *slot, struct reader *inp
 }
 
 static void call_listen(struct host *host, tapir_sock *slot, struct reader *input) {
-    (void)check_result(tapir_sock_listen(host->stack, *slot, reader_u8(input)), 0);
+    (void)check_result(tapir_sock_listen(host->stack, *slot, reader_u8(input), host->now_us), 0);
 }
 
 static void call_accept(struct host *host, tapir_sock *slot, struct reader *input) {

@@ -51,7 +51,7 @@ static void open_sockets(struct host *host) {
     host->sockets[3] = open_bound(host, TAPIR_SOCK_PING, 0, PEER_PING_ID);
     if (host->sockets[0] != 0) {
         (void)tapir_sock_set(host->stack, host->sockets[0], TAPIR_OPT_FASTOPEN, 4, host->now_us);
-        (void)tapir_sock_listen(host->stack, host->sockets[0], 4);
+        (void)tapir_sock_listen(host->stack, host->sockets[0], 4, host->now_us);
     }
 }
 

@@ -31,7 +31,7 @@ static bool open_flow(struct sim *sim, unsigned index) {
     if (rc == 0 && sim->config.rcvbuf_bytes != 0) {
         rc = tapir_sock_set(b, flow->listener, TAPIR_OPT_RCVBUF, sim->config.rcvbuf_bytes, sim->now_us);
     }
-    rc = rc != 0 ? rc : tapir_sock_listen(b, flow->listener, 1);
+    rc = rc != 0 ? rc : tapir_sock_listen(b, flow->listener, 1, sim->now_us);
     rc = rc != 0 ? rc : tapir_sock_open(a, TAPIR_SOCK_STREAM, 0, &flow->from);
     rc = rc != 0 ? rc : tapir_sock_set(a, flow->from, TAPIR_OPT_NODELAY, nodelay, sim->now_us);
     rc = rc != 0 ? rc : tapir_sock_set_congestion(a, flow->from, sim->config.congestion[index]);

@@ -24,7 +24,7 @@ const struct tcp_arrow tcp_arrows[] = {
     ARROW(CLOSING, RCV_ACK_OF_FIN, TIME_WAIT, "3.10.7.4 fifth"),
     ARROW(CLOSE_WAIT, CLOSE, LAST_ACK, "3.10.4"),
     ARROW(LAST_ACK, RCV_ACK_OF_FIN, CLOSED, "3.10.7.4 fifth"),
-    ARROW(TIME_WAIT, RECORD, CLOSED, "3.10.8"), /* of the struct; the record waits for the timeout */
+    ARROW(TIME_WAIT, TIMEOUT, CLOSED, "3.10.8"), /* of the connection at once; its record waits for the timeout */
     ARROW(ALIVE, RCV_RST, CLOSED, "3.10.7.3 second, 3.10.7.4 second"),
     ARROW(ALIVE, ABORT, CLOSED, "3.10.5"),
     ARROW(ALIVE, TIMEOUT, CLOSED, "3.10.8"),
@@ -55,7 +55,6 @@ const char *tcp_arrows_event_name(enum tcp_event event) {
         [TCP_EVENT_RCV_RST] = "rcv RST",
         [TCP_EVENT_ABORT] = "ABORT",
         [TCP_EVENT_TIMEOUT] = "timeout",
-        [TCP_EVENT_RECORD] = "kept as a record",
         [TCP_EVENT_ICMP] = "rcv ICMP error",
     };
     return names[event];

@@ -62,7 +62,6 @@ enum tcp_event {
     TCP_EVENT_RCV_RST,
     TCP_EVENT_ABORT,
     TCP_EVENT_TIMEOUT,
-    TCP_EVENT_RECORD, /* TIME-WAIT goes on as a record of timewait.h */
     TCP_EVENT_ICMP,
 };
 

@@ -90,8 +90,9 @@ static void trace_state(struct core *core, struct tapir_event *event, enum tcp_s
 
 void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                      uint64_t now_us) {
-    /* Of a connection that has grown out of a record all that is old news. */
-    if (!core_tracing(c->tcp->core) || (c->recorded && (to == LISTEN || from == LISTEN))) {
+    /* A child begins in LISTEN, as its listener told. If it has grown out of a record, that record has told of the SYN.
+     * TIME-WAIT is over when its record expires, not when the connection goes. */
+    if (!core_tracing(c->tcp->core) || to == LISTEN || (c->recorded && from == LISTEN) || from == TIME_WAIT) {
         return;
     }
     struct tapir_event event = event_of(c, TAPIR_EVENT_STATE, tcp_arrows_event_name(trigger), now_us);
@@ -109,6 +110,26 @@ void tcp_trace_half(const struct tcp_half *half, enum tcp_state from, enum tcp_s
     event.local = half->local;
     event.remote = half->remote;
     trace_state(core, &event, from, to);
+}
+
+void tcp_trace_listener(const struct tcp_listener *l, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
+                        uint64_t now_us) {
+    if (!core_tracing(l->tcp->core)) {
+        return;
+    }
+    struct tapir_event event = event_of(NULL, TAPIR_EVENT_STATE, tcp_arrows_event_name(trigger), now_us);
+    event.local = l->port.local;
+    trace_state(l->tcp->core, &event, from, to);
+}
+
+void tcp_trace_wait(struct core *core, const struct tcp_wait *w, uint64_t now_us) {
+    if (!core_tracing(core)) {
+        return;
+    }
+    struct tapir_event event = event_of(NULL, TAPIR_EVENT_STATE, tcp_arrows_event_name(TCP_EVENT_TIMEOUT), now_us);
+    event.local = (struct tapir_endpoint){w->local_addr, w->local_port};
+    event.remote = (struct tapir_endpoint){w->remote_addr, w->remote_port};
+    trace_state(core, &event, TIME_WAIT, CLOSED);
 }
 
 void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_timer_action action, uint64_t deadline_us,

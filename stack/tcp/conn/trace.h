@@ -6,6 +6,8 @@
 #include "tcp/segment/segment.h"
 
 struct tcp_half;
+struct tcp_listener;
+struct tcp_wait;
 
 /* What became of a segment that came in; what it caused is told behind it. `c` may be NULL (no connection). */
 void tcp_trace_in(struct core *core, const struct tcp_conn *c, const struct tcp_segment *seg, bool dropped,
@@ -21,6 +23,11 @@ void tcp_trace_state(const struct tcp_conn *c, enum tcp_state from, enum tcp_sta
 /* The same of a connection that is a record yet. */
 void tcp_trace_half(const struct tcp_half *half, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
                     uint64_t now_us);
+/* The same of a listener. */
+void tcp_trace_listener(const struct tcp_listener *l, enum tcp_state from, enum tcp_state to, enum tcp_event trigger,
+                        uint64_t now_us);
+/* TIME-WAIT is over (2 MSL). */
+void tcp_trace_wait(struct core *core, const struct tcp_wait *w, uint64_t now_us);
 void tcp_trace_timer(const struct tcp_conn *c, const char *name, enum tapir_timer_action action, uint64_t deadline_us,
                      uint64_t now_us);
 void tcp_trace_cwnd(const struct tcp_conn *c, const char *reason, uint64_t now_us);

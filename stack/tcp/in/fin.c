@@ -6,7 +6,7 @@
 struct tcp_judgement tcp_fin_finished(struct tcp_conn *c, enum tcp_event event, uint64_t now_us) {
     tcp_state_enter(c, TIME_WAIT, event, now_us);
     tcp_timewait_start(c, now_us);
-    tcp_conn_end(c, TCP_EVENT_RECORD, 0, now_us);
+    tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
     return (struct tcp_judgement){TCP_GONE, "finished"};
 }
 

@@ -32,6 +32,7 @@ void tcp_timewait_expire(struct timer *timer, uint64_t now_us) {
     struct tcp *tcp = CONTAINER_OF(timer, struct tcp, waits_timer);
     struct tcp_wait *w = first_wait(tcp);
     while (w != NULL && (int32_t)(w->expires_ms - tcp_wait_clock_ms(now_us)) <= 0) {
+        tcp_trace_wait(tcp->core, w, now_us);
         tcp_timewait_drop(tcp, w);
         w = first_wait(tcp);
     }

@@ -13,7 +13,7 @@
 #include "tcp/secret/isn.h"
 
 struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct ip_ports_claim *port,
-                                    unsigned backlog) {
+                                    unsigned backlog, uint64_t now_us) {
     struct tcp_listener *l = mem_alloc_zero(&tcp->core->mem, MEM_ADMISSION, sizeof *l);
     if (l == NULL) {
         return NULL;
@@ -27,6 +27,7 @@ struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *
     ip_ports_listen(&l->port, true);
     tcp_listen_backlog(l, backlog);
     list_push_back(&tcp->listeners, &l->node);
+    tcp_trace_listener(l, CLOSED, LISTEN, TCP_EVENT_PASSIVE_OPEN, now_us);
     return l;
 }
 
@@ -122,7 +123,6 @@ void tcp_listen_syn(struct tcp_listener *l, const struct tcp_segment *seg, struc
     tcp_table_add_half(tcp, half);
     list_push_back(&l->halves, &half->node);
     l->half_count++;
-    tcp_trace_half(half, CLOSED, LISTEN, TCP_EVENT_PASSIVE_OPEN, now_us);
     tcp_trace_half(half, LISTEN, SYN_RECEIVED, TCP_EVENT_RCV_SYN, now_us);
     tcp_bare_syn_ack(half, now_us);
     tcp_timers_half_sent(half, now_us);

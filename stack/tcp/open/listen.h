@@ -7,7 +7,7 @@
 
 /* Gives a listener, or NULL: memory is short. Takes over the claim in port. */
 struct tcp_listener *tcp_listen_new(struct tcp *tcp, const struct tcp_settings *set, struct ip_ports_claim *port,
-                                    unsigned backlog);
+                                    unsigned backlog, uint64_t now_us);
 
 /* Takes the listener: its half-open records are forgotten, connections not accepted are reset. */
 void tcp_listen_close(struct tcp_listener *l, uint64_t now_us);

@@ -99,7 +99,8 @@ int64_t calls_setup_listen(struct call *call) {
     if (d == NULL) {
         return error;
     }
-    int rc = tapir_sock_listen(run->world.stack, d->sock, backlog < 0 ? UINT32_MAX : (unsigned)backlog);
+    int rc =
+        tapir_sock_listen(run->world.stack, d->sock, backlog < 0 ? UINT32_MAX : (unsigned)backlog, run->world.now_us);
     if (rc == 0 && d->flow == NULL) {
         d->flow = flow_begin(&run->flows, WIRE_PROTO_TCP, name_of(run, d).port);
     }

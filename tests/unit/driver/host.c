@@ -129,7 +129,7 @@ tapir_sock host_listen(struct host *host, struct driver_thread *thread, uint16_t
     cr_assert(driver_enter(&host->driver, thread));
     cr_assert(tapir_sock_open(host->driver.stack, TAPIR_SOCK_STREAM, 0, &sock) == 0);
     cr_assert(tapir_sock_bind(host->driver.stack, sock, &local) == 0);
-    cr_assert(tapir_sock_listen(host->driver.stack, sock, 8) == 0);
+    cr_assert(tapir_sock_listen(host->driver.stack, sock, 8, driver_clock_now()) == 0);
     driver_leave(&host->driver, thread);
     return sock;
 }

@@ -123,6 +123,17 @@ Test(trace_format, state) {
     expect(&event, "1.000123 10.0.0.1.43210 > 10.0.0.2.80 ESTABLISHED -> FIN-WAIT-1 (close: linger)");
 }
 
+/* It has one end. */
+Test(trace_format, state_of_a_listener) {
+    struct tapir_event event = event_of(TAPIR_EVENT_STATE, "");
+    event.remote = (struct tapir_endpoint){.port = 0};
+    event.state =
+        (struct tapir_trace_state){.from = TAPIR_TCP_CLOSED, .to = TAPIR_TCP_LISTEN, .trigger = "OPEN passive"};
+    expect(&event, "1.000123 10.0.0.1.43210 CLOSED -> LISTEN (OPEN passive)");
+    event.local.addr = (struct tapir_addr){.b = {0}};
+    expect(&event, "1.000123 *.43210 CLOSED -> LISTEN (OPEN passive)");
+}
+
 Test(trace_format, timer) {
     struct tapir_event event = event_of(TAPIR_EVENT_TIMER, "");
     event.timer =

@@ -223,7 +223,7 @@ Test(sock_udp, send_answers) {
     msg.netif = 0;
     cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EINVAL, "not IPv4");
     cr_assert_eq(tapir_sock_recv(rig->a.stack, s, &msg, TAPIR_MSG_OOB, rig->now_us), -EOPNOTSUPP);
-    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1), -EOPNOTSUPP);
+    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1, rig->now_us), -EOPNOTSUPP);
     cr_assert_eq(tapir_sock_accept(rig->a.stack, s, &s, &msg.peer, rig->now_us), -EOPNOTSUPP);
     cr_assert_eq(tapir_sock_tcp_info(rig->a.stack, s, NULL, rig->now_us), -ENOPROTOOPT);
     rig_close(rig);
@@ -581,7 +581,7 @@ Test(sock_udp, handles) {
     cr_assert_eq(tapir_sock_close(rig->a.stack, s, rig->now_us), -EBADF);
     cr_assert_eq(bind_to(&rig->a, s, IPV4_ANY, 1), -EBADF);
     cr_assert_eq(connect_to(rig, &rig->a, s, B_ADDR, 1), -EBADF);
-    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1), -EBADF);
+    cr_assert_eq(tapir_sock_listen(rig->a.stack, s, 1, rig->now_us), -EBADF);
     cr_assert_eq(tapir_sock_accept(rig->a.stack, s, &next, &e, rig->now_us), -EBADF);
     cr_assert_eq(tapir_sock_send(rig->a.stack, s, &msg, 0, rig->now_us), -EBADF);
     cr_assert_eq(tapir_sock_recv(rig->a.stack, s, &msg, 0, rig->now_us), -EBADF);

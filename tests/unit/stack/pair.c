@@ -153,7 +153,7 @@ bool pair_connect(struct pair *p) {
     lay_wire(p);
     pair_wait(p, 10 * SECOND);
     set_clocks(p);
-    bool ok = open_socket(p, 1, &b->listener) && tapir_sock_listen(b->stack, b->listener, 4) == 0 &&
+    bool ok = open_socket(p, 1, &b->listener) && tapir_sock_listen(b->stack, b->listener, 4, p->now_us) == 0 &&
               open_socket(p, 0, &a->sock) &&
               tapir_sock_connect(a->stack, a->sock, &to, pair_clock(p, 0)) == -EINPROGRESS;
     cr_assert(ok || p->config.may_fail);

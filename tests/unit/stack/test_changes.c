@@ -395,7 +395,7 @@ static void local_open(struct local *l) {
     }
     cr_assert_eq(tapir_sock_open(l->stack, TAPIR_SOCK_STREAM, 0, &l->listener), 0);
     cr_assert_eq(tapir_sock_bind(l->stack, l->listener, &to), 0);
-    cr_assert_eq(tapir_sock_listen(l->stack, l->listener, 4), 0);
+    cr_assert_eq(tapir_sock_listen(l->stack, l->listener, 4, l->now_us), 0);
     cr_assert_eq(tapir_sock_open(l->stack, TAPIR_SOCK_STREAM, 0, &l->client), 0);
     cr_assert_eq(tapir_sock_connect(l->stack, l->client, &to, l->now_us), -EINPROGRESS);
 }

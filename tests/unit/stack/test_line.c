@@ -10,7 +10,7 @@ static void open_flows(struct pair *p, tapir_sock *flows) {
     pair_wait(p, 5 * SECOND);
     cr_assert_eq(tapir_sock_open(p->hosts[1].stack, TAPIR_SOCK_STREAM, 0, &p->hosts[1].listener), 0);
     cr_assert_eq(tapir_sock_bind(p->hosts[1].stack, p->hosts[1].listener, &port), 0);
-    cr_assert_eq(tapir_sock_listen(p->hosts[1].stack, p->hosts[1].listener, FLOWS), 0);
+    cr_assert_eq(tapir_sock_listen(p->hosts[1].stack, p->hosts[1].listener, FLOWS, p->now_us), 0);
     for (unsigned i = 0; i < FLOWS; i++) {
         cr_assert_eq(tapir_sock_open(a, TAPIR_SOCK_STREAM, 0, &flows[i]), 0);
         cr_assert_eq(tapir_sock_connect(a, flows[i], &to, p->now_us), -EINPROGRESS);

@@ -32,7 +32,7 @@ static void crowd_open(struct crowd *crowd, size_t cap_bytes) {
     pair_wait(crowd->p, 5 * SECOND);
     cr_assert_eq(tapir_sock_open(b->stack, TAPIR_SOCK_STREAM, 0, &b->listener), 0);
     cr_assert_eq(tapir_sock_bind(b->stack, b->listener, &port), 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 4096), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 4096, crowd->p->now_us), 0);
 }
 
 static void crowd_close(struct crowd *crowd) {

@@ -215,7 +215,7 @@ struct tcp_bench *tcp_bench_listen(const struct tcp_bench_config *config) {
     struct tcp_bench *b = tcp_bench_new(config);
     b->listener = tcp_bench_socket(b, BENCH_OUR_PORT);
     cr_assert_neq(b->listener, 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, config->backlog != 0 ? config->backlog : 16), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, config->backlog != 0 ? config->backlog : 16, b->now_us), 0);
     await_iss(b);
     return b;
 }

@@ -44,8 +44,10 @@ Test(tcp_state, every_state_is_reached) {
 /* OPEN, the handshakes, CLOSE and FIN: figure 5 as the constructors walk it. */
 static void walk_figure_5(void) {
     finish(tcp_bench_established(&active));
-    finish(tcp_bench_time_wait(&passive));
-    struct tcp_bench *b = tcp_bench_closing(&active);
+    struct tcp_bench *b = tcp_bench_time_wait(&passive);
+    tcp_bench_wait(b, 61 * SECOND); /* 2 MSL */
+    finish(b);
+    b = tcp_bench_closing(&active);
     send_seg(b, .len = 0); /* the ACK of our FIN */
     expect_state(b, TIME_WAIT);
     finish(b);

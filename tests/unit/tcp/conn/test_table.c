@@ -41,7 +41,7 @@ Test(tcp_table, sharing_a_port) {
         b->sock = bound(b, rows[i].first, 80, rows[i].addr1, rows[i].port1, &rc);
         cr_assert_eq(rc, 0);
         if (rows[i].listening) {
-            cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), 0);
+            cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1, b->now_us), 0);
         }
         b->listener = bound(b, rows[i].second, 80, rows[i].addr2, rows[i].port2, &rc);
         cr_assert_eq(rc, rows[i].rc, "row %zu", i);
@@ -55,8 +55,8 @@ Test(tcp_table, two_may_bind_but_one_listens) {
     b->sock = bound(b, 0, 80, true, false, &rc);
     b->listener = bound(b, 0, 80, true, false, &rc);
     cr_assert_eq(rc, 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 1), -EADDRINUSE);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1, b->now_us), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 1, b->now_us), -EADDRINUSE);
     tcp_bench_free(b);
 }
 
@@ -64,10 +64,10 @@ Test(tcp_table, a_listener_that_fits_better_wins) {
     struct tcp_bench *b = tcp_bench_new(&plain);
     int rc;
     b->listener = bound(b, 0, BENCH_OUR_PORT, false, true, &rc);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 4), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->listener, 4, b->now_us), 0);
     b->sock = bound(b, BENCH_OUR_IPV4, BENCH_OUR_PORT, false, true, &rc);
     cr_assert_eq(rc, 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 4), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 4, b->now_us), 0);
     send_seg(b, .flags = F(SYN));
     expect(b, SEG_FLAGS(F(SYN) | F(ACK)));
     send_seg(b, .len = 0);
@@ -92,7 +92,7 @@ Test(tcp_table, sharers_share) {
     int rc;
     for (unsigned i = 0; i < SHARERS; i++) {
         socks[i] = bound(b, 0, BENCH_OUR_PORT, false, true, &rc);
-        cr_assert_eq(tapir_sock_listen(b->stack, socks[i], 1), 0);
+        cr_assert_eq(tapir_sock_listen(b->stack, socks[i], 1, b->now_us), 0);
     }
     for (uint16_t port = 1; port <= PORTS; port++) {
         struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4), .port = BENCH_OUR_PORT};

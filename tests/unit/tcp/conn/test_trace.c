@@ -34,9 +34,8 @@ Test(tcp_trace, a_passive_open) {
     send_seg(b, .flags = F(SYN));
     expect(b, SEG_FLAGS(F(SYN) | F(ACK)));
     expect_segment(b, 0, TAPIR_EVENT_SEGMENT_IN, F(SYN));
-    expect_arrow(b, 1, TAPIR_TCP_CLOSED, TAPIR_TCP_LISTEN);
-    expect_arrow(b, 2, TAPIR_TCP_LISTEN, TAPIR_TCP_SYN_RECEIVED);
-    expect_segment(b, 3, TAPIR_EVENT_SEGMENT_OUT, F(SYN) | F(ACK));
+    expect_arrow(b, 1, TAPIR_TCP_LISTEN, TAPIR_TCP_SYN_RECEIVED);
+    expect_segment(b, 2, TAPIR_EVENT_SEGMENT_OUT, F(SYN) | F(ACK));
     listen_in(b);
     send_seg(b, .len = 0);
     expect_segment(b, 0, TAPIR_EVENT_SEGMENT_IN, F(ACK));
@@ -44,6 +43,41 @@ Test(tcp_trace, a_passive_open) {
     for (size_t i = 2; i < b->env.event_count; i++) {
         cr_assert_neq(b->env.events[i].kind, TAPIR_EVENT_STATE, "%s", b->env.events[i].reason);
     }
+    tcp_bench_free(b);
+}
+
+/* A listener is told of once, at listen(), and not again when its backlog changes. */
+Test(tcp_trace, a_listener) {
+    struct tcp_bench *b = tcp_bench_new(&passive);
+    b->sock = tcp_bench_socket(b, BENCH_OUR_PORT);
+    listen_in(b);
+    for (unsigned backlog = 1; backlog < 3; backlog++) {
+        cr_assert_eq(tapir_sock_listen(b->stack, b->sock, backlog, b->now_us), 0);
+        cr_assert_eq(b->env.event_count, 1);
+    }
+    const struct tapir_event *event = &b->env.events[0];
+    cr_assert(event->kind == TAPIR_EVENT_STATE && event->state.from == TAPIR_TCP_CLOSED &&
+              event->state.to == TAPIR_TCP_LISTEN);
+    cr_assert(event->local.port == BENCH_OUR_PORT && event->remote.port == 0 && event->now_us == b->now_us);
+    tcp_bench_free(b);
+}
+
+/* RFC 9293 3.10.8: TIME-WAIT lasts 2 MSL, though the connection is gone at once. */
+Test(tcp_trace, time_wait_ends_when_it_ends) {
+    struct tcp_bench *b = tcp_bench_fin_wait_2(&active);
+    listen_in(b);
+    send_seg(b, .flags = F(FIN) | F(ACK));
+    expect(b, SEG_FLAGS(F(ACK)));
+    tcp_bench_wait(b, 59 * SECOND);
+    size_t arrows = 0;
+    for (size_t i = 0; i < b->env.event_count; i++) {
+        arrows += b->env.events[i].kind == TAPIR_EVENT_STATE;
+    }
+    cr_assert_eq(arrows, 1, "to TIME-WAIT");
+    listen_in(b);
+    tcp_bench_wait(b, 2 * SECOND);
+    cr_assert_eq(b->env.event_count, 1);
+    expect_arrow(b, 0, TAPIR_TCP_TIME_WAIT, TAPIR_TCP_CLOSED);
     tcp_bench_free(b);
 }
 

@@ -255,7 +255,7 @@ Test(tcp_fin, D6_the_oldest_orphan_gives_way) {
     expect_state(b, FIN_WAIT_1);
     b->stack->tcp.orphan_count += TCP_ORPHANS_MAX - 1; /* as if there were many more, after this one */
     tapir_sock listener = tcp_bench_socket(b, 0);
-    cr_assert_eq(tapir_sock_listen(b->stack, listener, 1), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, listener, 1, b->now_us), 0);
     struct tapir_endpoint local;
     cr_assert_eq(tapir_sock_local(b->stack, listener, &local), 0);
     tapir_sock client = tcp_bench_socket(b, 0);

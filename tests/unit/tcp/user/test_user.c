@@ -53,7 +53,7 @@ Test(tcp_user, nowhere_is_here) {
     struct tcp_bench *b = tcp_bench_new(&plain);
     struct tapir_endpoint local = {.addr = addr_of_ipv4(BENCH_OUR_IPV4)}, end;
     tapir_sock bound = tcp_bench_socket(b, 0), other = tcp_bench_socket(b, 0), listener = tcp_bench_socket(b, 9);
-    cr_assert_eq(tapir_sock_listen(b->stack, listener, 4), 0);
+    cr_assert_eq(tapir_sock_listen(b->stack, listener, 4, b->now_us), 0);
     cr_assert_eq(tapir_sock_bind(b->stack, bound, &local), 0);
     cr_assert_eq(tcp_bench_connect(b, bound, 0, 9), -EINPROGRESS);
     cr_assert_eq(tcp_bench_connect(b, other, 0, 9), -EINPROGRESS);
@@ -103,7 +103,7 @@ Test(tcp_user, calls_by_state) {
             int answer = begun ? -EALREADY : told || again == 1 ? -EISCONN : 0;
             cr_assert_eq(tcp_bench_connect(b, b->sock, BENCH_PEER_IPV4, BENCH_PEER_PORT), answer, "row %zu", i);
         }
-        cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), -EINVAL, "row %zu", i);
+        cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1, b->now_us), -EINVAL, "row %zu", i);
         cr_assert_eq(tcp_bench_shut(b, TAPIR_SHUT_WR), rows[i].shut, "row %zu", i);
         tcp_bench_skip(b);
         tcp_bench_free(b);
@@ -179,7 +179,7 @@ Test(tcp_user, A2_disconnect_resets_and_the_socket_is_new) {
     expect(b, SEG_FLAGS(F(RST) | F(ACK)));
     cr_assert_eq(tcp_bench_read(b, 10), -ECONNRESET); /* 3.10.5: for whoever was waiting for more */
     cr_assert_eq(tcp_bench_read(b, 10), -ENOTCONN);
-    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1), 0); /* its port is still its own */
+    cr_assert_eq(tapir_sock_listen(b->stack, b->sock, 1, b->now_us), 0); /* its port is still its own */
     b->listener = b->sock;
     b->sock = 0;
     tcp_bench_free(b);
