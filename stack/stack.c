@@ -147,8 +147,8 @@ int tapir_route_remove(struct tapir_stack *stack, int netif, const struct tapir_
     return ip_route_remove(&stack->ip, netif, dest, prefix_len, gateway);
 }
 
-struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t capacity) {
-    return frame_alloc(&stack->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, capacity);
+struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t room_bytes) {
+    return frame_alloc(&stack->core.mem, MEM_DRIVER, TAPIR_FRAME_HEADROOM_BYTES, room_bytes);
 }
 
 bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us) {

@@ -4,6 +4,13 @@
  * monotonic microsecond count, the same one always) to each call. One thread at a time may be inside
  * one stack; different stacks are independent. `<tapir/socket.h>` is a driver with a BSD socket API.
  *
+ * A driver of one interface goes round in a loop:
+ *   - it gives each frame that has come to tapir_stack_input;
+ *   - it calls tapir_stack_output and sends what that fills in, until it returns 0;
+ *   - it sleeps until a frame comes, the application calls, or the time that tapir_stack_deadline returns;
+ *   - if that time has come, it calls tapir_stack_tick.
+ * A call of `<tapir/sock.h>` sends nothing by itself either: what it causes is asked for by tapir_stack_output.
+ *
  * Ownership words used in every header: a function *borrows* a pointer for the call, *takes* it (the
  * caller must not touch it again), *gives* it (the caller must release it) or *keeps* it until told.
  */
@@ -133,7 +140,8 @@ struct tapir_piece {
     size_t len;
 };
 
-/* A frame to send: header bytes, then borrowed payload pieces. Filled by tapir_stack_output. */
+/* A frame to send: header bytes, then payload pieces. The caller's own, filled by tapir_stack_output: the header lies in `room`,
+ * and what the pieces point at is the stack's. A frame that the stack has whole is one piece, and header_len is 0. */
 struct tapir_out {
     uint8_t *header; /* first of header_len bytes inside `room` */
     size_t header_len;
@@ -176,7 +184,8 @@ TAPIR_API int tapir_netif_set_up(struct tapir_stack *stack, int netif, bool up, 
 /* Changes the MTU of an interface. 0, -ENODEV or -EINVAL. */
 TAPIR_API int tapir_netif_set_mtu(struct tapir_stack *stack, int netif, uint32_t mtu_bytes);
 
-/* Gives an interface an address and its on-link prefix. It is usable at once, asked for by one probe and announced by ARP
+/* Gives an interface an address and its on-link prefix. `prefix_len` counts the bits of the address's own version, here and
+ * for routes: 0 to 32 for a v4-mapped one. The address is usable at once, asked for by one probe and announced by ARP
  * (RFC 5227 2.3): who has it already is noticed; with `probe` it is first probed for a conflict and usable only then (2.1).
  * 0, -ENODEV, -EINVAL (not unicast), -EEXIST or -ENOBUFS. */
 TAPIR_API int tapir_netif_add_address(struct tapir_stack *stack, int netif, const struct tapir_addr *addr,
@@ -194,9 +203,9 @@ TAPIR_API int tapir_route_add(struct tapir_stack *stack, int netif, const struct
 TAPIR_API int tapir_route_remove(struct tapir_stack *stack, int netif, const struct tapir_addr *dest,
                                  unsigned prefix_len, const struct tapir_addr *gateway);
 
-/* Gives a frame of `capacity` bytes with refs 1, len 0 and data at TAPIR_FRAME_HEADROOM_BYTES,
- * or NULL when memory is short. */
-TAPIR_API struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t capacity);
+/* Gives a frame with refs 1, len 0 and room for `room_bytes` from data on, which lies TAPIR_FRAME_HEADROOM_BYTES behind the
+ * beginning of storage; or NULL when memory is short. */
+TAPIR_API struct tapir_frame *tapir_frame_alloc(struct tapir_stack *stack, uint32_t room_bytes);
 
 /* Drops one reference; the last one frees the frame. NULL is allowed. */
 TAPIR_API void tapir_frame_release(struct tapir_frame *frame);
@@ -207,8 +216,8 @@ TAPIR_API void tapir_frame_release(struct tapir_frame *frame);
  * received than an ACK has room for (RFC 2018 3); passed over, it costs the peer needless retransmissions. */
 TAPIR_API bool tapir_stack_input(struct tapir_stack *stack, int netif, struct tapir_frame *frame, uint64_t now_us);
 
-/* Fills *out with the next frame to send on netif and returns 1; 0 when there is none now.
- * What out points at is borrowed until the next call on the stack. */
+/* Fills *out with the next frame to send on netif and returns 1; 0 when there is none now. What its pieces point at may be
+ * read until the next call on the stack or one of its sockets; there is nothing to release. */
 TAPIR_API int tapir_stack_output(struct tapir_stack *stack, int netif, struct tapir_out *out, uint64_t now_us);
 
 /* When to call tapir_stack_tick next: TAPIR_NEVER if there is nothing to wait for; a past time means now. */
@@ -218,7 +227,8 @@ TAPIR_API uint64_t tapir_stack_deadline(const struct tapir_stack *stack);
  * of work: as long as the deadline is not after now, call it again. */
 TAPIR_API void tapir_stack_tick(struct tapir_stack *stack, uint64_t now_us);
 
-/* The stack's counters; borrowed, live. */
+/* The stack's counters. They are the stack's, go on counting, and may be read until tapir_stack_destroy, by name or as an array:
+ * all fields are uint64_t, and the one at index i has the name tapir_counter_name(i). */
 TAPIR_API const struct tapir_counters *tapir_stack_counters(const struct tapir_stack *stack);
 
 /* The name of counter number i (declaration order), NULL past the end. */

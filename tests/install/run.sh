@@ -81,6 +81,10 @@ check_pkg_config() {
         quiet "C++, $form" c++ "${flags[@]}" -x c++ "$root/tests/install/program.c" -x none ${words[$form]} -o "$work/cxx_$form"
         run "$work/c_$form"
         run "$work/cxx_$form"
+        # shellcheck disable=SC2086
+        quiet "the embedder's example, $form" cc "${flags[@]}" "$root/tests/install/embed.c" ${words[$form]} -o "$work/embed_$form"
+        quiet "running embed_$form" timeout 20 "$work/embed_$form"
+        grep -q '^a line by way of two stacks, at [0-9]* us$' "$work/log" || fail "embed_$form did not say what it should"
     done
     [[ $(ldd "$work/c_shared") == *"$libdir/libtapir.so.0"* ]] || fail "the shared program does not use libtapir.so.0"
     [[ $(ldd "$work/c_static") != *libtapir* ]] || fail "the static program still needs libtapir.so"
