@@ -158,7 +158,7 @@ static int stream_connect(struct sock *s, const struct tapir_endpoint *peer, uin
     }
     struct tapir_endpoint to = prepare_to_connect(stream, peer);
     if (stream->conn->set.fastopen_connect) {
-        rc = tcp_user_fastopen_connect(stream->conn, &to, now_us);
+        rc = tcp_fastopen_call_connect(stream->conn, &to, now_us);
     } else {
         rc = tcp_user_open(stream->conn, &to, now_us);
         rc = rc == 0 ? -EINPROGRESS : rc;
@@ -177,7 +177,7 @@ static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *
         return -EISCONN;
     }
     if (tcp_conn_deferred(c)) {
-        return tcp_user_fastopen_send(c, msg, now_us);
+        return tcp_fastopen_call_send(c, msg, now_us);
     }
     bool told;
     int rc = may_connect(stream, &told, now_us);
@@ -196,7 +196,7 @@ static int64_t send_to_open(struct sock_stream *stream, const struct tapir_msg *
         return rc;
     }
     stream->phase = STREAM_CONNECTING;
-    return tcp_user_fastopen_send(c, msg, now_us);
+    return tcp_fastopen_call_send(c, msg, now_us);
 }
 
 int sock_stream_listen(struct sock *s, unsigned backlog, uint64_t now_us) {

@@ -30,7 +30,7 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
         return error;
     }
     if (!tcp_conn_may_send(c)) {
-        return tcp_conn_deferred(c) ? tcp_user_fastopen_send(c, msg, now_us) : not_sending(c);
+        return tcp_conn_deferred(c) ? tcp_fastopen_call_send(c, msg, now_us) : not_sending(c);
     }
     size_t wanted = message_bytes(msg);
     if (wanted == 0) {

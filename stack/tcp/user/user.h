@@ -12,16 +12,16 @@
  * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (remote is no single host), -ENOBUFS. */
 int tcp_user_open(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
 
-/* The same without the SYN: the connection is in SYN-SENT, and waits for tcp_user_fastopen_send. */
+/* The same without the SYN: the connection is in SYN-SENT, and waits for tcp_fastopen_call_send. */
 int tcp_user_prepare(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
 
 /* OPEN for TCP_FASTOPEN_CONNECT: 0 when there is a cookie, and the SYN waits for the first data; else as tcp_user_open,
  * but -EINPROGRESS for 0, and the SYN asks for one. */
-int tcp_user_fastopen_connect(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
+int tcp_fastopen_call_connect(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us);
 
 /* The SYN of a connection that tcp_user_prepare made, with as much of the message as may go with it: bytes taken, or
  * -EINPROGRESS when none may. */
-int64_t tcp_user_fastopen_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us);
+int64_t tcp_fastopen_call_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us);
 
 /* SEND: copies out of msg; bytes taken, -EAGAIN, -EPIPE, a pending error, -ENOBUFS. */
 int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us);

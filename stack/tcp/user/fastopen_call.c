@@ -12,7 +12,7 @@ static void begin(struct tcp_conn *c, uint64_t now_us) {
     tcp_conn_owe(c, TCP_OWE_SYN);
 }
 
-int tcp_user_fastopen_connect(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
+int tcp_fastopen_call_connect(struct tcp_conn *c, const struct tapir_endpoint *remote, uint64_t now_us) {
     int rc = tcp_user_prepare(c, remote, now_us);
     if (rc != 0) {
         return rc;
@@ -27,7 +27,7 @@ int tcp_user_fastopen_connect(struct tcp_conn *c, const struct tapir_endpoint *r
     return 0;
 }
 
-int64_t tcp_user_fastopen_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us) {
+int64_t tcp_fastopen_call_send(struct tcp_conn *c, const struct tapir_msg *msg, uint64_t now_us) {
     size_t taken = tcp_sndq_take(&c->snd.queue, msg, tcp_syn_room(c, now_us));
     c->fastopen.fail = taken == 0 ? TCP_SYN_DATA_NO_COOKIE : TCP_SYN_DATA_UNKNOWN;
     begin(c, now_us);
