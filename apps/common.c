@@ -15,6 +15,7 @@
 
 #include <tapir/trace.h>
 
+#include "number.h"
 #include "rights.h"
 
 #define OPTIONS_MAX 64
@@ -329,26 +330,9 @@ bool common_stopped(void) { return stopped != 0; }
 
 int common_code(int code) { return code == COMMON_FAILURE && stopped != 0 ? 128 + stopped : code; }
 
-/* Not strtoul: it takes signs, blanks and trailing text, and leaves overflow to errno. */
-bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
-    uint64_t number = 0;
-    if (*text == '\0') {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        const unsigned digit = (unsigned)*text - '0';
-        if (digit > 9 || number > (UINT64_MAX - digit) / 10) {
-            return false;
-        }
-        number = number * 10 + digit;
-    }
-    *value = number;
-    return number >= min && number <= max;
-}
-
 bool common_port(const char *text, uint16_t *port) {
     uint64_t number = 0;
-    if (!common_number(text, 1, UINT16_MAX, &number)) {
+    if (!number_parse(text, 1, UINT16_MAX, &number)) {
         return false;
     }
     *port = (uint16_t)number;
@@ -373,7 +357,7 @@ bool common_seconds(const char *text, uint64_t *us) {
 static char wanted_text[96];
 
 const char *common_take_number(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
-    if (common_number(text, min, max, value)) {
+    if (number_parse(text, min, max, value)) {
         return NULL;
     }
     const unsigned long long least = min;

@@ -61,10 +61,7 @@ bool common_say_again(atomic_uint_least64_t *said_us);
 /* common_say, then exit with COMMON_USAGE, pointing to --help. */
 __attribute__((noreturn)) void common_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Reads a whole number in [min, max]; false: it is not one. */
-bool common_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
-
-/* The same for a port, 1 to 65535. */
+/* Reads a port, 1 to 65535; false: it is not one. */
 bool common_port(const char *text, uint16_t *port);
 
 /* Seconds as "1.5", up to 10^9, in microseconds; false: it is not one. */

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common.h"
+#include "number.h"
 
 #define NOBODY 65534 /* the kernel's own number for "none of the users here", and nobody's on every Linux */
 
@@ -31,8 +31,8 @@ static struct identity default_identity(void) {
     const char *gid_text = getenv("SUDO_GID");
     uint64_t uid = 0;
     uint64_t gid = 0;
-    if (uid_text != NULL && gid_text != NULL && common_number(uid_text, 1, UINT32_MAX - 1, &uid) &&
-        common_number(gid_text, 0, UINT32_MAX - 1, &gid)) {
+    if (uid_text != NULL && gid_text != NULL && number_parse(uid_text, 1, UINT32_MAX - 1, &uid) &&
+        number_parse(gid_text, 0, UINT32_MAX - 1, &gid)) {
         return (struct identity){.uid = (uid_t)uid, .gid = (gid_t)gid};
     }
     return (struct identity){.uid = NOBODY, .gid = NOBODY};

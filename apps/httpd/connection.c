@@ -150,6 +150,17 @@ static ssize_t read_request(struct httpd_connection *connection) {
     return kept ? n : -1;
 }
 
+/* Makes the epoll set wait for these events. */
+static int watch(struct httpd_connection *connection, uint32_t events) {
+    if (connection->events == events) {
+        return 0;
+    }
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    const int operation = connection->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    connection->events = events;
+    return tapir_epoll_ctl(connection->server->set, operation, connection->fd, &event);
+}
+
 /* Making a listing ends the turn: it costs as much as hundreds of other answers, no matter how much of it is sent. */
 bool httpd_connection_ready(struct httpd_connection *connection) {
     const uint64_t *made = &connection->server->listings.made;
@@ -180,7 +191,7 @@ bool httpd_connection_ready(struct httpd_connection *connection) {
     }
     /* Kept bytes are no event for the set: asking for EPOLLOUT brings the next turn at once. */
     const bool out = connection->state == HTTPD_WRITING || connection->pending != NULL;
-    return httpd_server_watch(connection, out ? EPOLLOUT : EPOLLIN) == 0;
+    return watch(connection, out ? EPOLLOUT : EPOLLIN) == 0;
 }
 
 enum httpd_wait httpd_connection_wait(const struct httpd_connection *connection) {

@@ -354,9 +354,6 @@ uint32_t *httpd_server_of_peer(struct httpd_server *server, struct in_addr addre
 /* May another connection come from a peer that has `count` of them? */
 bool httpd_server_admits(const struct httpd_server *server, uint32_t count);
 
-/* Makes the epoll set wait for these events on the connection. */
-int httpd_server_watch(struct httpd_connection *connection, uint32_t events);
-
 /* Gives a connection for an accepted socket, which it takes; NULL, socket closed: memory short. */
 struct httpd_connection *httpd_connection_new(struct httpd_server *server, int fd, const struct sockaddr_in *peer);
 

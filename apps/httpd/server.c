@@ -38,16 +38,6 @@ static void link_newest(struct httpd_connection *connection) {
     connection->moved_bytes = httpd_connection_moved(connection);
 }
 
-int httpd_server_watch(struct httpd_connection *connection, uint32_t events) {
-    if (connection->events == events) {
-        return 0;
-    }
-    struct epoll_event event = {.events = events, .data.ptr = connection};
-    const int operation = connection->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    connection->events = events;
-    return tapir_epoll_ctl(connection->server->set, operation, connection->fd, &event);
-}
-
 /* With all places taken the listener leaves the set, and new connections wait in its queue. */
 static int watch_listener(struct httpd_server *server, bool wanted) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};

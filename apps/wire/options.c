@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "number.h"
 #include "wire/app.h"
 
 /* A queue of this time unless told otherwise, but never less than ten full frames. */
@@ -128,7 +129,7 @@ static bool next_word(const char **list, char separator, char *word, size_t size
 /* No suffix: counts of frames and bytes of an MTU are written out. */
 static bool take_u32(const char *value, uint64_t min, uint32_t *number) {
     uint64_t wide;
-    if (!common_number(value, min, UINT32_MAX, &wide)) {
+    if (!number_parse(value, min, UINT32_MAX, &wide)) {
         return false;
     }
     *number = (uint32_t)wide;
@@ -249,7 +250,7 @@ static bool take_accident(struct wire_wish *wish, int c, const char *value) {
         wish->drop = value;
         return true;
     case OPTION_DROP_COUNT:
-        return common_number(value, 1, UINT64_MAX, &wish->config.drop_count);
+        return number_parse(value, 1, UINT64_MAX, &wish->config.drop_count);
     case OPTION_MATCH:
         wish->match = value;
         return true;
@@ -316,7 +317,7 @@ static bool take(struct cursor *cursor, int c, const char *value) {
         return true;
     case OPTION_SEED:
         cursor->options->seeded = true;
-        return common_number(value, 0, UINT64_MAX, &cursor->options->seed);
+        return number_parse(value, 0, UINT64_MAX, &cursor->options->seed);
     case OPTION_NO_OFFLOAD:
         cursor->options->no_offload = true;
         return true;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "number.h"
 
 struct seen {
     int verbose;
@@ -143,14 +144,14 @@ Test(common, help_is_no_error, .exit_code = COMMON_OK) { refuse((const char *con
 
 Test(common, numbers) {
     uint64_t n = 0;
-    cr_assert(common_number("0", 0, 10, &n) && n == 0);
-    cr_assert(common_number("18446744073709551615", 0, UINT64_MAX, &n) && n == UINT64_MAX);
+    cr_assert(number_parse("0", 0, 10, &n) && n == 0);
+    cr_assert(number_parse("18446744073709551615", 0, UINT64_MAX, &n) && n == UINT64_MAX);
     static const char *const bad[] = {"", " 1", "1 ", "-1", "+1", "1x", "0x1", "18446744073709551616"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        cr_assert_not(common_number(bad[i], 0, UINT64_MAX, &n), "%s", bad[i]);
+        cr_assert_not(number_parse(bad[i], 0, UINT64_MAX, &n), "%s", bad[i]);
     }
-    cr_assert_not(common_number("11", 0, 10, &n));
-    cr_assert_not(common_number("1", 2, 10, &n));
+    cr_assert_not(number_parse("11", 0, 10, &n));
+    cr_assert_not(number_parse("1", 2, 10, &n));
     uint16_t port = 0;
     cr_assert(common_port("65535", &port) && port == 65535);
     cr_assert_not(common_port("0", &port));
