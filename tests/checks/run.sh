@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/udp,stack/tcp/in,impair,tap,sockets/{driver,posix},apps/{tool,wire},tests,docs}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/ip,stack/udp,stack/tcp/in,stack/sock,impair,tap,sockets/{driver,posix},apps/{tool,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     mkdir "$clean/scripts/lib" # with no circles to be listed
@@ -107,6 +107,12 @@ break_layers() {
     expect layers "$above" "udp includes its neighbour tcp" 'echo "#include \"tcp/tcp.h\"" >>stack/udp/udp.c'
     expect layers "$above" "tap includes posix" 'echo "#include \"../sockets/posix/posix.h\"" >>tap/tap.c'
     expect layers "stands on base and wire alone" "impair includes udp" 'echo "#include \"udp/udp.h\"" >>impair/impair.c'
+    expect layers "names wire_ipv4: what differs between the versions of IP" "a transport names a version's header" \
+        'echo "extern struct wire_ipv4 udp_x;" >>stack/udp/udp.c'
+    expect layers "names ip_v4_input: what differs" "what versions share names one" \
+        'echo "/* ip_v4_input(). */" >stack/ip/ip.c'
+    expect layers "names WIRE_IPV4_LEN: what differs" "stack.c names a version's header" \
+        'echo "/* WIRE_IPV4_LEN. */" >stack/stack.h'
     expect layers "calls nothing outside" "impair includes stdio" 'echo "#include <stdio.h>" >>impair/impair.c'
     expect layers "an app sees only" "another app than wire looks at impair" \
         'echo "#include \"impair/impair.h\"" >>apps/tool/main.c'
