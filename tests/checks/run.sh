@@ -18,7 +18,7 @@ failures=0
 
 # A tree of one room and empty neighbours, small enough to build and analyse in seconds.
 make_clean_tree() {
-    mkdir -p "$clean"/{scripts,stack/wire,stack/ip,stack/udp,stack/tcp/in,stack/sock,impair,tap,sockets/{driver,posix},apps/{tool,wire},tests,docs}
+    mkdir -p "$clean"/{scripts,stack/wire,stack/ip,stack/udp,stack/tcp/in,stack/sock,impair,tap,sockets/{driver,posix},apps/{echo,get,wire},tests,docs}
     cp -r "$root"/{CMakeLists.txt,.clang-format,.clang-tidy,cmake,include} "$clean"
     cp "$root"/scripts/check* "$clean/scripts"
     mkdir "$clean/scripts/lib" # with no circles to be listed
@@ -51,8 +51,8 @@ make_clean_tree() {
     printf '/* Stands for the device. */\n#include "base/check.h"\n' >"$clean/tap/tap.c"
     printf '/* Stands for the wire. */\n#include "wire/wire.h"\n' >"$clean/impair/impair.c"
     printf '/* Stands for the app that may see impair. */\n#include "impair/impair.h"\n' >"$clean/apps/wire/app.h"
-    printf '/* Stands for an app. */\n#include <tapir/core.h>\n\nint main(void) { return 0; }\n' >"$clean/apps/tool/main.c"
-    printf '# Stands for the apps.\nadd_executable(tool tool/main.c)\ntarget_link_libraries(tool tapir)\n' >"$clean/apps/CMakeLists.txt"
+    printf '/* Stands for an app. */\n#include <tapir/core.h>\n\nint main(void) { return 0; }\n' >"$clean/apps/echo/main.c"
+    printf '# Stands for the apps.\nadd_executable(echo echo/main.c)\ntarget_link_libraries(echo tapir)\n' >"$clean/apps/CMakeLists.txt"
     echo "# Stands for the tests." >"$clean/tests/CMakeLists.txt"
     # A neighbour's file half way through its formatting is not what is tested here.
     find "$clean" -name '*.[ch]' -print0 | xargs -0 clang-format -i
@@ -106,7 +106,11 @@ break_layers() {
     expect layers "$above" "base includes wire" 'echo "#include \"wire/wire.h\"" >>stack/base/mem.c'
     expect layers "$above" "udp includes its neighbour tcp" 'echo "#include \"tcp/tcp.h\"" >>stack/udp/udp.c'
     expect layers "$above" "tap includes posix" 'echo "#include \"../sockets/posix/posix.h\"" >>tap/tap.c'
-    expect layers "stands on base and wire alone" "impair includes udp" 'echo "#include \"udp/udp.h\"" >>impair/impair.c'
+    expect layers "impair stands on tapir base wire alone" "impair includes udp" 'echo "#include \"udp/udp.h\"" >>impair/impair.c'
+    expect layers "$above" "an inner room includes a later one" \
+        'mkdir stack/tcp/timeout; echo "/* Later. */" >stack/tcp/timeout/timeout.h
+         printf "/* Earlier. */\n#include \"tcp/timeout/timeout.h\"\n" >stack/tcp/in/ack.c'
+    expect layers "$above" "an app includes another" 'echo "#include \"wire/app.h\"" >>apps/echo/main.c'
     expect layers "names wire_ipv4: what differs between the versions of IP" "a transport names a version's header" \
         'echo "extern struct wire_ipv4 udp_x;" >>stack/udp/udp.c'
     expect layers "names ip_v4_input: what differs" "what versions share names one" \
@@ -115,9 +119,9 @@ break_layers() {
         'echo "/* WIRE_IPV4_LEN. */" >stack/stack.h'
     expect layers "calls nothing outside" "impair includes stdio" 'echo "#include <stdio.h>" >>impair/impair.c'
     expect layers "an app sees only" "another app than wire looks at impair" \
-        'echo "#include \"impair/impair.h\"" >>apps/tool/main.c'
-    expect layers "an app sees only" "an app looks inside" 'echo "#include \"../stack/base/list.h\"" >>apps/tool/main.c'
-    expect layers "an app sees only" "an app looks at the device" 'echo "# include \"../../tap/tap.h\"" >>apps/tool/main.c'
+        'echo "#include \"impair/impair.h\"" >>apps/echo/main.c'
+    expect layers "an app sees only" "an app looks inside" 'echo "#include \"../stack/base/list.h\"" >>apps/echo/main.c'
+    expect layers "an app sees only" "an app looks at the device" 'echo "# include \"../../tap/tap.h\"" >>apps/echo/main.c'
     expect layers "calls nothing outside" "the core includes stdio" 'echo "#include <stdio.h>" >>stack/base/mem.c'
     expect layers "contract of a room above" "the core includes the BSD API" 'echo "#include <tapir/socket.h>" >>stack/base/mem.c'
     expect layers "which does not exist" "a public header that is not there" 'echo "#include <tapir/none.h>" >>stack/base/mem.c'
@@ -132,6 +136,15 @@ break_calls() {
     local declare='void wire_nothing(void); void udp_nothing(void); void tcp_nothing(void); void wire_wire_up(void);'
     expect_calls "which is not below room wire" "a call upwards without an include" \
         "echo '$declare void wire_wire_up(void) { udp_nothing(); }' >>stack/wire/wire.c"
+    expect_calls "on which room impair does not stand" "impair calls what is not for it" \
+        "echo '$declare void impair_x(void); void impair_x(void) { udp_nothing(); }' >>impair/impair.c"
+    expect_calls "which is not below room tcp/in" "a call of a later inner room" \
+        "mkdir stack/tcp/timeout; echo '/* Later. */ void tcp_timeout_x(void); void tcp_timeout_x(void) {}' >stack/tcp/timeout/timeout.c
+         echo '/* Earlier. */ void tcp_ack_x(void); void tcp_timeout_x(void); void tcp_ack_x(void) { tcp_timeout_x(); }' >stack/tcp/in/ack.c"
+    expect_calls "which is not below room apps/echo" "an app calls another" \
+        "echo '/* Another. */ void get_x(void); void get_x(void) {}' >apps/get/get.c
+         sed -i 's/return 0/get_x(); &/; s/int main/void get_x(void);\n&/' apps/echo/main.c
+         sed -i 's,echo/main.c,& get/get.c,' apps/CMakeLists.txt"
     expect_calls "call each other in a circle: other wire" "a circle of two files" \
         "echo '/* Another file. */ $declare void wire_other(void); void wire_other(void) { wire_wire_up(); }' >stack/wire/other.c
          echo '$declare void wire_other(void); void wire_wire_up(void) { wire_other(); }' >>stack/wire/wire.c"
@@ -147,6 +160,9 @@ break_names() {
         'echo "void mem_right(void); void mem_right(void) {} void wrong_place(void); void wrong_place(void) {}" >>stack/base/mem.c'
     expect_built names "tcp/in/ack.c: tcp_send does not say" "a room's name without its file" \
         'echo "void tcp_ack_right(void); void tcp_ack_right(void) {} void tcp_send(void); void tcp_send(void) {}" >stack/tcp/in/ack.c'
+    local two='mkdir stack/tcp/out; echo "/* Another. */" | tee stack/tcp/out/ack.c >stack/tcp/in/ack.c'
+    expect_built names "tcp/in/ack.c: tcp_ack_x does not say where it lives: tcp_in_ack_" "a file's name that another room inside has too" \
+        "$two; echo 'void tcp_in_ack_right(void); void tcp_in_ack_right(void) {} void tcp_ack_x(void); void tcp_ack_x(void) {}' >>stack/tcp/in/ack.c"
     expect_built names "tcp/in/ack.c: ack_send does not say" "a file's name without its room" \
         'echo "void ack_send(void); void ack_send(void) {}" >stack/tcp/in/ack.c'
     expect_built names "tap/tap.c: open_it does not say" "a name that lies in tap" \
