@@ -133,9 +133,12 @@ struct descriptor *posix_descriptors_add(int fd, enum descriptor_kind kind) {
 
 /* --- by handle --- */
 
-/* The multiplier is 2^64 over the golden ratio: it spreads the slot number and the generation alike. */
+/* A product alone leaves sequences as they are: one multiplier in two hundred would put many slots in a row into one chain. So
+ * its upper half is folded into the lower, and the sum spread once more by 2^64 over the golden ratio. */
 static struct descriptor **bucket_of(tapir_sock sock) {
-    return &buckets[((sock * multiplier) >> 32) & (bucket_count - 1)];
+    uint64_t mixed = sock * multiplier;
+    mixed = (mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15U;
+    return &buckets[(mixed >> 32) & (bucket_count - 1)];
 }
 
 static void insert_by_sock(struct descriptor *descriptor) {

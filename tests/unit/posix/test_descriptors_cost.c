@@ -50,8 +50,10 @@ static tapir_sock handle(uint64_t slot, uint64_t generation) { return generation
 /* Would it meet the others in one bucket, if the multiplier were the golden ratio? */
 static bool meets(tapir_sock sock) { return ((sock * 0x9e3779b97f4a7c15U) >> 32 & (BUCKETS - 1)) == 0; }
 
-static void check(tapir_sock (*choose)(uint64_t slot)) {
+/* `secret` 0: the one that was drawn. */
+static void check(tapir_sock (*choose)(uint64_t slot), uint64_t secret) {
     cr_assert_eq(copy_init(), 0);
+    multiplier = secret == 0 ? multiplier : secret;
     for (uint64_t i = 0; i < SOCKETS; i++) {
         copy_attach(&descriptors[i], choose(i));
     }
@@ -73,6 +75,14 @@ static tapir_sock chosen_of(uint64_t slot) {
     return handle(slot, generation);
 }
 
-Test(descriptors_cost, Z6_however_many_sockets) { check(first_of); }
+Test(descriptors_cost, Z6_however_many_sockets) { check(first_of, 0); }
 
-Test(descriptors_cost, D13_generations_that_peers_have_chosen) { check(chosen_of); }
+Test(descriptors_cost, D13_generations_that_peers_have_chosen) { check(chosen_of, 0); }
+
+/* A multiplier whose product moves by hardly a bucket, or by a round fraction of them, from a slot to the next. */
+Test(descriptors_cost, Z6_whatever_multiplier_is_drawn) {
+    for (uint64_t fraction = 1; fraction <= 64; fraction++) {
+        check(first_of, (uint64_t)BUCKETS / fraction << 32 | 1);
+        check(first_of, (fraction << 24) | 1);
+    }
+}
