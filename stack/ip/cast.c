@@ -9,8 +9,8 @@ enum ip_kind ip_cast_kind(const struct ip *ip, const struct tapir_addr *addr) {
     return version->kind(ip, addr);
 }
 
-enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
-    switch (ip_cast_kind(ip, addr)) {
+enum link_cast ip_cast_of_kind(enum ip_kind kind) {
+    switch (kind) {
     case IP_KIND_MULTICAST:
         return LINK_MULTICAST;
     case IP_KIND_BROADCAST:
@@ -20,6 +20,10 @@ enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
         break;
     }
     return LINK_UNICAST;
+}
+
+enum link_cast ip_cast_of(const struct ip *ip, const struct tapir_addr *addr) {
+    return ip_cast_of_kind(ip_cast_kind(ip, addr));
 }
 
 int ip_cast_on_link(const struct link_netif *netif, const struct tapir_addr *addr, bool tentative,

@@ -10,6 +10,9 @@
 /* What addr, borrowed, is to us. */
 enum ip_kind ip_cast_kind(const struct ip *ip, const struct tapir_addr *addr);
 
+/* How a datagram to an address of that kind goes. */
+enum link_cast ip_cast_of_kind(enum ip_kind kind);
+
 /* Does one of netif's addresses have `addr` in its prefix? The length of the longest such prefix, or -1; *own (may be NULL)
  * is set to that address. Addresses still being probed count only with `tentative`. */
 int ip_cast_on_link(const struct link_netif *netif, const struct tapir_addr *addr, bool tentative,

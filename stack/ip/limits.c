@@ -19,10 +19,10 @@ bool ip_limits_echo(struct ip *ip, const struct link_netif *netif, uint64_t now_
 /* C8: a destination has a bucket of its own, far smaller than the common one, so that what somebody makes us send
  * to one host does not show in what we send to another. */
 bool ip_limits_error(struct ip *ip, const struct ip_path *path, uint64_t now_us) {
-    uint64_t hash = siphash(&ip->core->key, path->dst.b, sizeof path->dst.b);
     if (path->netif->index == LINK_LOOPBACK) {
         return true;
     }
+    uint64_t hash = siphash(&ip->core->key, path->dst.b, sizeof path->dst.b);
     struct bucket *host = &ip->icmp_hosts[hash % ARRAY_LEN(ip->icmp_hosts)];
     return bucket_take(host, ip->core, now_us) && bucket_take(&ip->icmp_limit, ip->core, now_us);
 }

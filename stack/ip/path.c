@@ -122,9 +122,10 @@ static int find(struct ip *ip, const struct tapir_addr *dst, const struct tapir_
     if (asked == NULL) {
         return -ENODEV;
     }
+    enum ip_kind kind = version->kind(ip, dst);
     *path =
-        (struct ip_path){.generation = ip->generation, .version = version, .dst = *dst, .cast = ip_cast_of(ip, dst)};
-    if (version->kind(ip, dst) == IP_KIND_OWN) {
+        (struct ip_path){.generation = ip->generation, .version = version, .dst = *dst, .cast = ip_cast_of_kind(kind)};
+    if (kind == IP_KIND_OWN) {
         return find_local(ip, src, path);
     }
     return netif == 0 || asked->up ? find_remote(ip, src, netif, direct, path) : -ENETDOWN;
