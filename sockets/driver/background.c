@@ -7,7 +7,6 @@
  * and one that computes for long has its peers answered.
  */
 #define _GNU_SOURCE
-#include <sys/eventfd.h>
 
 #include "driver.h"
 #include "tap/own.h"
@@ -56,12 +55,9 @@ int driver_background_start(struct driver *driver) {
     struct driver_waiter *waiter = &driver->background.waiter;
     sigset_t all, before;
     driver->background.self = (struct driver_thread){.place = DRIVER_OUTSIDE};
-    *waiter = (struct driver_waiter){.driver = driver,
-                                     .thread = &driver->background.self,
-                                     .restartable = true,
-                                     .fds = driver->background.fds,
-                                     .fd_count = DRIVER_RESERVED_FDS};
-    waiter->wake_fd = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    driver_wait_init(waiter, driver, &driver->background.self, driver->background.fds, DRIVER_RESERVED_FDS, NULL);
+    waiter->restartable = true;
+    waiter->wake_fd = driver_event_open();
     if (waiter->wake_fd < 0) {
         return -errno;
     }

@@ -1,6 +1,5 @@
 /* A driver made ready and taken apart, and the calls that go through it. */
 #define _GNU_SOURCE
-#include <sys/eventfd.h>
 
 #include "driver.h"
 #include "tap/own.h"
@@ -16,15 +15,15 @@ static void close_descriptors(struct driver *driver) {
 }
 
 int driver_open(struct driver *driver, const struct driver_listener *listener) {
-    driver->wake_fds[0] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    driver->wake_fds[1] = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    driver->wake_fds[0] = driver_event_open();
+    driver->wake_fds[1] = driver_event_open();
     if (driver->wake_fds[0] < 0 || driver->wake_fds[1] < 0) {
         int error = errno;
         close_descriptors(driver);
         return -error;
     }
     driver->listener = *listener;
-    driver->device_lost = driver->evicting = driver->closing = false;
+    driver->device_lost = driver->evicting = false;
     driver->leader = NULL;
     driver->read_us = 0;
     driver->relay_thread = NULL;

@@ -220,6 +220,9 @@ int driver_signals_interrupted(struct driver_waiter *waiter);
 
 /* --- event.c --- */
 
+/* Opens an eventfd of the library's own (tap_own_close), lowered. It, or -1 with errno. */
+int driver_event_open(void);
+
 /* An eventfd for a thread that has to sleep on descriptors; -1: none to be had. Given back with _put. */
 int driver_event_get(struct driver *driver);
 void driver_event_put(struct driver *driver, int fd);
@@ -310,8 +313,12 @@ void driver_lead_drain(struct driver *driver, uint64_t (*left)(void *ctx), void 
 
 /* Prepares a waiter. Borrows fds: fd_count with the DRIVER_RESERVED_FDS. `abandon` as in the struct; NULL: of a thread that
  * nobody can cancel. */
-void driver_wait_init(struct driver_waiter *waiter, struct driver *driver, struct driver_thread *thread,
-                      struct pollfd *fds, nfds_t fd_count, void (*abandon)(struct driver_waiter *waiter));
+static inline void driver_wait_init(struct driver_waiter *waiter, struct driver *driver, struct driver_thread *thread,
+                                    struct pollfd *fds, nfds_t fd_count,
+                                    void (*abandon)(struct driver_waiter *waiter)) {
+    *waiter = (struct driver_waiter){
+        .driver = driver, .thread = thread, .fds = fds, .fd_count = fd_count, .abandon = abandon};
+}
 
 /* Waits, with the lock, which is released while asleep: until the waiter is woken, one of its kernel descriptors is ready,
  * deadline_us, or a signal. 0, -EAGAIN, -EINTR. Leads if nobody does. */

@@ -8,6 +8,8 @@
 
 #define SPARE_EVENTS (sizeof((struct driver *)NULL)->spare_events / sizeof(int))
 
+int driver_event_open(void) { return tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
 void driver_event_raise(int fd) {
     static const uint64_t one = 1;
     (void)!write(fd, &one, sizeof one);
@@ -22,7 +24,7 @@ int driver_event_get(struct driver *driver) {
     if (driver->spare_event_count > 0) {
         return driver->spare_events[--driver->spare_event_count];
     }
-    return tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return driver_event_open();
 }
 
 void driver_event_put(struct driver *driver, int fd) {

@@ -92,7 +92,8 @@ void driver_lead_drain(struct driver *driver, uint64_t (*left)(void *ctx), void 
     uint64_t quiet_us = driver_clock_deadline(TAPIR_DRIVE_DRAIN_US);
     uint64_t before = left(ctx);
     while (before > 0 && driver_clock_now() < quiet_us && driver_clock_now() < end_us) {
-        struct driver_waiter waiter = {.driver = driver, .thread = thread, .fds = fds, .fd_count = DRIVER_RESERVED_FDS};
+        struct driver_waiter waiter;
+        driver_wait_init(&waiter, driver, thread, fds, DRIVER_RESERVED_FDS, NULL);
         (void)driver_lead(&waiter, driver_clock_deadline(TAPIR_DRIVE_DRAIN_STEP_US));
         uint64_t now_left = left(ctx);
         quiet_us = now_left < before ? driver_clock_deadline(TAPIR_DRIVE_DRAIN_US) : quiet_us;

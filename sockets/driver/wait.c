@@ -6,12 +6,6 @@
  */
 #include "driver.h"
 
-void driver_wait_init(struct driver_waiter *waiter, struct driver *driver, struct driver_thread *thread,
-                      struct pollfd *fds, nfds_t fd_count, void (*abandon)(struct driver_waiter *waiter)) {
-    *waiter = (struct driver_waiter){
-        .driver = driver, .thread = thread, .fds = fds, .fd_count = fd_count, .abandon = abandon};
-}
-
 /* The waiter lives on its thread's stack; it cannot go away here, as its thread needs the lock to return. */
 void driver_wait_wake(struct driver_waiter *waiter) {
     enum driver_sleep place = waiter->place;

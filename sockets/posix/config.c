@@ -243,7 +243,7 @@ static int build(struct tapir_device *device, const struct plan *plan, const str
         HOST->claimed_fd = device->fd;
         tap_own_claim(device->fd);
     }
-    (void)driver_round_flush(&posix_host.driver); /* the announcement of our address */
+    (void)driver_round_flush(&HOST->driver); /* the announcement of our address */
     return 0;
 }
 
@@ -255,12 +255,12 @@ static int up(struct tapir_device *device, const struct tapir_config *config, ch
         return result;
     }
     posix_fork_watch(true);
-    driver_lock(&posix_host.driver, &posix_host_thread);
+    driver_lock(&HOST->driver, &posix_host_thread);
     result = build(device, &plan, config, error, size);
     if (result != 0) {
         posix_setup_undo();
     }
-    driver_lock_release(&posix_host.driver);
+    driver_lock_release(&HOST->driver);
     return result;
 }
 
@@ -276,9 +276,9 @@ static int refuse_nested(char *error, size_t size) {
 
 /* Whether one may be brought up: 0 or -EALREADY. */
 static int check_down(char *error, size_t size) {
-    driver_lock(&posix_host.driver, &posix_host_thread);
+    driver_lock(&HOST->driver, &posix_host_thread);
     bool is_up = HOST->driver.stack != NULL;
-    driver_lock_release(&posix_host.driver);
+    driver_lock_release(&HOST->driver);
     return is_up ? explain(error, size, -EALREADY, "the stack is up already%s", "") : 0;
 }
 
@@ -500,10 +500,7 @@ int posix_config_ensure(void) {
     if (posix_host_at_work()) {
         return -EDEADLK;
     }
-    driver_lock(&posix_host.driver, &posix_host_thread);
-    bool is_up = HOST->driver.stack != NULL;
-    driver_lock_release(&posix_host.driver);
-    if (is_up) {
+    if (check_down(NULL, 0) == -EALREADY) {
         return 0;
     }
     int cancel_state, caller_errno = errno;

@@ -19,7 +19,7 @@
 /* Over the loopback alone, or a device that is gone, there is no peer to be polite to. */
 static uint64_t unfinished(void *unused) {
     (void)unused;
-    return HOST->driver.device == NULL || HOST->driver.device_lost ? 0 : tapir_stack_unfinished(HOST->driver.stack);
+    return DRIVER->device == NULL || DRIVER->device_lost ? 0 : tapir_stack_unfinished(DRIVER->stack);
 }
 
 /* --- tapir_down --- */
@@ -34,35 +34,34 @@ static void close_all(void) {
 
 /* Nothing is left that a call could find; those inside are waited for, and then only this thread is. */
 static void take_down(void) {
-    HOST->driver.closing = true;
+    DRIVER->closing = true;
     atomic_store(&HOST->ends_with_process, false);
     close_all();
-    (void)driver_round_flush(&posix_host.driver);
+    (void)driver_round_flush(DRIVER);
     driver_await_all_out(DRIVER);
     driver_background_stop(DRIVER);
     driver_lead_drain(DRIVER, unfinished, NULL);
-    struct tapir_device *device = HOST->driver.device;
+    struct tapir_device *device = DRIVER->device;
     posix_setup_undo();
     if (device != NULL) {
         device->ops->close(device);
     }
-    HOST->driver.closing = false;
 }
 
 /* --- the end of the process --- */
 
 void posix_down_finish(void *unused) {
-    struct tapir_device *device = HOST->driver.device;
+    struct tapir_device *device = DRIVER->device;
     struct descriptor *descriptor;
     int cursor = 0;
     (void)unused;
-    HOST->driver.closing = true;
+    DRIVER->closing = true;
     while ((descriptor = posix_descriptors_next(&cursor)) != NULL) {
         posix_descriptors_orphan(descriptor);
     }
-    (void)driver_round_flush(&posix_host.driver);
+    (void)driver_round_flush(DRIVER);
     driver_lead_drain(DRIVER, unfinished, NULL);
-    HOST->driver.device = NULL;
+    DRIVER->device = NULL;
     if (device != NULL) { /* a recording is complete then */
         device->ops->close(device);
     }
@@ -110,7 +109,7 @@ void tapir__Exit(int status) { tapir__exit(status); }
 
 void tapir_down(void) {
     int cancel_state;
-    if (posix_fork_in_child() || atomic_load(&HOST->driver.finishing)) {
+    if (posix_fork_in_child() || atomic_load(&DRIVER->finishing)) {
         return;
     }
     posix_text_flush();
@@ -121,10 +120,10 @@ void tapir_down(void) {
     if (!posix_setup_begin(&cancel_state)) {
         return;
     }
-    driver_lock(&posix_host.driver, &posix_host_thread);
-    if (HOST->driver.stack != NULL) {
+    driver_lock(DRIVER, &posix_host_thread);
+    if (DRIVER->stack != NULL) {
         take_down();
     }
-    driver_lock_release(&posix_host.driver);
+    driver_lock_release(DRIVER);
     posix_setup_end(cancel_state);
 }

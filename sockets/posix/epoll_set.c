@@ -3,7 +3,6 @@
 #include "epoll_set.h"
 
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tap/own.h"
@@ -17,8 +16,6 @@ uint32_t posix_epoll_set_events(const struct item *item) {
 }
 
 void posix_epoll_set_correct(struct epoll *epoll) {
-    static const uint64_t one = 1;
-    uint64_t count;
     if (epoll->event < 0) {
         return;
     }
@@ -30,9 +27,9 @@ void posix_epoll_set_correct(struct epoll *epoll) {
     }
     bool ready = !list_empty(&epoll->ready);
     if (ready && !epoll->event_set) {
-        (void)!write(epoll->event, &one, sizeof one);
+        driver_event_raise(epoll->event);
     } else if (!ready && epoll->event_set) {
-        (void)!read(epoll->event, &count, sizeof count);
+        driver_event_drain(epoll->event);
     }
     epoll->event_set = ready;
 }
@@ -139,7 +136,7 @@ int posix_epoll_set_expose(struct epoll *epoll) {
     if (epoll->event >= 0) {
         return 0;
     }
-    int event = tap_own_keep(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    int event = driver_event_open();
     if (event < 0) {
         return -errno;
     }

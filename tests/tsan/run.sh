@@ -19,12 +19,12 @@ build_library() {
 }
 build_library >"$log" 2>&1 || { cat "$log"; exit 1; }
 
-tests=("$root/tests/tsan/main.c")
+tests=("$root/tests/tsan/main.c" "$root/tests/unit/support/env.c")
 for source in "$root"/tests/unit/{driver,posix}/*.c; do
     [[ $source == *trace_format* ]] || tests+=("$source") # that one has no threads, and uses more of Criterion
 done
 read -ra libraries <<<"$(pkg-config --libs libpcap) -lpthread"
-cc -g -O1 -fsanitize=thread -I"$root/tests/tsan" -I"$root/include" -I"$root" -I"$root/stack" "${tests[@]}" "$build/libtapir_all.a" \
+cc -g -O1 -fsanitize=thread -I"$root/tests/tsan" -I"$root/tests/unit" -I"$root/include" -I"$root" -I"$root/stack" "${tests[@]}" "$build/libtapir_all.a" \
     "${libraries[@]}" -o "$build/tests"
 
 # A fixed layout: the sanitizer does not bear every random one. The first report ends a test. Tests whose signal handlers close

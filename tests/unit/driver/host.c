@@ -1,34 +1,11 @@
 /* For the tests of drivers: a host without descriptors. */
 #include "host.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
-
-static void *env_alloc(void *ctx, size_t bytes) {
-    (void)ctx;
-    return malloc(bytes);
-}
-
-static void env_free(void *ctx, void *block, size_t bytes) {
-    (void)ctx;
-    (void)bytes;
-    free(block);
-}
-
-/* SplitMix64. */
-static void env_random(void *ctx, void *bytes, size_t len) {
-    struct host *host = ctx;
-    for (size_t i = 0; i < len; i++) {
-        host->random_state += 0x9e3779b97f4a7c15ULL;
-        uint64_t z = (host->random_state ^ host->random_state >> 30) * 0xbf58476d1ce4e5b9ULL;
-        ((uint8_t *)bytes)[i] = (uint8_t)(z >> 32);
-    }
-}
 
 static int device_read(struct tapir_device *device, struct tapir_frame *frame) {
     ssize_t got = read(device->fd, frame->data, TAPIR_FRAME_MAX_BYTES);
@@ -70,14 +47,15 @@ static void up(struct host *host, int fd, uint8_t last) {
     static const struct driver DOWN = DRIVER_INITIALIZER;
     struct driver_thread thread = {0};
     const struct tapir_addr address = address_of(last);
-    *host = (struct host){.driver = DOWN, .random_state = last};
-    host->env = (struct tapir_env){.ctx = host, .alloc = env_alloc, .free = env_free, .random = env_random};
+    *host = (struct host){.driver = DOWN};
+    test_env_init(&host->env);
+    host->env.seed += last;
     host->device = (struct tapir_device){.ops = &ops, .fd = fd, .mtu_bytes = 1500, .name = "wire"};
     const struct driver_listener listener = {.ctx = host, .news = wake_sleepers};
     struct tapir_netif_config config = {.name = "wire", .mac = {2, 0, 0, 0, 0, last}, .mtu_bytes = 1500};
     driver_lock(&host->driver, &thread);
     cr_assert(driver_open(&host->driver, &listener) == 0);
-    driver_attach(&host->driver, tapir_stack_create(&host->env, 0, driver_clock_now()));
+    driver_attach(&host->driver, tapir_stack_create(&host->env.env, 0, driver_clock_now()));
     cr_assert(host->driver.stack != NULL);
     int netif = tapir_netif_add(host->driver.stack, &config);
     cr_assert(netif > 0);

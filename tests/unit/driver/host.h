@@ -4,6 +4,7 @@
 #define TEST_DRIVER_HOST_H
 
 #include "sockets/driver/driver.h"
+#include "support/env.h"
 
 #define HOST_SLEEPERS_MAX 16
 
@@ -15,8 +16,7 @@ struct sleeper {
 
 struct host {
     struct driver driver;
-    struct tapir_env env;
-    uint64_t random_state;
+    struct test_env env;
     struct tapir_device device;
     struct sleeper *sleepers[HOST_SLEEPERS_MAX]; /* in calls, by the listener's word */
     unsigned news;                               /* how often the listener was called */
