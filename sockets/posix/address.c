@@ -1,8 +1,13 @@
 /* Between struct sockaddr_in and the stack's endpoints. */
-#include <arpa/inet.h>
-#include <string.h>
+#include "address.h"
 
-#include "internal.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <tapir/sock.h>
 
 /* ::ffff:a.b.c.d: the stack has one form for both families. */
 struct tapir_addr posix_address_from_ipv4(struct in_addr ipv4) {

@@ -4,7 +4,9 @@
  * interfaces have (AI_ADDRCONFIG) says nothing about the stack's, so that is not asked.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include <sys/socket.h>
+
+#include <tapir/socket.h>
 
 int tapir_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
     struct addrinfo wanted = hints == NULL ? (struct addrinfo){.ai_flags = AI_V4MAPPED} : *hints;

@@ -1,8 +1,16 @@
 /* The beginning and the end of every call. */
 #define _GNU_SOURCE
+#include "call.h"
+
+#include <errno.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/socket.h>
+
+#include "fork.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
 
 int posix_call_refusal(void) { return posix_host_at_work() ? -EDEADLK : -EBADF; }
 

@@ -5,13 +5,25 @@
  * whatever it may have inherited does not close the device.
  */
 #define _GNU_SOURCE
+#include "calls_close.h"
+
+#include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <tapir/sock.h>
+#include <tapir/socket.h>
 #include <tapir/trace.h>
 
-#include "internal.h"
+#include "call.h"
+#include "descriptors.h"
+#include "fork.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
 #include "tap/own.h"
+#include "wait.h"
 
 /* --- close --- */
 

@@ -4,12 +4,20 @@
  * which on Linux's calling conventions is right for all three, and passed on to the kernel unread.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "calls_dup.h"
+#include "descriptors.h"
+#include "host.h"
+#include "signals.h"
 
 #define KEPT_FLAGS (O_APPEND | O_NOATIME)
 

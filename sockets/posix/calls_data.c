@@ -1,10 +1,19 @@
 /* The calls that move data: send, recv, sendto, recvfrom, read, write, readv, writev. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "address.h"
+#include "call.h"
+#include "descriptors.h"
+#include "transfer.h"
 
 static int one_piece(const void *data, size_t size, bool discard, struct tapir_iovec *iov) {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data,

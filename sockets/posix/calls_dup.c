@@ -5,11 +5,21 @@
  * kernel in one step for what is its own, this layer for a socket or set.
  */
 #define _GNU_SOURCE
+#include "calls_dup.h"
+
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "calls_close.h"
+#include "descriptors.h"
+#include "fork.h"
 #include "tap/own.h"
+#include "text.h"
 
 /* The number that a copy got, or -errno, becomes one of the descriptor's. */
 static int adopt(struct descriptor *descriptor, int copy) {

@@ -1,12 +1,22 @@
 /* Calls of files that a program makes on sockets: sendfile, and what a socket answers to lseek and isatty. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <linux/sockios.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
+#include "transfer.h"
 
 #define TRANSFER_MAX_BYTES 0x7ffff000U /* Linux moves no more in one call */
 #define PIECE_BYTES 65536U             /* read, and handed to the stack, at a time: a super-segment */

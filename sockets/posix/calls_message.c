@@ -5,13 +5,26 @@
  * MSG_ERRQUEUE, which error came back and from whom (IP_RECVERR).
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <linux/errqueue.h> /* needs struct timespec */
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "address.h"
+#include "call.h"
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
+#include "timeout.h"
+#include "transfer.h"
 
 /* --- control messages to send --- */
 

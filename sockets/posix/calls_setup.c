@@ -4,11 +4,27 @@
  * leave (send what it caused, unlock), and turn the result into errno.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "address.h"
+#include "call.h"
+#include "config.h"
+#include "connecting.h"
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
+#include "text.h"
+#include "wait.h"
+#include "watch.h"
 
 /* --- socket --- */
 

@@ -4,20 +4,38 @@
  * of it or nothing.
  */
 #define _GNU_SOURCE
+#include "config.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+#include <tapir/tap.h>
 #include <tapir/trace.h>
 
-#include "internal.h"
+#include "address.h"
+#include "call.h"
+#include "descriptors.h"
+#include "down.h"
+#include "fork.h"
+#include "host.h"
+#include "memory.h"
+#include "news.h"
+#include "setup.h"
+#include "sockets/driver/driver.h"
 #include "tap/host.h"
 #include "tap/own.h"
+#include "tell.h"
 
 #define HOST (&posix_host)
 

@@ -1,5 +1,16 @@
 /* The end of a handshake, and calls that need the connection that is there now. */
-#include "internal.h"
+#include "connecting.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
+#include "wait.h"
+#include "watch.h"
 
 /* As Linux: whoever waits for the connection that was is told EPIPE. */
 int posix_connecting_disconnect(struct descriptor *descriptor) {

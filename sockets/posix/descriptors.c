@@ -7,16 +7,28 @@
  * looking at one at any time.
  */
 #define _GNU_SOURCE
+#include "descriptors.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+
+#include "call.h"
+#include "epoll_set.h"
+#include "host.h"
+#include "pair.h"
+#include "sockets/driver/driver.h"
 #include "tap/own.h"
+#include "watch.h"
 
 /* The lock guards every change of what follows; only find and ours are called without it. */
 #define CHUNK_SLOTS 1024

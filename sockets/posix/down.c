@@ -8,10 +8,22 @@
  * sockets and gives the peers what they are owed; nothing is freed; and who is inside stays asleep, as on Linux.
  */
 #define _GNU_SOURCE
+#include "down.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/socket.h>
+#include <tapir/tap.h>
+
+#include "descriptors.h"
+#include "fork.h"
+#include "host.h"
+#include "setup.h"
+#include "sockets/driver/driver.h"
+#include "text.h"
 
 #define HOST (&posix_host)
 #define DRIVER (&posix_host.driver)

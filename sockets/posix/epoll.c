@@ -9,12 +9,28 @@
  * it until a look finds nothing; edge-triggered ones leave it when reported.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "config.h"
+#include "descriptors.h"
 #include "epoll_set.h"
+#include "fork.h"
+#include "host.h"
+#include "options.h"
+#include "sockets/driver/driver.h"
 #include "tap/own.h"
+#include "timeout.h"
+#include "wait.h"
 
 int tapir_epoll_create1(int flags) {
     if (posix_fork_in_child()) { /* where all descriptors are the kernel's */

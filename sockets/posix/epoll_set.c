@@ -2,10 +2,18 @@
 #define _GNU_SOURCE
 #include "epoll_set.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
+#include "ready.h"
+#include "sockets/driver/driver.h"
 #include "tap/own.h"
+#include "watch.h"
 
 uint32_t posix_epoll_set_events(const struct item *item) {
     if (item->disabled) {

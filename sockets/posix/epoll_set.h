@@ -4,7 +4,9 @@
 
 #include <sys/epoll.h>
 
-#include "internal.h"
+#include "descriptors.h"
+#include "sockets/driver/driver.h"
+#include "watch.h"
 
 struct epoll {
     struct descriptor *descriptor;
@@ -53,5 +55,17 @@ int posix_epoll_set_show(const struct epoll *epoll, int fd);
 /* Ends the sleep of one waiting call, for one event; of all. */
 void posix_epoll_set_wake_one(struct epoll *epoll);
 void posix_epoll_set_wake_all(struct epoll *epoll);
+
+/* Forgets the items of a closed set, and ends the calls that wait on it. It is freed with its descriptor. */
+void posix_epoll_set_close(struct epoll *epoll);
+
+/* Forgets whatever sets hold of a socket that is closed. */
+void posix_epoll_set_forget(struct descriptor *descriptor);
+
+/* The descriptor, or what it is ready for, may have changed: corrects exposed sets that hold it. */
+void posix_epoll_set_update(struct descriptor *descriptor);
+
+/* Makes the set's own number readable for the kernel exactly while it has events, from now on. 0 or -errno. */
+int posix_epoll_set_expose(struct epoll *epoll);
 
 #endif

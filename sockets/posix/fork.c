@@ -7,11 +7,16 @@
  * the parent leaves it, and nothing that the parent had buffered for a pcap file is written twice.
  */
 #define _GNU_SOURCE
+#include "fork.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "host.h"
 #include "tap/own.h"
 
 static char plain_mark;          /* where the kernel cannot wipe: the handler does */

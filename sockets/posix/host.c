@@ -1,5 +1,7 @@
 /* The one stack of the process, with its driver, and where the thread is in it. */
-#include "internal.h"
+#include "host.h"
+
+#include "sockets/driver/driver.h"
 
 struct host posix_host = {.driver = DRIVER_INITIALIZER, .claimed_fd = -1};
 

@@ -4,9 +4,10 @@
  * to the kernel now and then and cost a page fault each when they are needed again; kept here they cost nothing.
  * Only ever called with the stack's lock held, or before and after there is a stack.
  */
-#include <stdlib.h>
+#include "memory.h"
 
-#include "internal.h"
+#include <stdbool.h>
+#include <stdlib.h>
 
 #define KEPT_MIN_BYTES 32768U
 #define KEPT_BYTES 66560U /* every kept block has this size: the largest frame with its headroom, rounded up */

@@ -1,5 +1,17 @@
 /* What the driver tells: which sockets have news, and what has become of the device. */
-#include "internal.h"
+#include "news.h"
+
+#include <errno.h>
+
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
+#include "pair.h"
+#include "signals.h"
+#include "sockets/driver/driver.h"
+#include "tell.h"
+#include "watch.h"
 
 /* A socket that nobody has a descriptor for any more (closed a moment ago) has no one to be told. */
 static void tell_news(void *unused, tapir_sock sock) {

@@ -7,9 +7,20 @@
 #define _GNU_SOURCE
 #include "options.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
 
 #ifndef SO_NO_CHECK
 #define SO_NO_CHECK 11 /* glibc has it in <asm/socket.h> only */

@@ -2,9 +2,15 @@
 #ifndef POSIX_OPTIONS_H
 #define POSIX_OPTIONS_H
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* How a value looks to the application: see <tapir/options.h>. */
 enum option_form {

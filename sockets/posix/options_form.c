@@ -1,10 +1,18 @@
 /* The forms that the values of socket options have, to the byte: sizes, ranges and errors are Linux's. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+#include <tapir/tap.h>
+
+#include "descriptors.h"
+#include "host.h"
 #include "options.h"
 
 /* --- an int --- */

@@ -3,9 +3,18 @@
  * An interface is named by its address, as in BSD, or by its number (struct ip_mreqn), which wins.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include <tapir/sock.h>
+
+#include "address.h"
+#include "descriptors.h"
+#include "host.h"
 #include "options.h"
+#include "sockets/driver/driver.h"
 
 /* The interface that a number and an address of ours name: 0 any, or -ENODEV, -EADDRNOTAVAIL. Groups on "lo" alone
  * there are none. */

@@ -4,8 +4,14 @@
  * <linux/tcp.h> and cut to the caller's size. Fields without a counterpart here stay 0.
  */
 #include <linux/tcp.h>
+#include <sys/socket.h>
 
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
 #include "options.h"
+#include "sockets/driver/driver.h"
 
 static uint32_t microseconds(uint64_t us) { return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us; }
 

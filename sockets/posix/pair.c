@@ -1,5 +1,12 @@
 /* The pair of kernel sockets that shows a socket's readiness outside (pollfd.c makes it). */
-#include "internal.h"
+#include "pair.h"
+
+#include <sys/socket.h>
+
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
 
 #define FILL_BYTES 4096
 #define FILL_WRITES 8

@@ -5,10 +5,28 @@
  * that is ready, and a wake-up for data that another thread took first just goes back to sleep.
  */
 #define _GNU_SOURCE
+#include "poll.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "descriptors.h"
+#include "epoll_set.h"
+#include "host.h"
+#include "ready.h"
+#include "sockets/driver/driver.h"
+#include "timeout.h"
+#include "wait.h"
+#include "watch.h"
 
 #define DESCRIPTORS_MAX (1U << 20)
 #define ON_STACK 32 /* descriptors of a call that need no allocation */

@@ -5,10 +5,16 @@
  * change at the cost of one or two system calls.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "descriptors.h"
+#include "epoll_set.h"
 #include "tap/own.h"
 
 #define SEND_BUFFER_BYTES \

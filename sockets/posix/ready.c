@@ -1,8 +1,10 @@
 /* Readiness in poll's terms and in the stack's. */
 #define _GNU_SOURCE
+#include "ready.h"
+
 #include <poll.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
 
 uint32_t posix_ready_wanted(uint32_t events) {
     uint32_t wanted = TAPIR_READY_ERR | TAPIR_READY_HUP;

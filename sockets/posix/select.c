@@ -3,9 +3,22 @@
  * A call that fails leaves the sets alone.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/time.h>
+#include <time.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+#include <tapir/socket.h>
+
+#include "call.h"
+#include "descriptors.h"
+#include "host.h"
+#include "poll.h"
+#include "sockets/driver/driver.h"
+#include "timeout.h"
 
 #define READABLE (POLLIN | POLLHUP | POLLERR) /* what select(2) counts as readable, and so on */
 #define WRITABLE (POLLOUT | POLLERR)

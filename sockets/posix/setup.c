@@ -1,8 +1,15 @@
 /* Around tapir_up and tapir_down: one at a time, and from any state of construction back to none. */
 #define _GNU_SOURCE
+#include "setup.h"
+
+#include <netinet/in.h>
 #include <pthread.h>
 
-#include "internal.h"
+#include "descriptors.h"
+#include "fork.h"
+#include "host.h"
+#include "memory.h"
+#include "sockets/driver/driver.h"
 #include "tap/own.h"
 
 #define HOST (&posix_host)

@@ -5,14 +5,23 @@
  * call of the process has signals blocked while it is at work, and lets them in asleep and at its end.
  */
 #define _GNU_SOURCE
+#include "signals.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
+#include "options.h"
 
 #define HOST (&posix_host)
 

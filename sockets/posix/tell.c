@@ -1,14 +1,20 @@
 /* What somebody should know while the stack runs, and no call is there to return. */
+#include "tell.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <tapir/socket.h>
+#include <tapir/tap.h>
 #include <tapir/trace.h>
 
-#include "internal.h"
+#include "address.h"
 
 static struct {
     void (*tell)(void *ctx, int error, const char *sentence);

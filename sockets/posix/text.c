@@ -7,14 +7,23 @@
  * this kind, for good: its calls serve whatever stands at the number.
  */
 #define _GNU_SOURCE
+#include "text.h"
+
+#include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/socket.h>
+
+#include "calls_close.h"
+#include "descriptors.h"
+#include "options.h"
 
 struct stream {
     struct list node;

@@ -1,5 +1,11 @@
 /* Timeouts of poll, select and epoll as deadlines. */
-#include "internal.h"
+#include "timeout.h"
+
+#include <time.h>
+
+#include <tapir/sock.h>
+
+#include "sockets/driver/driver.h"
 
 uint64_t posix_timeout_deadline_ms(int timeout_ms) {
     return timeout_ms < 0 ? TAPIR_NEVER : timeout_ms == 0 ? 0 : driver_clock_deadline((uint64_t)timeout_ms * 1000);

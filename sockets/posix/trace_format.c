@@ -11,14 +11,14 @@
  * connection names our end first. An all-zero address is not known and is written *. In brackets at the end: the
  * connection's state before the segment, and why it was sent or dropped.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <tapir/sock.h>
 #include <tapir/trace.h>
 
 /* TCP flag bits as on the wire (RFC 9293 3.1), for this file alone. */

@@ -6,13 +6,25 @@
  * left for the next call. A datagram moves whole or not at all.
  */
 #define _GNU_SOURCE
+#include "transfer.h"
+
+#include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include <tapir/sock.h>
+
+#include "address.h"
+#include "call.h"
+#include "connecting.h"
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
 
 #define LONG_CALL_BYTES 65536U /* to copy takes longer than the two system calls that signals cost */
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_FASTOPEN | MSG_DONTROUTE)

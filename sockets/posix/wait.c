@@ -1,6 +1,15 @@
 /* Calls that wait for one socket. */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "sockets/driver/driver.h"
+#include "watch.h"
 
 /* A call that waits for one socket. */
 struct ready_call {

@@ -1,5 +1,11 @@
 /* Watches: who wants to know when a socket becomes ready. */
-#include "internal.h"
+#include "watch.h"
+
+#include <tapir/sock.h>
+
+#include "descriptors.h"
+#include "host.h"
+#include "sockets/driver/driver.h"
 
 /* A closed descriptor is ready for everything: whoever waits shall come and find out. */
 void posix_watch_notify(struct descriptor *descriptor) {

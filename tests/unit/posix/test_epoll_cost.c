@@ -1,7 +1,7 @@
 /* What epoll_wait costs, counted in sockets that are looked at, with many of them in the set: hazard Z6. */
 #define _GNU_SOURCE
 #include "loop.h"
-#include "sockets/posix/internal.h"
+#include "sockets/posix/host.h"
 
 static unsigned steps;
 

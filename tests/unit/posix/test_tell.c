@@ -5,7 +5,7 @@
 
 #include <tapir/trace.h>
 
-#include "sockets/posix/internal.h"
+#include "sockets/posix/tell.h"
 
 static char heard[1024];
 static int heard_error;

@@ -2,7 +2,8 @@
 #define _GNU_SOURCE
 #include <unistd.h>
 
-#include "sockets/posix/internal.h"
+#include "sockets/posix/tell.h"
+#include "sockets/posix/text.h"
 #include "wired.h"
 
 TestSuite(text, .timeout = 20);
