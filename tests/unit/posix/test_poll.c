@@ -1,4 +1,4 @@
-/* Tests of poll and select over sockets of the stack and kernel descriptors together. */
+/* Tests of poll over sockets of the stack and kernel descriptors together. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -102,36 +102,4 @@ Test(poll, more_descriptors_than_fit_on_the_stack) {
     GIVES(tapir_poll(polls, COUNT, -1), 1);
     cr_assert(polls[COUNT - 1].revents == POLLIN);
     loop_join(&later);
-}
-
-Test(poll, select_keeps_the_ready_ones) {
-    int fds[2], ends[2];
-    fd_set readable, writable;
-    struct timeval time = {.tv_usec = 30000};
-    loop_stream(fds);
-    cr_assert(pipe(ends) == 0);
-    int count = (fds[1] > ends[0] ? fds[1] : ends[0]) + 1;
-    FD_ZERO(&readable);
-    FD_SET(fds[1], &readable);
-    FD_SET(ends[0], &readable);
-    GIVES(tapir_select(count, &readable, NULL, NULL, &time), 0);
-    cr_assert(!FD_ISSET(fds[1], &readable) && !FD_ISSET(ends[0], &readable));
-    cr_assert(time.tv_sec == 0 && time.tv_usec == 0);
-    GIVES(tapir_send(fds[0], "x", 1, 0), 1);
-    GIVES(write(ends[1], "x", 1), 1);
-    FD_ZERO(&writable);
-    FD_SET(fds[1], &writable);
-    FD_SET(fds[1], &readable);
-    FD_SET(ends[0], &readable);
-    time = (struct timeval){.tv_sec = 9};
-    GIVES(tapir_select(count, &readable, &writable, NULL, &time), 3);
-    cr_assert(FD_ISSET(fds[1], &readable) && FD_ISSET(ends[0], &readable) && FD_ISSET(fds[1], &writable));
-    cr_assert(time.tv_sec >= 8);
-    FD_SET(1000, &readable);
-    REFUSED(tapir_select(1001, &readable, NULL, NULL, NULL), EBADF);
-    time.tv_sec = -1;
-    REFUSED(tapir_select(count, &readable, NULL, NULL, &time), EINVAL);
-    REFUSED(tapir_select(-1, NULL, NULL, NULL, NULL), EINVAL);
-    close(ends[0]);
-    close(ends[1]);
 }
