@@ -68,6 +68,15 @@ run() {
     grep -qx installed "$work/log" || fail "$1 did not say what it should"
 }
 
+# check_example NAME LINE FLAGS...: builds an embedder's example, which is to say this.
+check_example() {
+    local name=$1 line=$2
+    shift 2
+    quiet "the example $name" cc -Wall -Wextra -Werror "$root/tests/install/$name.c" "$@" -o "$work/$name"
+    quiet "running $name" timeout 20 "$work/$name"
+    grep -q "$line" "$work/log" || fail "$name did not say what it should"
+}
+
 # Flags unquoted on purpose: pkg-config gives a list of words.
 check_pkg_config() {
     local flags=(-Wall -Wextra -Werror)
@@ -82,9 +91,9 @@ check_pkg_config() {
         run "$work/c_$form"
         run "$work/cxx_$form"
         # shellcheck disable=SC2086
-        quiet "the embedder's example, $form" cc "${flags[@]}" "$root/tests/install/embed.c" ${words[$form]} -o "$work/embed_$form"
-        quiet "running embed_$form" timeout 20 "$work/embed_$form"
-        grep -q '^a line by way of two stacks, at [0-9]* us$' "$work/log" || fail "embed_$form did not say what it should"
+        check_example embed '^a line by way of two stacks, at [0-9]* us$' ${words[$form]}
+        # shellcheck disable=SC2086
+        check_example threads '^an answer by way of two drivers$' ${words[$form]} -lpthread
     done
     [[ $(ldd "$work/c_shared") == *"$libdir/libtapir.so.0"* ]] || fail "the shared program does not use libtapir.so.0"
     [[ $(ldd "$work/c_static") != *libtapir* ]] || fail "the static program still needs libtapir.so"

@@ -1,6 +1,7 @@
 /* For the tests of drivers: a host without descriptors. */
 #include "host.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,15 +28,26 @@ static int device_write(struct tapir_device *device, const struct tapir_out *out
 
 static void device_close(struct tapir_device *device) { close(device->fd); }
 
-static void wake_sleepers(void *ctx, tapir_sock sock) {
+/* The listener's word comes with the lock held, by the thread that is known here: it cannot enter again. */
+static _Thread_local struct tapir_driver_thread *inside;
+
+static void count_news(void *ctx, tapir_sock sock) {
     struct host *host = ctx;
+    (void)sock;
     host->news++;
-    for (size_t i = 0; i < HOST_SLEEPERS_MAX; i++) {
-        struct sleeper *sleeper = host->sleepers[i];
-        if (sleeper != NULL && sleeper->sock == sock && !sleeper->waiter.woken) {
-            driver_wait_wake(&sleeper->waiter);
-        }
+    if (inside != NULL) {
+        host->reentered = tapir_driver_enter(host->driver, inside);
     }
+}
+
+static void enter(struct host *host, struct tapir_driver_thread *thread) {
+    cr_assert(tapir_driver_enter(host->driver, thread) == 0);
+    inside = thread;
+}
+
+static void leave(struct host *host, struct tapir_driver_thread *thread) {
+    tapir_driver_leave(host->driver, thread);
+    inside = NULL;
 }
 
 static struct tapir_addr address_of(uint8_t last) {
@@ -44,25 +56,19 @@ static struct tapir_addr address_of(uint8_t last) {
 
 static void up(struct host *host, int fd, uint8_t last) {
     static const struct tapir_device_ops ops = {device_read, device_write, device_close};
-    static const struct driver DOWN = DRIVER_INITIALIZER;
-    struct driver_thread thread = {0};
     const struct tapir_addr address = address_of(last);
-    *host = (struct host){.driver = DOWN};
+    struct tapir_netif_config wire = {.name = "wire", .mac = {2, 0, 0, 0, 0, last}, .mtu_bytes = 1500};
+    *host = (struct host){.device = {.ops = &ops, .fd = fd, .mtu_bytes = 1500, .name = "wire"}};
     test_env_init(&host->env);
     host->env.seed += last;
-    host->device = (struct tapir_device){.ops = &ops, .fd = fd, .mtu_bytes = 1500, .name = "wire"};
-    const struct driver_listener listener = {.ctx = host, .news = wake_sleepers};
-    struct tapir_netif_config config = {.name = "wire", .mac = {2, 0, 0, 0, 0, last}, .mtu_bytes = 1500};
-    driver_lock(&host->driver, &thread);
-    cr_assert(driver_open(&host->driver, &listener) == 0);
-    driver_attach(&host->driver, tapir_stack_create(&host->env.env, 0, driver_clock_now()));
-    cr_assert(host->driver.stack != NULL);
-    int netif = tapir_netif_add(host->driver.stack, &config);
+    host->stack = tapir_stack_create(&host->env.env, 0, tapir_driver_now());
+    cr_assert(host->stack != NULL);
+    int netif = tapir_netif_add(host->stack, &wire);
     cr_assert(netif > 0);
-    cr_assert(tapir_netif_add_address(host->driver.stack, netif, &address, 24, false, driver_clock_now()) == 0);
-    cr_assert(driver_background_start(&host->driver) == 0);
-    driver_attach_device(&host->driver, &host->device, netif);
-    driver_lock_release(&host->driver);
+    cr_assert(tapir_netif_add_address(host->stack, netif, &address, 24, false, tapir_driver_now()) == 0);
+    const struct tapir_driver_config config = {
+        .stack = host->stack, .device = &host->device, .netif = netif, .ctx = host, .news = count_news};
+    cr_assert(tapir_driver_open(&config, &host->driver) == 0);
 }
 
 void host_pair_up(struct host *a, struct host *b) {
@@ -73,80 +79,62 @@ void host_pair_up(struct host *a, struct host *b) {
 }
 
 void host_down(struct host *host) {
-    struct driver_thread thread = {0};
-    driver_lock(&host->driver, &thread);
-    host->driver.closing = true;
-    driver_await_all_out(&host->driver);
-    driver_background_stop(&host->driver);
-    struct tapir_stack *stack = host->driver.stack;
-    driver_close(&host->driver);
-    tapir_stack_destroy(stack);
-    driver_lock_release(&host->driver);
+    tapir_driver_close(host->driver);
+    tapir_stack_destroy(host->stack);
     host->device.ops->close(&host->device);
 }
 
 /* Until the socket has news, or a few seconds have gone by, which fails the test. */
-static void wait_for_news(struct host *host, struct driver_thread *thread, tapir_sock sock) {
-    struct pollfd fds[DRIVER_RESERVED_FDS];
-    struct sleeper sleeper = {.sock = sock};
-    size_t slot = 0;
-    driver_wait_init(&sleeper.waiter, &host->driver, thread, fds, DRIVER_RESERVED_FDS, NULL);
-    sleeper.waiter.prompt = true;
-    while (host->sleepers[slot] != NULL) {
-        slot++;
-    }
-    host->sleepers[slot] = &sleeper;
-    int result = driver_wait(&sleeper.waiter, driver_clock_deadline(5000000));
-    host->sleepers[slot] = NULL;
-    cr_assert(result == 0);
+static void wait_for_news(struct host *host, struct tapir_driver_thread *thread, tapir_sock sock) {
+    cr_assert(tapir_driver_wait(host->driver, thread, sock, 0, tapir_driver_now() + 5000000) == 0);
 }
 
-tapir_sock host_listen(struct host *host, struct driver_thread *thread, uint16_t port) {
+tapir_sock host_listen(struct host *host, struct tapir_driver_thread *thread, uint16_t port) {
     const struct tapir_endpoint local = {.port = port};
     tapir_sock sock;
-    cr_assert(driver_enter(&host->driver, thread));
-    cr_assert(tapir_sock_open(host->driver.stack, TAPIR_SOCK_STREAM, 0, &sock) == 0);
-    cr_assert(tapir_sock_bind(host->driver.stack, sock, &local) == 0);
-    cr_assert(tapir_sock_listen(host->driver.stack, sock, 8, driver_clock_now()) == 0);
-    driver_leave(&host->driver, thread);
+    enter(host, thread);
+    cr_assert(tapir_sock_open(host->stack, TAPIR_SOCK_STREAM, 0, &sock) == 0);
+    cr_assert(tapir_sock_bind(host->stack, sock, &local) == 0);
+    cr_assert(tapir_sock_listen(host->stack, sock, 8, tapir_driver_now()) == 0);
+    leave(host, thread);
     return sock;
 }
 
-tapir_sock host_accept(struct host *host, struct driver_thread *thread, tapir_sock listener) {
+tapir_sock host_accept(struct host *host, struct tapir_driver_thread *thread, tapir_sock listener) {
     struct tapir_endpoint peer;
     tapir_sock child;
     int result;
-    cr_assert(driver_enter(&host->driver, thread));
-    while ((result = tapir_sock_accept(host->driver.stack, listener, &child, &peer, driver_clock_now())) == -EAGAIN) {
+    enter(host, thread);
+    while ((result = tapir_sock_accept(host->stack, listener, &child, &peer, tapir_driver_now())) == -EAGAIN) {
         wait_for_news(host, thread, listener);
     }
     cr_assert(result == 0);
-    driver_leave(&host->driver, thread);
+    leave(host, thread);
     return child;
 }
 
-tapir_sock host_connect(struct host *host, struct driver_thread *thread, uint8_t last, uint16_t port) {
+tapir_sock host_connect(struct host *host, struct tapir_driver_thread *thread, uint8_t last, uint16_t port) {
     const struct tapir_endpoint peer = {.addr = address_of(last), .port = port};
     tapir_sock sock;
-    cr_assert(driver_enter(&host->driver, thread));
-    struct tapir_stack *stack = host->driver.stack;
+    enter(host, thread);
+    struct tapir_stack *stack = host->stack;
     cr_assert(tapir_sock_open(stack, TAPIR_SOCK_STREAM, 0, &sock) == 0);
-    int result = tapir_sock_connect(stack, sock, &peer, driver_clock_now());
+    int result = tapir_sock_connect(stack, sock, &peer, tapir_driver_now());
     while (result == -EINPROGRESS || result == -EALREADY) {
         wait_for_news(host, thread, sock);
-        result = tapir_sock_connect(stack, sock, &peer, driver_clock_now());
+        result = tapir_sock_connect(stack, sock, &peer, tapir_driver_now());
     }
     cr_assert(result == 0);
-    driver_leave(&host->driver, thread);
+    leave(host, thread);
     return sock;
 }
 
-void host_send(struct host *host, struct driver_thread *thread, tapir_sock sock, const void *bytes, size_t len) {
-    cr_assert(driver_enter(&host->driver, thread));
+void host_send(struct host *host, struct tapir_driver_thread *thread, tapir_sock sock, const void *bytes, size_t len) {
+    enter(host, thread);
     for (size_t sent = 0; sent < len;) {
         const struct tapir_iovec iov = {(void *)(uintptr_t)((const uint8_t *)bytes + sent), len - sent};
         const struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
-        int64_t result = tapir_sock_send(host->driver.stack, sock, &msg, 0, driver_clock_now());
+        int64_t result = tapir_sock_send(host->stack, sock, &msg, 0, tapir_driver_now());
         if (result == -EAGAIN) {
             wait_for_news(host, thread, sock);
             continue;
@@ -154,24 +142,24 @@ void host_send(struct host *host, struct driver_thread *thread, tapir_sock sock,
         cr_assert(result > 0);
         sent += (size_t)result;
     }
-    driver_leave(&host->driver, thread);
+    leave(host, thread);
 }
 
-size_t host_recv(struct host *host, struct driver_thread *thread, tapir_sock sock, void *bytes, size_t size) {
+size_t host_recv(struct host *host, struct tapir_driver_thread *thread, tapir_sock sock, void *bytes, size_t size) {
     const struct tapir_iovec iov = {bytes, size};
     struct tapir_msg msg = {.iov = &iov, .iov_count = 1};
     int64_t result;
-    cr_assert(driver_enter(&host->driver, thread));
-    while ((result = tapir_sock_recv(host->driver.stack, sock, &msg, 0, driver_clock_now())) == -EAGAIN) {
+    enter(host, thread);
+    while ((result = tapir_sock_recv(host->stack, sock, &msg, 0, tapir_driver_now())) == -EAGAIN) {
         wait_for_news(host, thread, sock);
     }
     cr_assert(result >= 0);
-    driver_leave(&host->driver, thread);
+    leave(host, thread);
     return (size_t)result;
 }
 
-void host_close(struct host *host, struct driver_thread *thread, tapir_sock sock) {
-    cr_assert(driver_enter(&host->driver, thread));
-    cr_assert(tapir_sock_close(host->driver.stack, sock, driver_clock_now()) == 0);
-    driver_leave(&host->driver, thread);
+void host_close(struct host *host, struct tapir_driver_thread *thread, tapir_sock sock) {
+    enter(host, thread);
+    cr_assert(tapir_sock_close(host->stack, sock, tapir_driver_now()) == 0);
+    leave(host, thread);
 }

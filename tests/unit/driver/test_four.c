@@ -22,7 +22,7 @@ struct side {
 /* Sends back what it gets until the peer has closed. */
 static void *serve(void *argument) {
     struct side *side = argument;
-    struct driver_thread thread = {0};
+    struct tapir_driver_thread thread = {0};
     uint8_t buffer[8192];
     size_t got;
     tapir_sock sock = host_accept(side->host, &thread, side->listener);
@@ -36,7 +36,7 @@ static void *serve(void *argument) {
 /* Sends a part, reads it back, and so on. */
 static void *ask(void *argument) {
     struct side *side = argument;
-    struct driver_thread thread = {0};
+    struct tapir_driver_thread thread = {0};
     uint8_t out[5000], in[5000];
     tapir_sock sock = host_connect(side->host, &thread, 2, side->port);
     for (size_t done = 0; done < BYTES; done += sizeof out) {
@@ -59,7 +59,7 @@ static void *ask(void *argument) {
 Test(driver, four_in_one_process_serve_at_the_same_time) {
     pthread_t threads[8];
     struct side sides[8];
-    struct driver_thread thread = {0};
+    struct tapir_driver_thread thread = {0};
     for (size_t pair = 0; pair < 2; pair++) {
         host_pair_up(&hosts[2 * pair], &hosts[2 * pair + 1]);
     }
@@ -76,9 +76,6 @@ Test(driver, four_in_one_process_serve_at_the_same_time) {
         pthread_join(threads[i], NULL);
     }
     for (size_t i = 0; i < 4; i++) {
-        driver_lock(&hosts[i].driver, &thread);
-        cr_assert(hosts[i].driver.leader == NULL || hosts[i].driver.leader == &hosts[i].driver.background.waiter);
-        driver_lock_release(&hosts[i].driver);
         host_close(&hosts[2 * (i / 2) + 1], &thread, sides[2 * i].listener);
     }
     for (size_t i = 0; i < 4; i++) {
@@ -88,7 +85,7 @@ Test(driver, four_in_one_process_serve_at_the_same_time) {
 
 /* Nobody calls: the background answers the peer's handshake, and its data is there for a call that comes later. */
 Test(driver, the_background_serves_who_is_away) {
-    struct driver_thread client = {0}, server = {0};
+    struct tapir_driver_thread client = {0}, server = {0};
     uint8_t byte = 7;
     host_pair_up(&hosts[0], &hosts[1]);
     tapir_sock listener = host_listen(&hosts[1], &server, PORT);
@@ -102,11 +99,4 @@ Test(driver, the_background_serves_who_is_away) {
     host_close(&hosts[0], &client, sock);
     host_down(&hosts[0]);
     host_down(&hosts[1]);
-}
-
-Test(driver, a_call_without_a_stack_is_refused) {
-    static struct driver driver = DRIVER_INITIALIZER;
-    struct driver_thread thread = {0};
-    cr_assert(!driver_enter(&driver, &thread));
-    cr_assert(!driver_at_work(&thread));
 }
