@@ -97,8 +97,7 @@ static void send_line(struct host *host, tapir_sock sock, const char *line) {
     must(tapir_sock_send(host->stack, sock, &msg, 0, tapir_driver_now()) == (int64_t)piece.len, "not sent");
 }
 
-static size_t receive(struct host *host, tapir_sock sock, char *bytes, size_t size) {
-    const struct tapir_iovec piece = {bytes, size};
+static size_t receive(struct host *host, tapir_sock sock, struct tapir_iovec piece) {
     struct tapir_msg msg = {.iov = &piece, .iov_count = 1};
     int64_t got;
     while ((got = tapir_sock_recv(host->stack, sock, &msg, 0, tapir_driver_now())) == -EAGAIN) {
@@ -119,7 +118,7 @@ static void *serve(void *argument) {
         wait_for(&server, *listener, TAPIR_READY_IN);
     }
     must(result == 0, "no connection");
-    (void)receive(&server, sock, line, sizeof line);
+    (void)receive(&server, sock, (struct tapir_iovec){line, sizeof line});
     send_line(&server, sock, "an answer by way of two drivers");
     must(tapir_sock_close(server.stack, sock, tapir_driver_now()) == 0, "not closed");
     tapir_driver_leave(server.driver, &self);
@@ -139,7 +138,7 @@ static void ask(void) {
     }
     must(result == 0, "not connected");
     send_line(&client, sock, "a question");
-    size_t len = receive(&client, sock, line, sizeof line);
+    size_t len = receive(&client, sock, (struct tapir_iovec){line, sizeof line});
     must(tapir_sock_close(client.stack, sock, tapir_driver_now()) == 0, "not closed");
     tapir_driver_leave(client.driver, &self);
     printf("%.*s\n", (int)len, line);

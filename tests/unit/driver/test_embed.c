@@ -14,6 +14,7 @@
 #define PORT 7
 #define TURNS 300U
 #define PEERS 4U
+#define IDLE 8U /* of the threads: two per peer come before it */
 
 TestSuite(driver_embed, .timeout = 30);
 
@@ -217,23 +218,23 @@ static void *ask(void *argument) {
 Test(driver_embed, threads_hand_the_lead_over_and_lose_nothing) {
     struct tapir_driver_thread self = {0};
     struct peer peers[PEERS];
-    pthread_t threads[2 * PEERS + 1];
+    pthread_t threads[IDLE + 1];
     host_pair_up(&client, &server);
     struct waiting idle = {.host = &server, .sock = host_listen(&server, &self, 99), .deadline_us = TAPIR_NEVER};
-    threads[2 * PEERS] = begin_wait(&idle, &self);
+    threads[IDLE] = begin_wait(&idle, &self);
     for (size_t i = 0; i < PEERS; i++) {
         uint16_t port = (uint16_t)(PORT + i);
         peers[i] = (struct peer){host_listen(&server, &self, port), port};
         cr_assert(pthread_create(&threads[2 * i], NULL, echo, &peers[i]) == 0);
         cr_assert(pthread_create(&threads[2 * i + 1], NULL, ask, &peers[i]) == 0);
     }
-    for (size_t i = 0; i < 2 * PEERS; i++) {
+    for (size_t i = 0; i < IDLE; i++) {
         pthread_join(threads[i], NULL);
     }
     cr_assert(client.news > 0 && client.reentered == -EDEADLK);
     cr_assert(server.news > 0 && server.reentered == -EDEADLK);
     host_down(&server);
-    pthread_join(threads[2 * PEERS], NULL);
+    pthread_join(threads[IDLE], NULL);
     cr_assert(idle.result == -EBADF);
     host_down(&client);
 }

@@ -144,7 +144,7 @@ Test(select, tells_of_every_state_what_the_kernel_tells) {
 
 static void put_byte(struct later *later) { later->result = (int)write(later->fd, "x", 1); }
 
-static void expect_only(int count, int listed[2], int ready, struct later *later) {
+static void expect_only(int count, const int listed[2], int ready, struct later *later) {
     fd_set readable;
     struct timeval timeout = {.tv_sec = 9};
     FD_ZERO(&readable);
