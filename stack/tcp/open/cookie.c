@@ -19,7 +19,8 @@
 #define TS_NO_WSCALE 0x0fU
 #define PERIOD_MASK 31U
 
-static const uint16_t mss_table[8] = {TCP_MSS_DEFAULT, 1024, 1220, 1300, 1400, 1440, 1460, 8960};
+/* The peer's MSS is taken as the entry at or below it: never as more than it takes (MUST-16). */
+static const uint16_t mss_table[8] = {TCP_MSS_MIN, 256, TCP_MSS_DEFAULT, 1220, 1400, 1440, 1460, 8960};
 
 static uint32_t period_at(uint64_t now_us) { return (uint32_t)(now_us / TCP_COOKIE_PERIOD_US); }
 
