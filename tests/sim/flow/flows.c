@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "sim.h"
+#include "flow.h"
 
 #define PATTERN_BYTES 65521 /* prime: no size of a buffer or segment hides a shift */
 #define CHUNK_BYTES 65536

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "sim.h"
+#include "flow.h"
 #include "stack.h"
 #include "support/out.h"
 

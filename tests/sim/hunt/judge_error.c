@@ -1,0 +1,89 @@
+/* Judges what applications are told: an error is justified by what happened in the world, or it is a fault. */
+#include <errno.h>
+#include <string.h>
+
+#include "hunt/hunt.h"
+
+/* Without an answer to so many frames a handshake or a connection may be given up (TCP_SYNACK_RETRIES is the least). */
+#define LOST_FOR_TIMEOUT 4U
+#define NEIGHBOUR_US \
+    (3 * HUNT_SECOND_US)      /* a neighbour that is slower to answer is not there (TAPIR_NEIGHBOUR_RETRY_US) */
+#define LOST_FOR_NEIGHBOUR 3U /* TAPIR_NEIGHBOUR_TRIES */
+
+/* How long an answer may take at the most, from all that delays it. */
+static uint64_t slowest_us(const struct world *world, const unsigned hosts[2]) {
+    uint64_t sum_us = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct plan_wire *wire = &world->plan.hosts[hosts[i]].wire;
+        sum_us += wire->delay_us + wire->jitter_us + wire->step_us + (wire->reorder != 0 ? wire->hold_us : 0) +
+                  (wire->rate_bps != 0 ? wire->queue_us + 12000ULL * HUNT_SECOND_US / wire->rate_bps : 0);
+    }
+    return sum_us;
+}
+
+/* Something is wrong between the two hosts: so many frames were lost, or one of them is silent, or is somewhere else. */
+static bool apart(const struct world *world, const unsigned hosts[2], uint64_t least_lost) {
+    const struct host *a = &world->hosts[hosts[0]], *b = &world->hosts[hosts[1]];
+    uint64_t lost = a->lost + b->lost + a->refused + b->refused;
+    return lost >= least_lost || a->crashed || b->crashed || a->moves != 0 || b->moves != 0;
+}
+
+static bool is_short_of_memory(const struct world *world, unsigned host) {
+    return world->plan.hosts[host].fail_percent != 0 || world->plan.hosts[host].cap_bytes != 0 ||
+           world->hosts[host].env.fail_at != 0;
+}
+
+void judge_error(struct world *world, unsigned index, unsigned side, int error) {
+    const struct plan_session *plan = &world->plan.sessions[index];
+    const struct session *session = &world->sessions[index];
+    const struct end *end = &session->ends[side], *other = &session->ends[!side];
+    bool poor = is_short_of_memory(world, plan->hosts[side]),
+         other_poor = is_short_of_memory(world, plan->hosts[!side]);
+    bool other_left = other->left_early || other->error != 0 || other_poor;
+    bool slow = slowest_us(world, plan->hosts) >= NEIGHBOUR_US;
+    /* The other side of a handshake, or of an end, may have heard nothing for so long that it has forgotten all. */
+    bool given_up = (!other->connected || other->done) && apart(world, plan->hosts, LOST_FOR_TIMEOUT);
+    bool justified = session->tainted;
+    switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+        justified |= other_left || poor || end->read_shut || given_up;
+        break;
+    case ENOTCONN:
+        justified |= other_left || poor || given_up;
+        break;
+    case ECONNREFUSED:
+        justified |= (other->done && !other->connected) || other_left;
+        break;
+    case ETIMEDOUT:
+        justified |= apart(world, plan->hosts, LOST_FOR_TIMEOUT) || other_poor || other_left;
+        break;
+    case EHOSTUNREACH:
+        justified |= apart(world, plan->hosts, LOST_FOR_NEIGHBOUR) || other_poor || poor || slow;
+        break;
+    case ENOMEM:
+    case ECONNABORTED:
+        justified |= poor;
+        break;
+    default:
+        break;
+    }
+    if (!justified) {
+        hunt_object(world, "session %u: side %u (host %c) is told %s, and nothing explains it", index, side,
+                    world->hosts[plan->hosts[side]].name, strerror(error));
+    }
+}
+
+/* A peer that is gone without its farewell having arrived cannot be told from one that has nothing to say (RFC 9293 3.5.1). */
+bool judge_error_may_last(const struct world *world, unsigned index) {
+    const struct plan_session *plan = &world->plan.sessions[index];
+    const struct session *session = &world->sessions[index];
+    bool far = apart(world, plan->hosts, LOST_FOR_TIMEOUT) || slowest_us(world, plan->hosts) >= NEIGHBOUR_US;
+    bool last = session->tainted;
+    for (unsigned side = 0; side < 2; side++) {
+        const struct end *end = &session->ends[side];
+        last |= world->hosts[plan->hosts[side]].crashed || end->error != 0 || end->left_early || (end->done && far);
+        last |= is_short_of_memory(world, plan->hosts[side]);
+    }
+    return last;
+}
