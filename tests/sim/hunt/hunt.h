@@ -85,8 +85,9 @@ struct session {
 /* ---- the world ---- */
 
 struct host {
-    struct test_env env; /* first: a trace finds the host by it */
-    struct tapir_stack *stack;
+    struct test_env env;       /* first: a trace finds the host by it */
+    struct tapir_stack *stack; /* NULL: it is a peer; */
+    struct peer *peer;         /* this one */
     struct tapir_frame *frame; /* what the next one is read into; NULL: to be allocated */
     char name;                 /* in the trace */
     FILE *trace;               /* NULL: none */
@@ -145,6 +146,9 @@ bool world_step(struct world *world, uint64_t until_us);
 
 /* Lets a host's applications act, and sends what it has to send. */
 void world_act(struct world *world, unsigned host);
+
+/* A frame of the peer's goes out. Borrows it. */
+void world_send(struct world *world, unsigned host, const uint8_t *bytes, size_t len);
 
 /* wire.c: a frame leaves a host. Borrows both. */
 void wire_send(struct world *world, unsigned from, const uint8_t *bytes, size_t len,

@@ -6,9 +6,9 @@
 
 /* Without an answer to so many frames a handshake or a connection may be given up (TCP_SYNACK_RETRIES is the least). */
 #define LOST_FOR_TIMEOUT 4U
-#define NEIGHBOUR_US \
-    (3 * HUNT_SECOND_US)      /* a neighbour that is slower to answer is not there (TAPIR_NEIGHBOUR_RETRY_US) */
-#define LOST_FOR_NEIGHBOUR 3U /* TAPIR_NEIGHBOUR_TRIES */
+#define NEIGHBOUR_US (3 * HUNT_SECOND_US) /* TAPIR_NEIGHBOUR_TRIES, _RETRY_US */
+#define READER_US \
+    (60 * HUNT_SECOND_US) /* who does not read for longer may lose a peer whose application is gone (D5) */
 
 /* How long an answer may take at the most, from all that delays it. */
 static uint64_t slowest_us(const struct world *world, const unsigned hosts[2]) {
@@ -28,6 +28,13 @@ static bool apart(const struct world *world, const unsigned hosts[2], uint64_t l
     return lost >= least_lost || a->crashed || b->crashed || a->moves != 0 || b->moves != 0;
 }
 
+/* A host that is slow to answer is not there, after three questions a second apart; each that is lost leaves it a second less. */
+static bool is_unreachable(const struct world *world, const unsigned hosts[2]) {
+    uint64_t lost = world->hosts[hosts[0]].lost + world->hosts[hosts[1]].lost;
+    uint64_t late_us = slowest_us(world, hosts) + lost * HUNT_SECOND_US;
+    return late_us >= NEIGHBOUR_US || apart(world, hosts, LOST_FOR_TIMEOUT);
+}
+
 static bool is_short_of_memory(const struct world *world, unsigned host) {
     return world->plan.hosts[host].fail_percent != 0 || world->plan.hosts[host].cap_bytes != 0 ||
            world->hosts[host].env.fail_at != 0;
@@ -40,9 +47,9 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
     bool poor = is_short_of_memory(world, plan->hosts[side]),
          other_poor = is_short_of_memory(world, plan->hosts[!side]);
     bool other_left = other->left_early || other->error != 0 || other_poor;
-    bool slow = slowest_us(world, plan->hosts) >= NEIGHBOUR_US;
     /* The other side of a handshake, or of an end, may have heard nothing for so long that it has forgotten all. */
     bool given_up = (!other->connected || other->done) && apart(world, plan->hosts, LOST_FOR_TIMEOUT);
+    given_up |= other->done && plan->ends[side].stall_us > READER_US;
     bool justified = session->tainted;
     switch (error) {
     case ECONNRESET:
@@ -59,7 +66,7 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
         justified |= apart(world, plan->hosts, LOST_FOR_TIMEOUT) || other_poor || other_left;
         break;
     case EHOSTUNREACH:
-        justified |= apart(world, plan->hosts, LOST_FOR_NEIGHBOUR) || other_poor || poor || slow;
+        justified |= is_unreachable(world, plan->hosts) || other_poor || poor;
         break;
     case ENOMEM:
     case ECONNABORTED:
@@ -78,7 +85,7 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
 bool judge_error_may_last(const struct world *world, unsigned index) {
     const struct plan_session *plan = &world->plan.sessions[index];
     const struct session *session = &world->sessions[index];
-    bool far = apart(world, plan->hosts, LOST_FOR_TIMEOUT) || slowest_us(world, plan->hosts) >= NEIGHBOUR_US;
+    bool far = is_unreachable(world, plan->hosts);
     bool last = session->tainted;
     for (unsigned side = 0; side < 2; side++) {
         const struct end *end = &session->ends[side];

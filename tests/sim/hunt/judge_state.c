@@ -56,6 +56,9 @@ void judge_state(struct world *world, unsigned host) {
 }
 
 void judge_state_empty(struct world *world, unsigned host) {
+    if (world->hosts[host].stack == NULL) {
+        return;
+    }
     const struct tcp *tcp = &world->hosts[host].stack->tcp;
     if (tcp->conns.used + tcp->halves.used + tcp->waits.used > 0) {
         hunt_object(world, "host %c: %u connections, %u half-open and %u in TIME-WAIT are left when all is over",

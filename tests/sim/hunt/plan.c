@@ -128,6 +128,7 @@ static void plan_hosts(struct plan *plan) {
         struct draw draw = stream(plan, HOSTS, i);
         host->mtu_bytes = draw_below(&draw, 4) == 0 ? (uint32_t)draw_from(&draw, 576, 9000) : 1500;
         host->caps = draw_below(&draw, 2) == 0 ? TAPIR_CAP_CSUM | TAPIR_CAP_TSO4 : 0;
+        host->is_peer = plan_has(plan, HUNT_PEER) && i == 1;
         host->reuses_frames = draw_below(&draw, 2) == 0;
         plan_times(plan, &host->wire, i);
         plan_losses(plan, &host->wire, i);
@@ -218,6 +219,11 @@ static void plan_sessions(struct plan *plan) {
         session->start_us = i == 0 ? 1000 : draw_spread(&draw, 1000, plan->heal_us);
         for (unsigned side = 0; side < 2; side++) {
             plan_end(plan, &session->ends[side], 2 * i + side);
+        }
+        for (unsigned side = 0; side < 2; side++) {
+            if (plan->hosts[session->hosts[side]].is_peer) { /* it has manners enough of its own */
+                session->ends[side].ending = HUNT_ORDERLY;
+            }
         }
         draw = stream(plan, HUNT_WRAP, i);
         session->wrap = plan_has(plan, HUNT_WRAP) && i == 0; /* one clock cannot suit two connections */

@@ -37,7 +37,8 @@
     FAULT(WRAP, "wrap")           \
     FAULT(OPTIONS, "options")     \
     FAULT(SMALL, "small")         \
-    FAULT(LIES, "lies")
+    FAULT(LIES, "lies")           \
+    FAULT(PEER, "peer")
 
 enum hunt_fault {
 #define HUNT_FAULT_NAME(name, word) HUNT_##name,
@@ -74,6 +75,7 @@ struct plan_host {
     uint64_t fail_percent; /* of its allocations, until the faults end */
     uint64_t move_at_us;   /* it has another hardware address then, without a word or with one; 0: never */
     bool announces;
+    bool is_peer;         /* it is no stack of ours, but the independent peer (peer.c) */
     uint64_t crash_at_us; /* it is silent from then on; 0: never */
 };
 

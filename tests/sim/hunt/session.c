@@ -82,8 +82,10 @@ static void close_sock(const struct actor *a, tapir_sock *sock) {
 }
 
 static void finish(const struct actor *a) {
-    close_sock(a, &a->end->sock);
-    close_sock(a, &a->end->listener);
+    if (a->stack != NULL) {
+        close_sock(a, &a->end->sock);
+        close_sock(a, &a->end->listener);
+    }
     a->end->done = true;
     a->world->hash = a->world->hash * 31 + a->end->received * 2 + (unsigned)a->end->error;
 }
@@ -142,9 +144,15 @@ static void connect_to(const struct actor *a) {
 
 void session_open(struct world *world, unsigned index) {
     struct actor server = actor_of(world, index, 1);
+    bool is_peer = server.stack == NULL;
     world->sessions[index].ends[0].wake_us = world->plan.sessions[index].start_us;
     world->sessions[index].ends[1].wake_us = TAPIR_NEVER;
-    listen_at(&server);
+    if (world->hosts[world->plan.sessions[index].hosts[0]].peer != NULL) {
+        world->sessions[index].ends[0].wake_us = TAPIR_NEVER;
+    }
+    if (!is_peer) {
+        listen_at(&server);
+    }
 }
 
 /* Is the connection there? */

@@ -140,8 +140,9 @@ static void damage(struct world *world, unsigned from, struct packet *packet) {
         packet->len = draw_from(draw, ETH_LEN, packet->len);
         packet->intact = packet->intact && packet->len >= whole_len(packet);
     }
-    if (draw_chance(draw, plan->pad)) {
-        size_t more = draw_below(draw, 64);
+    size_t room = world->plan.hosts[packet->to].mtu_bytes + ETH_LEN;
+    if (draw_chance(draw, plan->pad) && packet->len < room) { /* within what the link carries */
+        size_t more = draw_below(draw, min_size(room - packet->len, 63) + 1);
         memset(packet->bytes + packet->len, (int)draw_below(draw, 256), more);
         packet->len += more;
     }
@@ -219,11 +220,14 @@ static void send_one(struct world *world, unsigned from, const struct packet *fr
         world->hosts[from].lost++;
         return;
     }
+    bool reaches = false;
     for (unsigned to = 0; to < world->plan.host_count; to++) {
         if (to != from && !world->hosts[to].crashed && is_for(world, to, frame->bytes)) {
             send_to(world, from, to, frame, leaves_us);
+            reaches = true;
         }
     }
+    world->hosts[from].lost += !reaches; /* it has an address that nobody has, or no longer */
 }
 
 /* Half of the worlds have a wire that carries super-segments whole, as a TAP does; the others cut them. */

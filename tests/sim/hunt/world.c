@@ -5,6 +5,7 @@
 #include <pcap/pcap.h>
 
 #include "hunt/hunt.h"
+#include "hunt/peer.h"
 #include "support/out.h"
 #include "tcp/secret/isn.h"
 
@@ -38,6 +39,10 @@ static bool open_host(struct world *world, unsigned which, const struct hunt_opt
     host->env.seed = world->plan.seed * HUNT_HOSTS_MAX + which + 1;
     host->env.fail_at = which == 0 ? options->fail_at : 0;
     host->wire.draw = draw_stream(world->plan.seed, 5000 + which);
+    if (plan->is_peer) {
+        host->peer = peer_new(world, which);
+        return true;
+    }
     world_mac(world, which, netif.mac);
     host->stack = tapir_stack_create(&host->env.env, plan->cap_bytes, host_now(world, which));
     host->own_bytes = host->stack == NULL ? 0 : host->env.live_bytes - tapir_stack_memory_used(host->stack);
@@ -50,6 +55,9 @@ static void set_clocks(struct world *world) {
     const struct plan_session *session = &world->plan.sessions[0];
     for (unsigned side = 0; side < 2 && session->wrap; side++) {
         unsigned host = session->hosts[side];
+        if (world->hosts[host].stack == NULL) {
+            continue;
+        }
         const struct tapir_endpoint ends[2] = {
             {.addr = addr_of_ipv4(world_ipv4(session->hosts[0])), .port = HUNT_PORT_CLIENT},
             {.addr = addr_of_ipv4(world_ipv4(session->hosts[1])), .port = HUNT_PORT_SERVER},
@@ -77,7 +85,9 @@ struct world *world_new(const struct plan *plan, const struct hunt_options *opti
     }
     set_clocks(world);
     for (unsigned i = 0; i < plan->host_count; i++) {
-        tapir_stack_tick(world->hosts[i].stack, host_now(world, i));
+        if (world->hosts[i].stack != NULL) {
+            tapir_stack_tick(world->hosts[i].stack, host_now(world, i));
+        }
     }
     for (unsigned i = 0; i < plan->session_count; i++) {
         session_open(world, i);
@@ -101,6 +111,7 @@ void world_free(struct world *world) {
         if (host->env.live_blocks != 0) {
             hunt_object(world, "host %u leaks %zu blocks of %zu bytes", i, host->env.live_blocks, host->env.live_bytes);
         }
+        free(host->peer);
         wire_free(host);
     }
     free(world->heap);
@@ -137,6 +148,16 @@ static void show_moved(const struct world *world, unsigned from, uint8_t *bytes)
     }
 }
 
+void world_send(struct world *world, unsigned host, const uint8_t *bytes, size_t len) {
+    static const struct tapir_offload plain;
+    judge_wire_sent(world, host, bytes, len, 0);
+    remember(world, bytes, len);
+    world->hosts[host].frames++;
+    if (!world->hosts[host].crashed) {
+        wire_send(world, host, bytes, len, &plain);
+    }
+}
+
 static void transmit(struct world *world, unsigned from) {
     static uint8_t bytes[1 << 17];
     static struct tapir_out out;
@@ -157,6 +178,10 @@ static void transmit(struct world *world, unsigned from) {
 }
 
 void world_act(struct world *world, unsigned host) {
+    if (world->hosts[host].peer != NULL) {
+        peer_tick(world, world->hosts[host].peer);
+        return;
+    }
     session_act(world, host);
     transmit(world, host);
     judge_state(world, host);
@@ -181,6 +206,13 @@ static struct tapir_frame *frame_for(struct world *world, const struct packet *p
 static void deliver(struct world *world, struct packet *packet) {
     struct host *host = &world->hosts[packet->to];
     if (host->crashed) {
+        return;
+    }
+    if (host->peer != NULL) {
+        if (packet->intact) {
+            judge_wire_came(world, packet);
+        }
+        peer_input(world, host->peer, packet);
         return;
     }
     struct tapir_frame *frame = frame_for(world, packet);
@@ -223,7 +255,7 @@ static void apply_plan(struct world *world) {
         host->env.fail_percent = world->healed ? 0 : plan->fail_percent;
         if (plan->move_at_us != 0 && world->now_us >= plan->move_at_us && host->moves == 0) {
             host->moves = 1;
-            if (plan->announces) {
+            if (plan->announces && host->stack != NULL) {
                 tapir_netif_set_up(host->stack, 1, false, host_now(world, i));
                 tapir_netif_set_up(host->stack, 1, true, host_now(world, i));
                 world_act(world, i);
@@ -235,12 +267,20 @@ static void apply_plan(struct world *world) {
     }
 }
 
+/* In the world's time. */
+static uint64_t deadline_of(const struct world *world, const struct host *host) {
+    uint64_t ahead_us = HUNT_START_US + host->clock_us;
+    if (host->peer != NULL) {
+        return peer_deadline_us(world, host->peer);
+    }
+    uint64_t deadline_us = tapir_stack_deadline(host->stack);
+    return deadline_us == TAPIR_NEVER ? TAPIR_NEVER : deadline_us < ahead_us ? 0 : deadline_us - ahead_us;
+}
+
 static uint64_t next_deadline(const struct world *world, unsigned *host) {
     uint64_t first_us = TAPIR_NEVER;
     for (unsigned i = 0; i < world->plan.host_count; i++) {
-        uint64_t deadline_us = tapir_stack_deadline(world->hosts[i].stack);
-        uint64_t ahead_us = HUNT_START_US + world->hosts[i].clock_us;
-        uint64_t at_us = deadline_us == TAPIR_NEVER ? TAPIR_NEVER : deadline_us < ahead_us ? 0 : deadline_us - ahead_us;
+        uint64_t at_us = deadline_of(world, &world->hosts[i]);
         if (at_us < first_us) {
             first_us = at_us;
             *host = i;
@@ -268,7 +308,9 @@ bool world_step(struct world *world, uint64_t until_us) {
         deliver(world, packet);
         free(packet);
     } else if (first_us == timer_us) {
-        tapir_stack_tick(world->hosts[host].stack, host_now(world, host));
+        if (world->hosts[host].stack != NULL) {
+            tapir_stack_tick(world->hosts[host].stack, host_now(world, host));
+        }
         world_act(world, host);
     } else {
         for (unsigned i = 0; i < world->plan.host_count; i++) {
