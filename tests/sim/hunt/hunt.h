@@ -61,6 +61,7 @@ struct way {
     uint16_t mss;                       /* what the sender offered to receive */
     struct range came[HUNT_RANGES_MAX]; /* what arrived at the receiver, in order */
     size_t came_count;
+    uint64_t owed_us;  /* since when an acknowledgment is owed; 0: none is */
     bool came_unknown; /* too many holes to remember */
 };
 
@@ -177,12 +178,18 @@ const uint8_t *session_pattern(unsigned index, unsigned side, uint64_t offset);
 void judge_wire_sent(struct world *world, unsigned from, const uint8_t *bytes, size_t len, uint16_t gso_size);
 void judge_wire_came(struct world *world, const struct packet *packet);
 
+/* After each event: what came within the window is acknowledged within half a second (RFC 9293 MUST-40). */
+void judge_wire_acks(struct world *world);
+
 /* judge_state.c: a host's stack, after each event. And at the end: nothing is left. */
 void judge_state(struct world *world, unsigned host);
 void judge_state_empty(struct world *world, unsigned host);
 
 /* judge_error.c: what an application was told, and whether anything in the world explains it. */
 void judge_error(struct world *world, unsigned index, unsigned side, int error);
+
+/* Were frames between the two hosts lost, or is one of them ill? Else what one sends reaches the other. */
+bool judge_error_apart(const struct world *world, unsigned index);
 
 /* Whether anything entitles a session not to end by itself. */
 bool judge_error_may_last(const struct world *world, unsigned index);

@@ -94,3 +94,9 @@ bool judge_error_may_last(const struct world *world, unsigned index) {
     }
     return last;
 }
+
+bool judge_error_apart(const struct world *world, unsigned index) {
+    const unsigned *hosts = world->plan.sessions[index].hosts;
+    return apart(world, hosts, 1) || is_short_of_memory(world, hosts[0]) || is_short_of_memory(world, hosts[1]) ||
+           slowest_us(world, hosts) >= HUNT_SECOND_US / 4; /* a neighbour may have to be found first */
+}

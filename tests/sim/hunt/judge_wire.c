@@ -11,6 +11,8 @@
 
 enum { ETH_LEN = WIRE_ETH_LEN };
 
+#define ACK_LATEST_US 500000U
+
 /* A segment, and whose it is. Numbers count from the SYNs. */
 struct seen {
     unsigned index, side; /* of the session, and who sends it */
@@ -120,6 +122,8 @@ void judge_wire_came(struct world *world, const struct packet *packet) {
     number(&seen);
     if (seen.to > seen.from) {
         add_range(seen.out, seen.from, seen.to);
+        bool invited = seen.to <= seen.out->offered && came_to(seen.out) > seen.out->acked;
+        seen.out->owed_us = invited && seen.out->owed_us == 0 ? world->now_us : seen.out->owed_us;
     }
     if ((seen.tcp.flags & WIRE_TCP_ACK) != 0 && seen.in->has_syn) {
         uint64_t edge = number_of(seen.in, seen.tcp.ack) + window_of(&seen);
@@ -179,6 +183,7 @@ static void judge_ack(const struct world *world, const struct seen *seen) {
                     (unsigned long long)ack, (unsigned long long)in->acked);
     }
     in->acked = ack;
+    in->owed_us = 0;
     uint64_t edge = ack + window_of(seen);
     uint64_t grain = seen->out->scales ? 1ULL << seen->out->wscale : 1;
     if ((seen->tcp.flags & WIRE_TCP_SYN) == 0 && edge + grain <= in->offered) {
@@ -219,5 +224,20 @@ void judge_wire_sent(struct world *world, unsigned from, const uint8_t *bytes, s
     seen.out->sent_to = max_u64(seen.out->sent_to, seen.to);
     if ((seen.tcp.flags & WIRE_TCP_ACK) != 0 && seen.in->has_syn && !is_peer) {
         judge_ack(world, &seen);
+    }
+}
+
+void judge_wire_acks(struct world *world) {
+    for (unsigned i = 0; i < world->plan.session_count; i++) {
+        struct session *session = &world->sessions[i];
+        for (unsigned side = 0; side < 2; side++) {
+            struct way *way = &session->ways[side];
+            bool late = way->owed_us != 0 && world->now_us - way->owed_us > ACK_LATEST_US;
+            const struct end *to = &session->ends[!side];
+            if (late && !to->done && !session->tainted && !session->renumbered && !judge_error_apart(world, i)) {
+                hunt_object(world, "session %u: side %u has not acknowledged what came %llu us ago", i, !side,
+                            (unsigned long long)(world->now_us - way->owed_us));
+            }
+        }
     }
 }

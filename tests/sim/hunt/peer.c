@@ -512,6 +512,7 @@ void peer_tick(struct world *world, struct peer *p) {
 struct peer *peer_new(struct world *world, unsigned host) {
     struct peer *p = calloc(1, sizeof *p);
     struct draw draw = draw_stream(world->plan.seed, 9000 + host);
+    uint32_t common = (uint32_t)draw_below(&draw, 64); /* what none of its connections does */
     CHECK(p != NULL);
     p->host = host;
     for (unsigned i = 0; i < world->plan.session_count; i++) {
@@ -526,7 +527,7 @@ struct peer *peer_new(struct world *world, unsigned host) {
                 .other = session->hosts[!side],
                 .phase = side == 0 ? QUIET : LISTENING,
                 .iss = session->wrap ? session->iss[side] : (uint32_t)draw_next(&draw),
-                .manners = (uint32_t)draw_next(&draw) & (uint32_t)draw_next(&draw),
+                .manners = (uint32_t)draw_below(&draw, 64) & common,
                 .mss = (uint32_t)draw_from(&draw, 88, 1400),
                 /* Not so small that the seed takes long. */
                 .window_bytes = (uint32_t)(session->ends[!side].bytes / 200 + draw_spread(&draw, 1, 60000)),

@@ -317,5 +317,6 @@ bool world_step(struct world *world, uint64_t until_us) {
             world_act(world, i);
         }
     }
+    judge_wire_acks(world);
     return true;
 }
