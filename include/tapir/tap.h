@@ -12,7 +12,7 @@ struct tapir_device;
 
 struct tapir_device_ops {
     /* Reads one frame into *frame (room of at least TAPIR_FRAME_MAX_BYTES from data), setting len and offload.
-     * 1: a frame; 0: none now; negative errno: the device is gone. Never blocks. */
+     * 1: a frame; 0: none now; negative errno: the device is gone, or its other end is. Never blocks. */
     int (*read)(struct tapir_device *device, struct tapir_frame *frame);
     /* Writes one frame. 0; -EAGAIN, -ENOBUFS, -EIO...: it was not sent and may be dropped. Never blocks. */
     int (*write)(struct tapir_device *device, const struct tapir_out *out);

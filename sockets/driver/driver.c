@@ -23,7 +23,8 @@ int driver_open(struct driver *driver, const struct driver_listener *listener) {
         return -error;
     }
     driver->listener = *listener;
-    driver->device_lost = driver->evicting = false;
+    driver->device_lost = false;
+    driver->evicting = 0;
     driver->leader = NULL;
     driver->read_us = 0;
     driver->relay_thread = NULL;

@@ -118,7 +118,7 @@ struct driver {
     _Atomic uint64_t called_us;   /* when the last call ended */
     int wake_fds[2];              /* the leading caller's, and of one just evicted who has not woken up yet */
     unsigned wake_turn;           /* which of the two is the leader's */
-    bool evicting;                /* the other one is in use */
+    unsigned evicting;            /* leaders on their way out: the other one is in use */
     const struct driver_thread *relay_thread; /* whom the leader woke last... */
     unsigned relay_count;                     /* ...and how many times running */
 

@@ -13,6 +13,7 @@
 struct tapir_driver {
     struct driver driver;
     struct tapir_driver_config config;
+    _Atomic pthread_t telling; /* the thread that is in one of config's functions; 0: none is */
     struct list waits[CHAINS]; /* of struct wait */
 };
 
@@ -48,7 +49,9 @@ static void tell_news(void *ctx, tapir_sock sock) {
         }
     }
     if (driver->config.news != NULL) {
+        driver->telling = pthread_self();
         driver->config.news(driver->config.ctx, sock);
+        driver->telling = 0;
     }
 }
 
@@ -58,9 +61,11 @@ static void tell_device(void *ctx, enum driver_device what_it_is) {
         [DRIVER_DEVICE_DOWN] = TAPIR_DEVICE_DOWN,
         [DRIVER_DEVICE_UP] = TAPIR_DEVICE_UP,
     };
-    const struct tapir_driver *driver = ctx;
+    struct tapir_driver *driver = ctx;
     if (driver->config.device_is != NULL) {
+        driver->telling = pthread_self();
         driver->config.device_is(driver->config.ctx, public[what_it_is]);
+        driver->telling = 0;
     }
 }
 
@@ -89,9 +94,15 @@ static void destroy(struct tapir_driver *driver) {
     free(driver);
 }
 
+/* Whether a device may have this interface. It has no address that is all zeros: nothing is taken away. */
+static bool has_netif(struct tapir_stack *stack, int netif) {
+    static const struct tapir_addr none;
+    return netif > 0 && tapir_netif_remove_address(stack, netif, &none) != -ENODEV;
+}
+
 int tapir_driver_open(const struct tapir_driver_config *config, struct tapir_driver **driver) {
     struct driver_thread self = {0};
-    if (config->stack == NULL || (config->device != NULL && config->netif <= 0)) {
+    if (config->stack == NULL || (config->device != NULL && !has_netif(config->stack, config->netif))) {
         return -EINVAL;
     }
     struct tapir_driver *opened = malloc(sizeof *opened);
@@ -120,6 +131,8 @@ static uint64_t unfinished(void *ctx) {
 
 void tapir_driver_close(struct tapir_driver *driver) {
     struct driver_thread self = {0};
+    int cancel_state; /* it waits and joins, and must not leave half of it */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     driver_lock(&driver->driver, &self);
     driver->driver.closing = true;
     for (size_t i = 0; i < CHAINS; i++) {
@@ -134,10 +147,11 @@ void tapir_driver_close(struct tapir_driver *driver) {
     driver_close(&driver->driver);
     driver_lock_release(&driver->driver);
     destroy(driver);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 int tapir_driver_enter(struct tapir_driver *driver, struct tapir_driver_thread *thread) {
-    if (driver_at_work(thread_of(thread))) {
+    if (driver_at_work(thread_of(thread)) || pthread_equal(driver->telling, pthread_self())) {
         return -EDEADLK;
     }
     return driver_enter(&driver->driver, thread_of(thread)) ? 0 : -EBADF;

@@ -16,6 +16,11 @@ static uint64_t sleep_end_us(const struct driver *driver, uint64_t deadline_us, 
     return deadline_us < until_us ? deadline_us : until_us;
 }
 
+/* The interface was deleted, the descriptor closed, or its other end, and all that came is read: it would be "ready" for ever. */
+static bool is_gone(short revents) {
+    return (revents & (POLLERR | POLLNVAL)) != 0 || (revents & (POLLHUP | POLLIN)) == POLLHUP;
+}
+
 /* 0, or -EINTR or another -errno of ppoll. */
 static int sleep_as_leader(struct driver_waiter *waiter, uint64_t deadline_us, bool more) {
     struct driver *driver = waiter->driver;
@@ -37,8 +42,8 @@ static int sleep_as_leader(struct driver_waiter *waiter, uint64_t deadline_us, b
     if (result > 0 && waiter->fds[1].revents != 0) {
         driver_event_drain(waiter->wake_fd);
     }
-    if (result > 0 && (waiter->fds[0].revents & (POLLERR | POLLNVAL)) != 0 && !driver->device_lost) {
-        driver_device_lose(driver); /* the interface was deleted: it would be "ready" for ever */
+    if (result > 0 && is_gone(waiter->fds[0].revents) && !driver->device_lost) {
+        driver_device_lose(driver);
     }
     if (result == -EINTR) {
         result = driver_signals_interrupted(waiter);

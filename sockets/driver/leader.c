@@ -27,7 +27,7 @@ bool driver_leader_is_due(const struct driver *driver, const struct driver_threa
     if (leader->thread == thread) { /* a signal handler's call, which keeps the leader from going on */
         return true;
     }
-    return leader->place == DRIVER_LEADING && !driver->evicting && driver->relay_thread == thread &&
+    return leader->place == DRIVER_LEADING && driver->evicting == 0 && driver->relay_thread == thread &&
            driver->relay_count >= TAPIR_DRIVE_RELAYS_MAX;
 }
 
@@ -44,7 +44,8 @@ void driver_leader_kick(struct driver_waiter *leader) {
 }
 
 /* The background has an eventfd of its own; callers share two by turns, so that the kick for an evicted leader is
- * not swallowed by its successor, who sleeps on the other. Hence only one may be on its way out at a time. */
+ * not swallowed by its successor, who sleeps on the other. Hence only one may be on its way out at a time. A signal handler's
+ * call is no other thread than the leader that it interrupts, which does not wake before the call is over: it takes that one's. */
 void driver_leader_take(struct driver_waiter *waiter) {
     struct driver *driver = waiter->driver;
     struct driver_waiter *before = driver->leader;
@@ -52,8 +53,8 @@ void driver_leader_take(struct driver_waiter *waiter) {
         before->evicted = true;
         driver_leader_kick(before);
         if (!is_background(before)) {
-            driver->evicting = true;
-            driver->wake_turn ^= 1;
+            driver->evicting++;
+            driver->wake_turn ^= before->thread != waiter->thread;
         }
     }
     driver->leader = waiter;
@@ -82,7 +83,7 @@ void driver_leader_end(struct driver_waiter *waiter) {
     }
     if (!is_background(waiter)) {
         if (waiter->evicted) {
-            driver->evicting = false;
+            driver->evicting--;
         }
         nudge_background(driver);
     }

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "driver.h"
+#include "tap/own.h"
 
 #define FAR_US 1000000000000ULL /* 11 days: a sleep that has a timeout is not restarted by the kernel */
 #define RETRY_US 10000U         /* without an eventfd a sleeper looks again this often */
@@ -43,8 +44,9 @@ static struct timespec left_until(uint64_t until_us) {
     return driver_clock_timespec(until_us > now_us ? until_us - now_us : 0);
 }
 
+/* A device may be the program's own, and closing that is the end of it; but not of the eventfds here, nor of the library's TAP. */
 static void check_own(const struct driver *driver, const struct pollfd *fd) {
-    if ((fd->revents & POLLNVAL) != 0 && !atomic_load(&driver->finishing)) {
+    if ((fd->revents & POLLNVAL) != 0 && tap_own_is(fd->fd) && !atomic_load(&driver->finishing)) {
         tapir_abort_hook("the program closes no descriptor that is the library's own", __FILE__, __LINE__);
     }
 }

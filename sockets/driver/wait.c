@@ -28,6 +28,7 @@ static int look_up(struct driver_waiter *waiter, uint64_t deadline_us) {
         return -EAGAIN;
     }
     if (waiter->thread->call.interrupted) {
+        waiter->thread->call.interrupted = false; /* it is told once */
         return -EINTR;
     }
     driver_signals_block(waiter->thread);

@@ -41,7 +41,7 @@ static void env_random(void *ctx, void *buf, size_t bytes) {
 static int wire_read(struct tapir_device *device, struct tapir_frame *frame) {
     ssize_t bytes = recv(device->fd, frame->data, TAPIR_FRAME_MAX_BYTES, MSG_DONTWAIT);
     if (bytes <= 0) {
-        return 0;
+        return bytes == 0 || errno == EAGAIN ? 0 : -errno;
     }
     frame->len = (uint32_t)bytes;
     frame->offload = (struct tapir_offload){0};

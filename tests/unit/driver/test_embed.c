@@ -159,6 +159,8 @@ Test(driver_embed, what_makes_no_sense_is_refused) {
     const struct tapir_driver_config no_netif = {.stack = client.stack, .device = &client.device};
     cr_assert(tapir_driver_open(&no_stack, &none) == -EINVAL);
     cr_assert(tapir_driver_open(&no_netif, &none) == -EINVAL);
+    const struct tapir_driver_config wrong_netif = {.stack = client.stack, .device = &client.device, .netif = 7};
+    cr_assert(tapir_driver_open(&wrong_netif, &none) == -EINVAL);
     cr_assert(none == NULL);
     cr_assert(tapir_driver_enter(client.driver, &self) == 0);
     cr_assert(tapir_driver_enter(client.driver, &self) == -EDEADLK);
@@ -175,6 +177,87 @@ Test(driver_embed, a_call_without_a_stack_is_refused) {
     cr_assert(!driver_enter(&down, &thread));
     cr_assert(!driver_at_work(&thread));
 }
+
+/* The wake and the signal coincide: both are told, each once, and the waits after that sleep. */
+Test(driver_embed, a_signal_is_told_once) {
+    struct tapir_driver_thread self = {0};
+    const struct sigaction action = {.sa_handler = take_note};
+    sigaction(SIGUSR1, &action, NULL);
+    host_pair_up(&client, &server);
+    tapir_sock sock = host_listen(&server, &self, PORT);
+    struct driver_thread *inside = (struct driver_thread *)&self;
+    cr_assert(tapir_driver_enter(server.driver, &self) == 0);
+    inside->call.waited = inside->call.interrupted = true; /* as a wake that came first leaves it */
+    uint64_t begun_us = tapir_driver_now();
+    cr_assert(tapir_driver_wait(server.driver, &self, sock, 0, begun_us + 20000) == -EINTR);
+    cr_assert(tapir_driver_wait(server.driver, &self, sock, 0, begun_us + 20000) == -EAGAIN);
+    cr_assert(tapir_driver_now() >= begun_us + 20000);
+    tapir_driver_leave(server.driver, &self);
+    host_down(&client);
+    host_down(&server);
+}
+
+static void *close_driver(void *argument) {
+    struct host *host = argument;
+    tapir_driver_close(host->driver);
+    host->driver = NULL;
+    pthread_testcancel();
+    return NULL;
+}
+
+/* Whether the cancellation came before or while it waits for who is inside: the driver is closed, and then the thread ends. */
+Test(driver_embed, closing_is_no_cancellation_point) {
+    struct tapir_driver_thread self = {0};
+    pthread_t thread;
+    void *result;
+    host_pair_up(&client, &server);
+    cr_assert(tapir_driver_enter(server.driver, &self) == 0);
+    cr_assert(pthread_create(&thread, NULL, close_driver, &server) == 0);
+    pthread_cancel(thread);
+    usleep(5000);
+    tapir_driver_leave(server.driver, &self);
+    pthread_join(thread, &result);
+    cr_assert(result == PTHREAD_CANCELED && server.driver == NULL);
+    tapir_stack_destroy(server.stack);
+    server.device.ops->close(&server.device);
+    host_down(&client);
+}
+
+static void note_state(void *ctx, enum tapir_driver_device state) { *(enum tapir_driver_device *)ctx = state; }
+
+/* What a device is that is at its end: gone, and told so, and nobody reads it in a circle. */
+static void expect_gone(void (*end)(int ends[2])) {
+    enum tapir_driver_device state = TAPIR_DEVICE_UP;
+    struct tapir_driver_thread self = {0};
+    struct tapir_driver *driver;
+    int ends[2];
+    host_pair_up(&client, &server);
+    cr_assert(pipe(ends) == 0);
+    end(ends);
+    struct tapir_device device = {.ops = client.device.ops, .fd = ends[0], .mtu_bytes = 1500, .name = "pipe"};
+    tapir_driver_close(client.driver);
+    const struct tapir_driver_config config = {
+        .stack = client.stack, .device = &device, .netif = 1, .ctx = &state, .device_is = note_state};
+    cr_assert(tapir_driver_open(&config, &driver) == 0);
+    cr_assert(tapir_driver_enter(driver, &self) == 0);
+    cr_assert(tapir_driver_wait(driver, &self, 0, 0, tapir_driver_now() + 20000) == -EAGAIN);
+    cr_assert(state == TAPIR_DEVICE_GONE);
+    tapir_driver_leave(driver, &self);
+    tapir_driver_close(driver);
+    tapir_stack_destroy(client.stack);
+    client.device.ops->close(&client.device);
+    host_down(&server);
+}
+
+static void hang_up(int ends[2]) { close(ends[1]); }
+
+static void close_both(int ends[2]) {
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(driver_embed, v5_a_device_whose_other_end_is_gone_is_given_up) { expect_gone(hang_up); }
+Test(driver_embed, v5_a_device_that_the_program_closed_is_given_up) { expect_gone(close_both); }
 
 /* --- hand-overs --- */
 

@@ -183,3 +183,28 @@ Test(driver_leader, a_handlers_call_takes_the_lead_of_its_own_thread) {
     driver_leader_end(&outer);
     cr_assert(driver.leader == NULL && !driver.evicting);
 }
+
+/* A leads, B evicts it, and a signal handler on B's thread evicts B before A has woken: what is meant for A must not wake the
+ * handler's call, nor the other way round. */
+Test(driver_leader, a_handlers_call_shares_no_eventfd_with_who_is_on_its_way_out) {
+    static const struct driver DOWN = DRIVER_INITIALIZER;
+    const struct driver_listener nobody = {0};
+    struct driver_waiter handler;
+    driver = DOWN;
+    cr_assert(driver_open(&driver, &nobody) == 0);
+    driver_wait_init(&callers[0], &driver, &threads[0], NULL, 0, NULL);
+    driver_wait_init(&callers[1], &driver, &threads[1], NULL, 0, NULL);
+    driver_wait_init(&handler, &driver, &threads[1], NULL, 0, NULL);
+    driver_leader_take(&callers[0]);
+    driver_leader_take(&callers[1]);
+    cr_assert(callers[0].wake_fd != callers[1].wake_fd && driver.evicting == 1);
+    cr_assert(driver_leader_is_due(&driver, &threads[1]));
+    driver_leader_take(&handler);
+    cr_assert(handler.wake_fd == callers[1].wake_fd && driver.evicting == 2);
+    driver_leader_end(&handler);
+    driver_leader_end(&callers[1]);
+    cr_assert(driver.evicting == 1);
+    driver_leader_end(&callers[0]);
+    cr_assert(driver.evicting == 0 && driver.leader == NULL);
+    driver_close(&driver);
+}
