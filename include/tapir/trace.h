@@ -31,7 +31,7 @@ struct tapir_trace_segment {
     uint32_t window_bytes; /* already scaled when the connection is known */
     uint32_t len;          /* payload bytes */
     uint16_t urgent;
-    uint16_t gso_size; /* payload bytes a wire segment; 0: one segment */
+    uint16_t gso_size; /* payload bytes of a wire segment; 0: one segment */
     uint8_t flags;     /* TCP flag bits as on the wire, FIN = 1 */
     uint8_t state;     /* enum tapir_tcp_state before the segment; 0 none */
     uint8_t tos;

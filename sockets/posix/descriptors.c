@@ -178,7 +178,7 @@ static void grow_buckets(void) {
     free(old);
 }
 
-/* News names a socket by its handle a million times a second: the way back to the descriptor is one probe. */
+/* News names a socket by its handle a million times per second: the way back to the descriptor is one probe. */
 void posix_descriptors_attach(struct descriptor *descriptor, tapir_sock sock) {
     descriptor->sock = sock;
     if (++attached_count > bucket_count) {

@@ -3,7 +3,7 @@
  * The model is two numbers, each with bounds: how fast the path delivers (max_bw) and how long it takes at best
  * (min_rtt). Their product is what fits into the path without a queue. A cycle of phases tests both:
  *   STARTUP     twice as fast each round trip until the rate grows no more, or too much is lost
- *   DRAIN       slower, until the queue that made is gone
+ *   DRAIN       slower, until the queue that STARTUP made is gone
  *   DOWN        below the rate: what the last probe left in the queue drains; CRUISE: at the rate, with headroom
  *   REFILL      one round trip at the rate, so that UP starts from a full path
  *   UP          a quarter faster until the rate grows no more or losses say that it is too much
@@ -13,7 +13,7 @@
  * Bounds from such evidence are long-term (inflight_hi) or hold until the next probe (bw_lo, inflight_lo).
  *
  * Part of struct cc: sees windows, rates and ACKs, no connection. bbr_model.c keeps the numbers, bbr_probe.c the phases,
- * cc_bbr.c makes window and pacing rate of them.
+ * bbr.c makes window and pacing rate of them.
  */
 #ifndef TCP_BBR_H
 #define TCP_BBR_H
@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define BBR_INFINITE UINT64_MAX
-#define BBR_RATE_MAX 100000000000ULL /* bytes a second; keeps products with a round trip within 64 bits */
+#define BBR_RATE_MAX 100000000000ULL /* bytes per second; keeps products with a round trip within 64 bits */
 
 struct cc;
 struct cc_model;
@@ -51,7 +51,7 @@ struct bbr {
     enum bbr_state state;
     enum bbr_acks ack_phase;
     uint32_t pacing_gain_percent, cwnd_gain_percent;
-    /* Rates are in bytes a second. */
+    /* Rates are in bytes per second. */
     uint64_t bw;        /* the rate to use: max_bw within bw_lo */
     uint64_t max_bw[2]; /* best sample of the last probe cycle, and of this one */
     uint64_t bw_lo, bw_latest;
@@ -70,7 +70,7 @@ struct bbr {
     uint64_t span_lost_bytes, span_delivered_bytes;
     uint64_t lost_in_round_bytes;
     uint64_t limited_to_bytes; /* the window was in use within a round trip before so much is delivered */
-    /* STARTUP and UP: has the rate stopped to grow? */
+    /* STARTUP and UP: has the rate stopped growing? */
     uint64_t full_bw;
     uint32_t full_bw_count;
     bool full_bw_now, full_bw_reached;

@@ -63,7 +63,7 @@ static void start_refill(struct bbr *bbr, const struct cc_model *m) {
     enter(bbr, BBR_REFILL);
 }
 
-/* inflight_hi grows by 1, 2, 4, ... segments a round trip. */
+/* inflight_hi grows by 1, 2, 4, ... segments per round trip. */
 static void raise_slope(struct cc *cc) {
     struct bbr *bbr = &cc->bbr;
     uint64_t growth_segments = 1ULL << bbr->probe_up_rounds;

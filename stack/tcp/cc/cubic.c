@@ -4,7 +4,7 @@
 
 #define BETA_TENTHS 7               /* beta_cubic = 0.7 (4.6) */
 #define ALPHA_PERMILLE 529          /* 3 (1 - beta) / (1 + beta) (4.3) */
-#define C_INVERSE_MS3 2500000000ULL /* 1 / C with C = 0.4 segments a second^3, in ms^3 a segment */
+#define C_INVERSE_MS3 2500000000ULL /* 1 / C with C = 0.4 segments per second^3, in ms^3 per segment */
 #define UNBOUNDED_SHARE 20 /* of the window per round trip, while no loss has shown where it ends; Linux likewise */
 #define GROWTH_MAX_MS 100000ULL /* beyond 100 s of one epoch the target is far above any window */
 

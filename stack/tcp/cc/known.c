@@ -1,4 +1,4 @@
-/* The algorithms that there are: a new one has its row here. */
+/* The known algorithms: a new one has its row here. */
 #include <string.h>
 
 #include "base/check.h"

@@ -23,7 +23,7 @@ uint64_t tcp_pacing_due_us(const struct pacing *pacing, uint64_t bytes_per_s) {
 
 void tcp_pacing_sent(struct pacing *pacing, uint64_t bytes_per_s, uint64_t bytes, uint64_t now_us) {
     uint64_t now_ns = now_us * 1000;
-    /* No time after a silence is made good, only what a timer was late. */
+    /* Time lost in a silence is not made up for, only the lateness of a timer. */
     uint64_t credit_ns = pacing->waited ? min_u64(PACING_CREDIT_US * 1000, now_ns) : 0;
     pacing->from_ns = max_u64(due_ns(pacing, bytes_per_s), now_ns - credit_ns);
     pacing->bytes = bytes;

@@ -10,11 +10,11 @@
 #define TCP_LINGER2_MAX_US 120000000ULL    /* the most that TCP_LINGER2 sets it to; Linux TCP_FIN_TIMEOUT_MAX */
 #define TCP_FIN_WAIT_2_US 60000000ULL      /* life of an orphan that waits for FIN; Linux tcp_fin_timeout */
 #define TCP_SYN_RETRIES 7                  /* 1+2+4+...+64+120 s: R2 for SYN is at least 3 minutes (MUST-23) */
-#define TCP_SYNACK_RETRIES 5               /* D3: at most 1+5 SYN-ACKs a SYN; Linux tcp_synack_retries */
+#define TCP_SYNACK_RETRIES 5               /* D3: at most 1+5 SYN-ACKs per SYN; Linux tcp_synack_retries */
 #define TCP_RETRIES_1 3                    /* R1 (SHLD-10) */
 #define TCP_RETRIES_2 15                   /* R2: 100 s at least (SHLD-11); Linux tcp_retries2 */
 #define TCP_ORPHAN_RETRIES 8               /* the same for a connection without a socket; Linux tcp_orphan_retries */
-#define TCP_SYN_QUEUE_MAX 1024             /* half-open records a listener, then cookies; Linux tcp_max_syn_backlog */
+#define TCP_SYN_QUEUE_MAX 1024             /* half-open records per listener, then cookies; Linux tcp_max_syn_backlog */
 #define TCP_BACKLOG_MAX 4096               /* Linux somaxconn */
 #define TCP_DELACK_US 40000ULL             /* Linux TCP_DELACK_MIN; far below MUST-40's 0.5 s */
 #define TCP_QUICKACKS 16                   /* ACKs that go at once at the start; Linux TCP_MAX_QUICKACKS */
@@ -22,7 +22,7 @@
 #define TCP_RTO_MIN_LEAST_US 1000ULL       /* what the least timeout may be set to: the grain of G (RFC 6298 2.3), */
 #define TCP_RTO_MIN_MOST_US 60000000ULL    /* and to 2.5's least maximum */
 #define TCP_HOLD_US 200000ULL              /* a corked or silly segment is sent after this (RFC 9293 3.8.6.2.1 (4)) */
-#define TCP_CHALLENGE_US 500000ULL         /* one challenge ACK a connection in this time (S5) */
+#define TCP_CHALLENGE_US 500000ULL         /* one challenge ACK per connection in this time (S5) */
 #define TCP_KEEPIDLE_US 7200000000ULL      /* MUST-28: no less than two hours by default */
 #define TCP_KEEPINTVL_US 75000000ULL       /* Linux tcp_keepalive_intvl */
 #define TCP_KEEPCNT 9                      /* Linux tcp_keepalive_probes */

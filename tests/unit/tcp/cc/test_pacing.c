@@ -131,7 +131,7 @@ Test(tcp_pacing, the_hold_timer_is_not_forgotten_over_it) {
     cr_assert_eq(tcp_bench_write(b, MSS + MSS / 2), MSS + MSS / 2); /* half a segment is held for 200 ms */
     expect(b, SEG_SEQ(0), SEG_LEN(MSS));
     expect_none(b);
-    c->set.max_pacing_bytes_per_s = MSS * 4; /* 250 ms a segment */
+    c->set.max_pacing_bytes_per_s = MSS * 4; /* 250 ms per segment */
     tcp_bench_wait(b, 205 * MS);
     expect(b, SEG_SEQ(0), SEG_LEN(MSS)); /* sent again; the held one's time is over, but not its turn */
     expect_none(b);
