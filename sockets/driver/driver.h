@@ -233,16 +233,16 @@ void driver_event_drain(int fd);
 
 /* --- leader.c: who leads --- */
 
-/* When no call will have ended for a nap, if none comes till then: time for the background. Without the lock, too. */
+/* When the background may lead: no call will have ended for a nap by then, if none comes. Also without the lock. */
 uint64_t driver_leader_quiet_us(const struct driver *driver);
 
 /* The background leads as long as nobody calls. */
 bool driver_leader_steps_back(const struct driver_waiter *waiter);
 
-/* Whether the thread had better lead than sleep while another does. */
+/* Whether the thread should lead, rather than sleep while another leads. */
 bool driver_leader_is_due(const struct driver *driver, const struct driver_thread *thread);
 
-/* The waiter leads from now on; and no longer. Or its thread was cancelled: whatever it was, it is no longer. */
+/* The waiter begins to lead; it stops leading; its thread was cancelled, whether it led or not. */
 void driver_leader_take(struct driver_waiter *waiter);
 void driver_leader_end(struct driver_waiter *waiter);
 void driver_leader_abandon(struct driver_waiter *waiter);
@@ -250,7 +250,7 @@ void driver_leader_abandon(struct driver_waiter *waiter);
 /* Ends the leader's sleep so that it looks at its deadlines again. Once is enough: the mark says that it is awake. */
 void driver_leader_kick(struct driver_waiter *leader);
 
-/* The leader has woken another thread: if it does nothing else, that one had better lead itself. */
+/* The leader has woken another thread: if it does nothing else, that thread should lead itself. */
 void driver_leader_relayed(struct driver *driver, const struct driver_thread *thread);
 
 /* --- device.c: one frame --- */
@@ -258,7 +258,7 @@ void driver_leader_relayed(struct driver *driver, const struct driver_thread *th
 /* The frame to read into, as good as new; NULL: memory is short. */
 struct tapir_frame *driver_device_frame(struct driver *driver);
 
-/* Whether the stack's memory does for two: as it must when the first is kept. */
+/* Whether the stack's memory is enough for two, as it must be when the first is kept. */
 bool driver_device_has_memory(struct driver *driver);
 
 /* Reads one frame and gives it to the stack. Its length; 0: the device is empty, or gone. *output_first: as
@@ -298,7 +298,7 @@ int driver_sleep(struct driver_waiter *waiter, uint64_t until_us);
 int driver_sleep_on_event(struct driver_waiter *waiter, uint64_t deadline_us);
 int driver_sleep_on_semaphore(struct driver_waiter *waiter, uint64_t deadline_us);
 
-/* ppoll for a thread that has not the lock and is no call's, on one descriptor. */
+/* ppoll on one descriptor, for a thread outside any call and without the lock. */
 int driver_sleep_unlocked(struct driver *driver, struct pollfd *fd, uint64_t until_us);
 
 /* --- lead.c --- */

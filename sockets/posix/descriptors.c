@@ -84,7 +84,7 @@ struct descriptor *posix_descriptors_enter(int fd, enum descriptor_kind kind, in
     return NULL;
 }
 
-/* The call may have read or written the socket empty or full: what shows its readiness outside is put right. */
+/* The call may have emptied or filled the socket: what shows its readiness outside is corrected. */
 void posix_descriptors_leave(struct descriptor *descriptor) {
     posix_pair_update(descriptor);
     posix_epoll_set_update(descriptor);
@@ -275,7 +275,7 @@ void posix_descriptors_release(struct descriptor *descriptor) {
     }
 }
 
-/* Nobody who is in a hurry walks the table. */
+/* The table is walked only where speed does not matter. */
 int posix_descriptors_next_number(int from) {
     for (int fd = from; fd < CHUNKS * CHUNK_SLOTS; fd++) {
         if (slot_of(fd) == NULL) {

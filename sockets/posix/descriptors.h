@@ -53,7 +53,7 @@ struct descriptor {
     int recv_low_bytes;                        /* SO_RCVLOWAT */
     bool want_pktinfo, want_ttl, want_tos;     /* which control messages recvmsg makes */
     int want_time;                             /* SO_TIMESTAMP or SO_TIMESTAMPNS: another; 0: none */
-    int priority;                              /* SO_PRIORITY: kept and told, there is one queue to the device */
+    int priority;                              /* SO_PRIORITY: kept and told; there is only one queue to the device */
     struct descriptor *next_by_sock;           /* in the chain of its handle */
 
     /* pollfd.c: the other end of the pair whose one end `fd` is, -1: fd is a placeholder */
@@ -120,7 +120,7 @@ int posix_descriptors_next_number(int from);
 /* Any descriptor that is open with a number of at least *cursor, which is moved past it; NULL: no more. */
 struct descriptor *posix_descriptors_next(int *cursor);
 
-/* Opens what the numbers are made of, once a process; frees the tables. 0 or -errno. */
+/* Opens what the numbers are made of, once per process; frees the tables. 0 or -errno. */
 int posix_descriptors_init(void);
 void posix_descriptors_destroy(void);
 

@@ -66,7 +66,7 @@ int tapir_epoll_create1(int flags) {
     return (int)posix_result(fd);
 }
 
-/* The size is a hint of old that has to be positive. */
+/* The size is a hint from the past that must be positive. */
 int tapir_epoll_create(int size) { return size > 0 ? tapir_epoll_create1(0) : (int)posix_result(-EINVAL); }
 
 /* Calls already waiting must see the inner set too, so they are woken to look again. */

@@ -56,7 +56,7 @@ bool posix_fork_in_child(void) { return atomic_load_explicit(&watched, memory_or
 
 bool posix_fork_elsewhere(void) { return posix_fork_in_child() || (atomic_load(&watched) && getpid() != owner); }
 
-/* By write: what else could say it may be in the state that some thread of the parent had it in. */
+/* By write: stdio may be in the state in which some thread of the parent left it. */
 void posix_fork_refuse(void) {
     static const char text[] =
         "tapir: this process was forked, and the stack stayed with its parent: calls on its sockets "

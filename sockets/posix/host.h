@@ -12,7 +12,8 @@ struct host {
     int claimed_fd;                /* the device's, if it was not the library's own before; -1: none */
     struct in_addr address;        /* its own */
     atomic_bool ends_with_process; /* brought up from the environment: exit() takes it down */
-    atomic_bool has_owners; /* some socket has one (F_SETOWN): calls at work block signals, whose handlers call too */
+    atomic_bool
+        has_owners; /* some socket has an owner (F_SETOWN): calls at work block signals, whose handlers may call too */
 };
 extern struct host posix_host;
 extern _Thread_local struct driver_thread posix_host_thread;

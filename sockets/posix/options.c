@@ -1,4 +1,4 @@
-/* getsockopt and setsockopt: the table of options, a row each, and the calls.
+/* getsockopt and setsockopt: the table of options, one row per option, and the calls.
  *
  * What the stack keeps comes from <tapir/options.h>, what the descriptor keeps stands here. The answers are Linux's, compared
  * with it option by option (tests/unit/posix/test_options.c). Where Linux keeps a value that means nothing to the socket (a TCP

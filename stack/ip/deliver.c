@@ -7,7 +7,7 @@ bool ip_deliver_raw(struct ip *ip, const struct ip_rx *rx, uint64_t now_us) {
     return ip->raw != NULL && ip->raw(ip->raw_ctx, rx, now_us);
 }
 
-/* A datagram that a raw socket took has found its owner, so that the want of a transport is no error (I9 else). */
+/* A datagram that a raw socket took has found its owner, so a missing transport is no error (else I9). */
 enum ip_verdict ip_deliver(struct ip *ip, const struct ip_rx *rx, bool raw_took, uint64_t now_us) {
     const struct ip_handler *handler = &ip->handlers[rx->protocol];
     if (handler->input != NULL) {

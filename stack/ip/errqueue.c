@@ -58,7 +58,7 @@ bool ip_errqueue_icmp(struct ip_errqueue *errors, const struct ip_error *error, 
     if (!errors->wanted && !(connected && error->fatal)) {
         return false;
     }
-    /* The report may be lost to cap or memory; that something went wrong is told in any case. */
+    /* The report may be lost to the cap or to short memory; that something went wrong is told in any case. */
     if (errors->wanted) {
         struct ip_errreport report = {.error = error->error,
                                       .origin = error->local ? IP_ERRQUEUE_LOCAL : IP_ERRQUEUE_ICMP,

@@ -19,7 +19,7 @@ bool ip_groups_silent(const struct ip_groups *groups, const struct tapir_addr *g
 /* Frees the slot of a group that has no members, or that all of them lose now. */
 void ip_groups_release(struct ip_group *group);
 
-/* What was owed to the routers of before, or in an old version (RFC 3376 7.2.1), is owed no more. */
+/* What was owed to the former routers, or in an older version (RFC 3376 7.2.1), is no longer owed. */
 void ip_groups_forget_owed(struct ip_groups *groups);
 
 #endif

@@ -1,4 +1,4 @@
-/* How much ICMP we let others make us send. */
+/* How much ICMP others can make us send. */
 #include "ip/internal.h"
 
 /* All start full: a host that comes up answers its first visitors. */

@@ -25,7 +25,7 @@ static struct pmtu_entry *find(const struct ip *ip, const struct tapir_addr *dst
     return node == NULL ? NULL : CONTAINER_OF(node, struct pmtu_entry, node);
 }
 
-/* Entries die when somebody asks for them too late; one that nobody asks for costs a slot until it is evicted. */
+/* An entry expires when it is next asked for; one that nobody asks for keeps its slot until it is evicted. */
 static void forget(struct ip *ip, struct pmtu_entry *entry) {
     table_remove(&ip->pmtu, &entry->node);
     mem_free(&ip->core->mem, entry, sizeof *entry);
@@ -55,7 +55,7 @@ static struct pmtu_entry *add(struct ip *ip, const struct tapir_addr *dst) {
 }
 
 uint32_t ip_pmtu_get(struct ip *ip, const struct tapir_addr *dst, uint64_t now_us) {
-    /* Nothing was ever learnt on most hosts: no hash then. */
+    /* Most hosts never learn anything: then no hash is computed. */
     struct pmtu_entry *entry = ip->pmtu.used == 0 ? NULL : find(ip, dst);
     if (entry == NULL) {
         return UINT32_MAX;

@@ -113,7 +113,7 @@ static bool settle(struct ip_ports *ports, const struct ip_ports_place *place) {
     return true;
 }
 
-/* Takes the place, which is in the table no more, out of the maps, as far as no other has its port. */
+/* Takes the place, which is no longer in the table, out of the maps, unless another place has its port. */
 static void leave(struct ip_ports *ports, const struct ip_ports_place *place) {
     uint16_t port = place->local.port;
     if (!is_ephemeral(port)) {

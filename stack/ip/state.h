@@ -31,7 +31,7 @@ struct ip_groups {
     const struct ip_version *version;
     uint8_t netif;
     uint32_t used;                     /* slots taken below */
-    struct timer general;              /* the answer to a general query is due (RFC 3376 5.2) */
+    struct timer general;              /* an answer to a general query is due (RFC 3376 5.2) */
     uint64_t v1_until_us, v2_until_us; /* an older querier was heard; 0: never (RFC 3376 7.2.1) */
     struct ip_group groups[TAPIR_IGMP_GROUPS_MAX];
 };

@@ -1,7 +1,7 @@
 /* What comes from the device: which frames are for us, well-formed, and of a protocol we speak. */
 #include "link/arp.h"
 
-/* What header bytes a wire segment has at least beside gso_size payload bytes. */
+/* The least header bytes of a wire segment, beside gso_size payload bytes. */
 #define TCP4_HEADERS (WIRE_IPV4_LEN + WIRE_TCP_LEN)
 #define UDP4_HEADERS (WIRE_IPV4_LEN + WIRE_UDP_LEN)
 

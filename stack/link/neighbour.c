@@ -52,7 +52,7 @@ static struct frame_queue take_pending(struct link_neighbour *entry) {
     return taken;
 }
 
-/* The newest datagram is the likeliest to be still wanted (RFC 1122 2.3.2.2). */
+/* The newest datagram is the most likely to be wanted still (RFC 1122 2.3.2.2). */
 static void drop_oldest(struct link_neighbour *entry) {
     struct link *link = entry->netif->link;
     struct tapir_frame *frame = frame_queue_pop(&entry->pending);

@@ -50,7 +50,7 @@ int ip_v4_fragment_send(struct ip *ip, const struct ip_path *path, const struct 
         COUNT(ip->core, ip_no_memory);
         return -ENOBUFS;
     }
-    /* When the link refuses one the rest would be as useless. */
+    /* When the link refuses one, the rest would be useless too. */
     int result = 0;
     while (queue.count > 0 && result == 0) {
         COUNT(ip->core, ip_frag_out);

@@ -48,7 +48,7 @@ static bool classify(const struct wire_icmp *icmp, const struct wire_ipv4 *quote
     error->type = icmp->type;
     error->code = icmp->code;
     switch (icmp->type) {
-    case WIRE_ICMP_TIME_EXCEEDED: /* may be a routing loop of a moment: it passes */
+    case WIRE_ICMP_TIME_EXCEEDED: /* may be a transient routing loop */
         error->kind = IP_ERROR_TIME_EXCEEDED;
         error->error = EHOSTUNREACH;
         return true;

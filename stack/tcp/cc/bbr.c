@@ -87,7 +87,7 @@ static void bbr_model(struct cc *cc, const struct cc_model *m) {
     set_window(cc, m);
 }
 
-/* A recovery begins: what it may turn out to have cost for nothing. The losses themselves come one by one; the
+/* A recovery begins: keeps what is to be restored if it was needless. The losses themselves come one by one; the
  * threshold is what a recovery without SACK counts from. */
 static void bbr_loss(struct cc *cc, uint32_t flight_bytes, uint64_t now_us) {
     struct bbr *bbr = &cc->bbr;

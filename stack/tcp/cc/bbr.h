@@ -39,7 +39,7 @@ enum bbr_acks {
     BBR_ACKS_PROBE_STOPPING
 };
 
-/* The bounds that losses set and the phase that they end, as they were before a recovery. */
+/* What losses change, as it was before a recovery: the bounds that they set and the phase that they end. */
 struct bbr_undo {
     uint64_t bw_lo, inflight_lo_bytes, inflight_hi_bytes;
     enum bbr_state state;
@@ -63,7 +63,7 @@ struct bbr {
     uint64_t next_round_bytes, loss_round_bytes; /* of everything delivered */
     bool round_start, loss_round_start;
     bool loss_in_round, marked_in_round; /* a mark is a loss too */
-    bool loses_much;                     /* the span before, of some rounds, was one of many losses */
+    bool loses_much;                     /* the span of rounds before this one had many losses */
     uint32_t span_rounds;
     uint32_t loss_events_in_round; /* STARTUP: stretches lost */
     uint32_t rounds_since_probe;
@@ -121,7 +121,7 @@ uint64_t tcp_bbr_model_quantized(const struct cc *cc, uint64_t inflight_bytes);
 uint64_t tcp_bbr_model_headroom_bytes(const struct cc *cc);
 uint64_t tcp_bbr_model_min_window(const struct cc *cc);
 
-/* The window, as it was before a timeout as long as that one's holds. */
+/* The window; while a timeout's window holds, the one from before the timeout. */
 uint64_t tcp_bbr_model_window_bytes(const struct cc *cc);
 
 /* bbr_probe.c: the phases. */

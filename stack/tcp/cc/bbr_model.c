@@ -15,7 +15,7 @@
 #define LOSS_SPAN_ROUNDS 4       /* and over how long; */
 #define LOSS_SPAN_SEGMENTS 64    /* a share of fewer segments says nothing: a tenth lost at random is often a fifth */
 #define QUEUE_SHARE 16           /* a queue: each round trip longer than the best by this share of it, */
-#define QUEUE_LEAST_US 500ULL    /* and by more than hosts add of themselves */
+#define QUEUE_LEAST_US 500ULL    /* and by more than hosts themselves add */
 
 uint64_t tcp_bbr_model_max_bw(const struct bbr *bbr) { return max_u64(bbr->max_bw[0], bbr->max_bw[1]); }
 
@@ -67,7 +67,7 @@ void tcp_bbr_model_reset_full_bw(struct bbr *bbr) {
     bbr->full_bw_now = false;
 }
 
-/* Without a sample in this cycle the last one's stays: there is nothing better. */
+/* A cycle without a sample keeps the last cycle's: there is nothing better. */
 void tcp_bbr_model_end_cycle(struct bbr *bbr) {
     if (bbr->max_bw[1] != 0) {
         bbr->max_bw[0] = bbr->max_bw[1];

@@ -7,7 +7,7 @@
 #define LOSS_THRESH_PERCENT 2      /* BBRLossThresh */
 #define BETA_PERCENT 70
 #define PROBE_WAIT_MIN_US 2000000ULL
-#define PROBE_WAIT_SPREAD_US 1000000U /* flows that began together shall not probe together */
+#define PROBE_WAIT_SPREAD_US 1000000U /* flows that began together must not probe together */
 #define RENO_ROUNDS_MAX 63            /* a Reno flow of 63 segments would have grown by as many by now */
 #define PROBE_UP_ROUNDS_MAX 30
 #define PROBE_RTT_DURATION_US 200000ULL
@@ -300,7 +300,7 @@ void tcp_bbr_probe_lost(struct cc *cc, const struct cc_lost *lost) {
     }
 }
 
-/* What seemed lost was not (5.5.11): a phase that losses ended goes on. */
+/* What seemed lost was not lost (5.5.11): a phase that losses ended goes on. */
 void tcp_bbr_probe_return(struct cc *cc, const struct bbr_undo *undo) {
     struct bbr *bbr = &cc->bbr;
     if (bbr->state == BBR_PROBE_RTT || bbr->state == undo->state) {

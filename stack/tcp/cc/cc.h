@@ -51,7 +51,7 @@ struct cc_ack {
     uint64_t now_us;
     uint64_t una, nxt;     /* offsets after the ACK: rounds are counted by them */
     uint64_t rtt_us;       /* a sample by this ACK; 0: none */
-    uint32_t acked_bytes;  /* newly acknowledged, and what was sacked counts once */
+    uint32_t acked_bytes;  /* newly acknowledged; bytes that were sacked before do not count again */
     uint32_t flight_bytes; /* outstanding before this ACK */
     uint32_t limit_bytes;  /* the most that slow start grows by this ACK; 0: none */
     bool cwnd_in_use;      /* growing it means something (RFC 7661 4.1 in spirit) */
@@ -114,7 +114,7 @@ uint32_t tcp_cc_initial_window(uint32_t mss_bytes);
 /* Nothing was sent for an RTO: back to the restart window (RFC 5681 4.1). */
 void tcp_cc_restart(struct cc *cc, uint64_t now_us);
 
-/* Where chance is needed: gives other numbers for another seed, and the same for the same. */
+/* A random number for choices left to chance: the same seed gives the same numbers. */
 void tcp_cc_seed(struct cc *cc, uint64_t seed);
 uint32_t tcp_cc_random(struct cc *cc);
 

@@ -16,7 +16,7 @@ struct ecn {
     bool seen;           /* a segment that may be marked came in: TCPI_OPT_ECN_SEEN */
     bool echo;           /* receiver: ECE in every ACK until CWR comes (6.1.3) */
     bool cwr_owed;       /* sender: the next new data says CWR (6.1.2) */
-    uint64_t reacted_to; /* offset: an ACK that goes no further is about the same congestion */
+    uint64_t reacted_to; /* offset: an ACK up to here is about the same congestion */
 };
 
 /* The SYN asks for ECN: ECE and CWR. A SYN that was lost is tried again without (6.1.1.1). */
@@ -31,7 +31,7 @@ bool tcp_ecn_agreed(uint8_t syn_ack_flags);
 /* A segment with text came in with this TOS and these flags. */
 void tcp_ecn_received(struct ecn *ecn, uint8_t tos, uint8_t flags);
 
-/* An ACK with these flags acknowledges up to una, nxt is sent. True: reduce the window now, once a round trip. */
+/* An ACK with these flags acknowledges up to una, nxt is sent. True: reduce the window now, once per round trip. */
 bool tcp_ecn_congested(struct ecn *ecn, uint8_t flags, uint64_t una, uint64_t nxt);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define PACING_CREDIT_US 1000ULL        /* a late wake-up is made good up to this */
-#define PACING_QUANTUM_US 1000ULL       /* what one burst may take of the time: timers are no finer */
+#define PACING_QUANTUM_US 1000ULL       /* the time that one burst may take: timers are no finer */
 #define PACING_QUANTUM_MAX_BYTES 65536U /* and never more than a super-segment */
 #define PACING_SLOW_BYTES_PER_S 150000U /* 1.2 Mbit/s: below, one segment at a time */
 

@@ -8,7 +8,7 @@
 void tcp_rate_init(struct rate *rate) { *rate = (struct rate){0}; }
 
 struct rate_stamp tcp_rate_sent(struct rate *rate, uint64_t in_flight_bytes, uint64_t bytes, uint64_t now_us) {
-    if (in_flight_bytes == 0) { /* a new flight: the time of silence before it is nobody's */
+    if (in_flight_bytes == 0) { /* a new flight: the silence before it does not count */
         rate->first_sent_us = rate->delivered_us = now_us;
     }
     return (struct rate_stamp){.delivered_bytes = rate->delivered_bytes,

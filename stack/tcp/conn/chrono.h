@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What holds it back; the first is nothing to send. */
+/* What holds it back; the first value: it has nothing to send. */
 enum chrono_limit { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, CHRONO_LIMITS };
 
 struct chrono {

@@ -26,7 +26,7 @@ struct tcp_conn *tcp_conn_new(struct tcp *tcp, const struct tcp_settings *set) {
     return c;
 }
 
-/* The endpoints, so that numbers keyed by them can be made. */
+/* Sets the endpoints, which the keyed numbers are made from. */
 static void name_ends(struct tcp_conn *c, const struct tapir_endpoint *local, const struct tapir_endpoint *remote) {
     c->local = *local;
     c->remote = *remote;

@@ -213,7 +213,7 @@ static inline uint32_t tcp_conn_tsval(const struct tcp_conn *c, uint64_t now_us)
     return (uint32_t)(now_us / 1000) + c->ts.offset;
 }
 
-/* The rate that it may send at, in bytes per second; 0: it is not paced. */
+/* The rate at which it may send, in bytes per second; 0: it is not paced. */
 static inline uint64_t tcp_conn_pacing_rate(const struct tcp_conn *c) {
     uint64_t own = c->cc.pacing_bytes_per_s == 0 ? UINT64_MAX : c->cc.pacing_bytes_per_s;
     uint64_t most = c->set.max_pacing_bytes_per_s == 0 ? UINT64_MAX : c->set.max_pacing_bytes_per_s;

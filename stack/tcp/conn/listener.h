@@ -49,7 +49,7 @@ void tcp_listener_half_drop(struct tcp_half *half);
 /* A connection left the accept queue other than by accept(). */
 void tcp_listener_forget(struct tcp_conn *c);
 
-/* The handshake is over, or the connection: it counts no more against TCP_FASTOPEN's number. Nothing if it does not. */
+/* The handshake or the connection is over: it no longer counts against TCP_FASTOPEN's limit. Does nothing if it did not. */
 void tcp_listener_settled(struct tcp_conn *c);
 
 static inline bool tcp_listener_full(const struct tcp_listener *l) { return l->accept_count > l->backlog; }

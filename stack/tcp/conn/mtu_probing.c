@@ -76,7 +76,7 @@ void tcp_mtu_probing_judge(struct tcp_conn *c, uint64_t now_us) {
     enum loss_mtu_verdict verdict = tcp_mtu_verdict_take(&c->loss.mtu_probe, tcp_conn_snd_offset(c, c->snd.una));
     enum plpmtu_phase before = c->plpmtu.phase;
     uint32_t size = c->plpmtu.probe_bytes;
-    uint64_t pause_us = c->rtt.srtt_us;          /* not more than one in two round trips is lost on purpose */
+    uint64_t pause_us = c->rtt.srtt_us;          /* at most one segment in two round trips is lost on purpose */
     if (verdict == LOSS_MTU_NONE || size == 0) { /* a black hole found meanwhile has made it void */
         return;
     }

@@ -24,7 +24,7 @@ void tcp_mtu_probing_probe_sent(struct tcp_conn *c, uint64_t start, uint64_t end
 /* Loss recovery has news: what became of the probe. */
 void tcp_mtu_probing_judge(struct tcp_conn *c, uint64_t now_us);
 
-/* The connection ends: what it knows is not lost, though its search was not over. */
+/* The connection ends: what its search has found so far is kept. */
 void tcp_mtu_probing_end(struct tcp_conn *c, uint64_t now_us);
 
 /* The retransmission timer fired, c->retransmits times in a row; before loss recovery hears of it. */

@@ -191,7 +191,7 @@ void tcp_timers_alive(struct tcp_conn *c, uint64_t now_us) {
     if (!c->set.keepalive || !tcp_in(c, TCP_SYNCHRONIZED)) {
         timer_cancel(wheel_of(c), &c->timers.keepalive);
     } else if (!timer_armed(&c->timers.keepalive)) {
-        /* Lazily: it looks at last_recv_us when it fires, so that nothing is re-armed a segment. */
+        /* Lazily: it looks at last_recv_us when it fires, so that no segment has to arm it again. */
         tcp_timers_keepalive(c, now_us + c->set.keepidle_us, now_us);
     }
 }

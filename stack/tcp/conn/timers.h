@@ -20,7 +20,7 @@ void tcp_timers_stop(struct tcp_conn *c);
 /* Data, SYN or FIN was sent, for the first time or again. */
 void tcp_timers_sent(struct tcp_conn *c, uint64_t now_us);
 
-/* A tail loss probe went out, or in a recovery what the peer waits for: the RTO counts from it (RFC 8985 7.3,
+/* A tail loss probe was sent, or in a recovery what the peer waits for: the RTO counts from it (RFC 8985 7.3,
  * RFC 6675 5 on retransmissions). */
 void tcp_timers_resent(struct tcp_conn *c, uint64_t now_us);
 

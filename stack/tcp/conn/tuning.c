@@ -15,7 +15,7 @@ static uint32_t grown(const struct mem *mem, uint32_t bytes, uint64_t wanted_byt
     return allowed ? (uint32_t)target : bytes;
 }
 
-/* The window has room for a segment more than is waited for, whatever its size: so it is never down to one before. */
+/* The window has room for one more segment than is waited for, whatever its size: so it does not shrink to one before that. */
 void tcp_conn_tuning_low_water(struct tcp_settings *set, const struct mem *mem, uint64_t bytes) {
     uint64_t most = (set->rcvbuf_fixed ? set->rcvbuf_bytes : TCP_RCVBUF_TUNED_BYTES) / 2;
     set->rcvlowat_bytes = (uint32_t)min_u64(max_u64(bytes, 1), most);

@@ -10,7 +10,7 @@ void tcp_conn_tuning_receiving(struct tcp_conn *c, uint64_t now_us);
 /* The congestion window has grown: the send buffer follows. */
 void tcp_conn_tuning_sending(struct tcp_conn *c);
 
-/* The send buffer is no share of the stack's total any more. */
+/* The send buffer is no longer a share of the stack's total. */
 void tcp_conn_tuning_leave(struct tcp_conn *c);
 
 /* Free receive space in bytes for the window, by the buffer's setting and the stack's memory. */

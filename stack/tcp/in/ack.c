@@ -209,7 +209,7 @@ struct tcp_judgement tcp_ack_process(struct tcp_conn *c, const struct tcp_segmen
     if (place != TCP_PLACE_ACK_OLD) {
         update_window(c, seg, place == TCP_PLACE_ACK_NEW);
     }
-    /* SHLD-17: it is there, and what is beyond its window does not time out, as long as somebody minds (D5, D6). */
+    /* SHLD-17: the peer is there, so what is beyond its window does not time out while an application owns the connection (D5, D6). */
     if (c->snd.wnd == 0 && !c->orphan) {
         c->retransmits = 0;
     }

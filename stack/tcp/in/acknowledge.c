@@ -11,7 +11,7 @@ void tcp_acknowledge_quickly(struct tcp_conn *c) {
     c->rcv.pingpong = false;
 }
 
-/* SHLD-18, SHLD-19: every second full segment at once, the rest may wait for company. */
+/* SHLD-18, SHLD-19: every second full segment is acknowledged at once; the rest may wait for another. */
 void tcp_acknowledge_text(struct tcp_conn *c, const struct tcp_segment *seg, uint64_t now_us) {
     uint32_t segment_bytes = seg->gso_bytes != 0 ? seg->gso_bytes : seg->len;
     c->rcv.seen_mss = max_u32(c->rcv.seen_mss, min_u32(segment_bytes, c->rcv.mss));

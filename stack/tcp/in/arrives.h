@@ -1,4 +1,4 @@
-/* SEGMENT ARRIVES (RFC 9293 3.10.7), cut into the steps of the RFC, one file a group of steps.
+/* SEGMENT ARRIVES (RFC 9293 3.10.7), cut into the steps of the RFC, one file per group of steps.
  *
  * A step answers with a verdict. Whoever ends the connection answers TCP_GONE: the struct may be freed by then
  * and is not touched again.

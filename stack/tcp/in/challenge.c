@@ -1,4 +1,4 @@
-/* Challenge ACKs, limited for each connection by itself: a shared limit would be an oracle (RFC 5961 7, S5). */
+/* Challenge ACKs, with a limit per connection: a shared limit would be an oracle (RFC 5961 7, S5). */
 #include "tcp/conn/owe.h"
 #include "tcp/in/arrives.h"
 

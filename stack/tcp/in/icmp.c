@@ -21,7 +21,7 @@ static void path_too_narrow(struct tcp_conn *c, const struct ip_error *error, ui
     uint32_t before = c->snd.mss;
     tcp_conn_path_update_mss(c, now_us);
     bool syn_data = tcp_in(c, SYN_SENT) && seq_gt(c->snd.nxt, seq_add(c->snd.iss, 1));
-    if (c->snd.mss < before && syn_data) { /* at once without, and it proves nothing against Fast Open */
+    if (c->snd.mss < before && syn_data) { /* at once without it, and this proves nothing against Fast Open */
         c->fastopen.asked = false;
         tcp_conn_owe(c, TCP_OWE_SYN);
     } else if (c->snd.mss < before && (tcp_in(c, TCP_SYNCHRONIZED) || tcp_conn_early(c))) {

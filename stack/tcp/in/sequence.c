@@ -85,7 +85,7 @@ static void report_duplicate(struct tcp_conn *c, const struct tcp_segment *seg) 
     tcp_acknowledge_duplicate(c, tcp_conn_rcv_offset(c, seg->seq), tcp_conn_rcv_offset(c, seq_add(seg->seq, seg->len)));
 }
 
-/* Nothing of the segment is new, but its ACK may be. */
+/* The segment's text is old, but its ACK may be new. */
 static struct tcp_judgement hear(struct tcp_conn *c, struct tcp_segment *seg, uint64_t now_us) {
     uint32_t len = tcp_segment_len(seg);
     seg->beside = true;

@@ -71,7 +71,7 @@ static void took_text(struct tcp_conn *c, const struct tcp_segment *seg, bool fi
     c->rcv.nxt = tcp_conn_rcv_seq(c, c->rcv.queue.next);
     c->rcv.dup_acks = c->rcv.ooo_acks = 0;
     if (now_us - c->stat.last_data_recv_us > tcp_rtt_timeout_us(&c->rtt)) {
-        c->rcv.quickacks = TCP_QUICKACKS; /* a sender that starts anew has a small window */
+        c->rcv.quickacks = TCP_QUICKACKS; /* a sender that starts again has a small window */
     }
     c->stat.last_data_recv_us = now_us;
     time_round_trip(c, seg, now_us);

@@ -11,7 +11,7 @@ static struct tcp_wait *first_wait(const struct tcp *tcp) {
     return list_empty(&tcp->waits_fifo) ? NULL : LIST_ENTRY(tcp->waits_fifo.next, struct tcp_wait, node);
 }
 
-/* All records live equally long, so the first in line is the next to go: one timer does for all. */
+/* All records live equally long, so the first in line expires next: one timer is enough for all. */
 static void arm_first(struct tcp *tcp, uint64_t now_us) {
     const struct tcp_wait *first = first_wait(tcp);
     if (first == NULL) {

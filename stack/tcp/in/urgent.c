@@ -12,7 +12,7 @@ void tcp_urgent(struct tcp_conn *c, const struct tcp_segment *seg) {
     }
     bool passed = c->rcv.urgent && !c->set.oobinline && c->rcv.up == c->rcv.queue.head;
     if (passed &&
-        c->rcv.up < c->rcv.queue.next) { /* the reader stands at the old mark: as Linux, that byte is given up */
+        c->rcv.up < c->rcv.queue.next) { /* the reader is at the old mark: as on Linux, that byte is given up */
         tcp_reasm_read(&c->rcv.queue, NULL, 1);
     }
     c->rcv.urgent = true;

@@ -35,7 +35,7 @@ void tcp_rack_init(struct rack *rack);
 void tcp_rack_delivered(struct rack *rack, const struct rack_ack *ack, const struct scoreboard_run *run,
                         uint64_t delivered_to);
 
-/* A D-SACK was in the ACK; it counts once a round (6.2 step 4). */
+/* A D-SACK was in the ACK; it counts once per round (6.2 step 4). */
 void tcp_rack_dsack(struct rack *rack, uint64_t una, uint64_t nxt);
 
 /* A recovery turned out to have been for nothing: what was thought lost was late. */

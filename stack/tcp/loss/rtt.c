@@ -8,7 +8,7 @@ void tcp_rtt_init(struct rtt *rtt) {
     rtt->min_window.least_us = rtt->min_window.before_us = UINT64_MAX;
 }
 
-/* By halves of the window, so that two numbers do for all the samples. */
+/* By halves of the window, so that two numbers are enough for all samples. */
 static void keep_least(struct rtt *rtt, uint64_t sample_us, uint64_t now_us) {
     if (now_us - rtt->min_window.since_us >= TCP_RTT_MIN_WINDOW_US / 2) {
         bool at_once = now_us - rtt->min_window.since_us < TCP_RTT_MIN_WINDOW_US;

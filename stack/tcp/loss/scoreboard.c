@@ -74,7 +74,7 @@ void tcp_scoreboard_clear(struct scoreboard *board) {
     board->una = board->nxt;
 }
 
-/* For what is sent again there are as many as segments are. */
+/* What is sent again may have as many runs as segments. */
 static struct scoreboard_run *new_run(struct scoreboard *board, uint64_t start, uint64_t end, bool again) {
     struct scoreboard_run *run = NULL;
     uint64_t most = max_u64((board->nxt - board->una) / sizeof *run, SCOREBOARD_RUNS_FREE);
@@ -110,7 +110,7 @@ static uint64_t cut_before(const struct scoreboard_run *run, uint64_t offset) {
     return max_u64(at, run->node.key);
 }
 
-/* The last run takes in what was sent after it and shares its fate; had it been sacked, that is forgotten. */
+/* The last run takes in what was sent after it; if it had been sacked, that is forgotten. */
 static void extend_last(struct scoreboard *board, uint64_t end, uint64_t now_us) {
     struct scoreboard_run *last = tcp_scoreboard_last(board);
     uint64_t bytes = end - last->end;
@@ -252,7 +252,7 @@ uint64_t tcp_scoreboard_acked(struct scoreboard *board, uint64_t una, scoreboard
     return delivered;
 }
 
-/* Two sacked neighbours become one. What the second was is not needed any more but for a peer that reneges. */
+/* Two sacked neighbours become one. What the second one was matters only if the peer reneges. */
 static void join(struct scoreboard *board, struct scoreboard_run *first, struct scoreboard_run *second) {
     if (!PROMISE(board->promises, first->end == second->node.key && first->sacked && second->sacked)) {
         return;

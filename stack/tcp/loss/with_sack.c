@@ -90,7 +90,8 @@ static bool detect(struct loss *l, struct cc *cc, const struct rtt *rtt, const s
     uint64_t lost_bytes = tcp_rack_detect(&l->rack, &l->board, reo_wnd_us, start->now_us, &wait_us);
     l->reorder_us = wait_us == 0 ? 0 : start->now_us + wait_us;
     bool too_long = tcp_mtu_verdict_lost_alone(&l->mtu_probe, &l->board, lost_bytes, l->phase == LOSS_OPEN);
-    l->undo.possible = l->undo.possible && !too_long; /* if it was only late, its D-SACK speaks of no recovery */
+    l->undo.possible =
+        l->undo.possible && !too_long; /* if it was only late, its D-SACK says nothing about a recovery */
     *lost = lost_bytes > 0 && !too_long;
     bool entered = *lost && l->phase == LOSS_OPEN;
     if (entered) {

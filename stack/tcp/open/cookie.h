@@ -1,4 +1,4 @@
-/* SYN cookies (RFC 4987 3.6): a handshake that is remembered by the peer, when the SYN queue is full. */
+/* SYN cookies (RFC 4987 3.6): when the SYN queue is full, the peer remembers the handshake. */
 #ifndef TCP_COOKIE_H
 #define TCP_COOKIE_H
 

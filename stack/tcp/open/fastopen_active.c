@@ -48,7 +48,7 @@ void tcp_fastopen_active_answered(struct tcp_conn *c, const struct tcp_segment *
 void tcp_fastopen_active_settle(struct tcp_conn *c) {
     uint64_t taken = tcp_conn_snd_offset(c, c->snd.una);
     c->fastopen.took_data = taken > 0;
-    if (seq_gt(c->snd.nxt, c->snd.una)) { /* the rest is as if it had not been sent, and goes at once, Nagle or not */
+    if (seq_gt(c->snd.nxt, c->snd.una)) { /* the rest counts as not sent, and goes at once, whatever Nagle says */
         c->snd.nxt = c->snd.una;
         tcp_conn_owe(c, TCP_OWE_FORCE | TCP_OWE_TRY);
     }

@@ -6,7 +6,7 @@
 #include "tcp/conn/tuning.h"
 #include "tcp/conn/window.h"
 
-/* As Linux's TCP_FASTOPEN: so many connections may wait for their handshake's end, and no more (RFC 7413 5.1). */
+/* As Linux's TCP_FASTOPEN: at most so many connections may wait for the end of their handshake (RFC 7413 5.1). */
 static bool has_room(struct tcp_listener *l, uint64_t now_us) {
     if (now_us >= l->early.resets_until_us) {
         l->early.resets = 0;

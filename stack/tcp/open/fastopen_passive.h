@@ -20,7 +20,7 @@ void tcp_fastopen_passive_begin(struct tcp_conn *c, const struct tcp_segment *se
  * resets (RFC 7413 5.1). */
 void tcp_fastopen_passive_reset(struct tcp_conn *c, uint64_t now_us);
 
-/* The listener goes: nobody counts any more. */
+/* The listener goes away: its count is dropped. */
 void tcp_fastopen_passive_forget(struct tcp_listener *l);
 
 #endif

@@ -13,7 +13,7 @@ struct bare {
     const char *reason;
 };
 
-/* Sends a segment that carries no data. Lost if memory or the way is lacking: nobody relies on one of these. */
+/* Sends a segment that carries no data. It is lost if there is no memory or no path: nobody relies on one of these. */
 static void send_bare(struct tcp *tcp, const struct tcp_conn *c, struct bare *bare, uint64_t now_us) {
     struct ip_path path;
     if (ip_path_find_direct(tcp->ip, &bare->remote->addr, &bare->local->addr, bare->netif, bare->direct, &path) != 0) {

@@ -28,7 +28,7 @@ static void restart_if_idle(struct tcp_conn *c, uint64_t now_us) {
     }
 }
 
-/* All there is to send, or that the peer takes, has been sent, and more might have been. */
+/* Everything there is to send, or that the peer takes, has been sent, and cwnd would have allowed more. */
 static void note_app_limited(struct tcp_conn *c, uint64_t una, uint64_t nxt, uint64_t now_us) {
     if (tcp_loss_flight(&c->loss, una, nxt) < c->cc.cwnd_bytes && tcp_pace_turn_us(c) <= now_us) {
         tcp_loss_app_limited(&c->loss, una, nxt);

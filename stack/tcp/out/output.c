@@ -1,4 +1,4 @@
-/* What a connection sends next (RFC 9293 3.8.6, 3.10.2), and the line of those that owe something. */
+/* What a connection sends next (RFC 9293 3.8.6, 3.10.2), and the queue of connections that owe something. */
 #include "tcp/conn/path.h"
 #include "tcp/conn/timers.h"
 #include "tcp/out/segments.h"
@@ -99,7 +99,7 @@ int tcp_output_next(struct tcp *tcp, int netif, struct tapir_out *out, uint64_t 
         if (netif == LINK_LOOPBACK && c->path.netif->queue.true_bytes > TAPIR_NETIF_QUEUE_BYTES / 2) {
             return 0; /* what waits there is delivered first */
         }
-        list_remove(&c->owed); /* to the end of the line, if there is more */
+        list_remove(&c->owed); /* to the end of the queue, if there is more */
         int rc = send_next(c, out, now_us);
         if (rc >= 0) {
             list_push_back(line, &c->owed);

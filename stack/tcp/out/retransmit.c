@@ -12,7 +12,7 @@ int tcp_retransmit(struct tcp_conn *c, struct tapir_out *out, uint64_t now_us) {
     if (from == UINT64_MAX) {
         return -1;
     }
-    /* With nothing in flight the timer has waited long enough: how often it does decides whether the peer is there. */
+    /* With nothing in flight the timer has waited long enough. How often it fires decides whether the peer is there. */
     if (tcp_loss_flight(&c->loss, una, nxt) > 0 && tcp_pace_must_wait(c, now_us)) {
         return -1;
     }

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-#define SLACK_SEGMENTS 16 /* for a rate that is still small, where a burst is large beside a window */
+#define SLACK_SEGMENTS 16 /* for a rate that is still small: a burst is then large compared with the window */
 
 void tcp_rcvtune_init(struct rcvtune *tune, uint64_t space_bytes, uint64_t now_us) {
     *tune = (struct rcvtune){.space_bytes = space_bytes, .read_since_us = now_us};

@@ -1,6 +1,6 @@
 /* How large a receive buffer a connection has earned: twice what its reader takes in a round trip. Knows no connection.
  *
- * A window limits the rate to a window a round trip, so it has to stay ahead of a sender that doubles its rate; memory
+ * A window limits the rate to one window per round trip, so it has to stay ahead of a sender that doubles its rate; memory
  * goes to connections whose readers keep up, and to nobody else (dynamic right-sizing, Feng and Fisk 2001, as Linux).
  */
 #ifndef TCP_RCVTUNE_H

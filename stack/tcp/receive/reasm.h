@@ -1,7 +1,7 @@
 /* Received bytes: what is in order and waits for the application, and what came out of order, by stream offset.
  *
  * Payload is kept by reference to its frame; small payloads are copied together, so that a byte never pins a
- * large frame (HAZARDS D12). Out-of-order data is a tree of contiguous ranges (O(log holes) an insert, S2), each a list
+ * large frame (HAZARDS D12). Out-of-order data is a tree of contiguous ranges (O(log holes) per insert, S2), each a list
  * of pieces; what becomes contiguous is spliced over without copying. Knows no connection.
  */
 #ifndef TCP_REASM_H
@@ -71,7 +71,7 @@ struct reasm_result {
 struct reasm_result tcp_reasm_insert(struct reasm *r, struct tapir_frame *frame, const uint8_t *data, uint32_t len,
                                      uint64_t offset);
 
-/* Would memory's cap let so much be taken in behind what is ready? If not, reading helps. */
+/* Would the memory cap let so much be added to what is ready? If not, reading helps. */
 bool tcp_reasm_may_grow(const struct reasm *r, uint32_t bytes);
 
 /* Copies up to len bytes at `offset` (head <= offset) of what is in order; returns how many. to NULL: none. */

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-#define TCP_MSL_US 30000000ULL             /* 2 MSL = 60 s as every host; RFC 9293 3.4.2 says 2 min (deviations) */
+#define TCP_MSL_US 30000000ULL             /* 2 MSL = 60 s, as on every host; RFC 9293 3.4.2 says 2 min (deviations) */
 #define TCP_TIMEWAIT_MAX 131072            /* records; Linux tcp_max_tw_buckets (D7) */
 #define TCP_ORPHANS_MAX 65536              /* connections without a socket; the oldest is reset (D6) */
 #define TCP_LINGER2_MAX_US 120000000ULL    /* the most that TCP_LINGER2 sets it to; Linux TCP_FIN_TIMEOUT_MAX */
@@ -17,7 +17,7 @@
 #define TCP_SYN_QUEUE_MAX 1024             /* half-open records per listener, then cookies; Linux tcp_max_syn_backlog */
 #define TCP_BACKLOG_MAX 4096               /* Linux somaxconn */
 #define TCP_DELACK_US 40000ULL             /* Linux TCP_DELACK_MIN; far below MUST-40's 0.5 s */
-#define TCP_QUICKACKS 16                   /* ACKs that go at once at the start; Linux TCP_MAX_QUICKACKS */
+#define TCP_QUICKACKS 16                   /* ACKs that are sent at once at the start; Linux TCP_MAX_QUICKACKS */
 #define TCP_OOO_ACKS 3                     /* ACKs of a hole that are sent by themselves; what RFC 5681 3.2 waits for */
 #define TCP_RTO_MIN_LEAST_US 1000ULL       /* what the least timeout may be set to: the grain of G (RFC 6298 2.3), */
 #define TCP_RTO_MIN_MOST_US 60000000ULL    /* and to 2.5's least maximum */

@@ -16,7 +16,7 @@ struct tcp_segment {
     bool trimmed;        /* text or a FIN was cut off: as it came, it was more than an ACK */
     bool beside;         /* it did not meet the window: a keep-alive, a window probe, an answer to one */
     uint8_t arrived_in;  /* enum tapir_tcp_state of its connection when it came; for the trace */
-    uint16_t gso_bytes;  /* payload bytes a wire segment, when several came as one; else 0 */
+    uint16_t gso_bytes;  /* payload bytes of each wire segment, when several came as one; else 0 */
     const uint8_t *data; /* payload, within frame */
     uint32_t len;        /* payload bytes (SEG.LEN counts SYN and FIN too: tcp_segment_len) */
     struct tapir_frame *frame;

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-/* From the top: the doubt may have been for nothing, and then one probe shows it. */
+/* From the top: the doubt may be needless, and then one probe shows it. */
 static void open_search(struct plpmtu *p, uint32_t low_bytes) {
     p->phase = PLPMTU_SEARCH;
     p->low_bytes = low_bytes;

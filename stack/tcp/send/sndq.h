@@ -36,7 +36,7 @@ void tcp_sndq_clear(struct sndq *q);
 /* Copies up to len bytes in; returns how many (less when memory is short). Borrows data. */
 size_t tcp_sndq_append(struct sndq *q, const void *data, size_t len);
 
-/* Would memory's cap let tcp_sndq_append take a byte? If not, and bytes are held, an acknowledgement of them helps. */
+/* Would the memory cap let tcp_sndq_append take a byte? If not, and bytes are held, an acknowledgement of them helps. */
 bool tcp_sndq_may_grow(const struct sndq *q);
 
 /* Forgets everything before offset `head`. */

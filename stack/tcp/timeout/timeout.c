@@ -14,7 +14,7 @@
 
 static void give_up(struct tcp_conn *c, uint64_t now_us) {
     COUNT(c->tcp->core, tcp_timeouts);
-    /* RFC 1122 4.2.3.9: the advice that came meanwhile says more than "timed out". */
+    /* RFC 1122 4.2.3.9: the advice that came in the meantime says more than "timed out". */
     tcp_conn_end(c, TCP_EVENT_TIMEOUT, c->soft_error != 0 ? c->soft_error : ETIMEDOUT, now_us);
 }
 

@@ -26,7 +26,7 @@ static uint64_t unsent(const struct tcp_conn *c) {
     return c->snd.queue.tail - min_u64(nxt, c->snd.queue.tail);
 }
 
-/* As the peer's MSS is no matter of the path, only a search may have found less than interface and ICMP say. */
+/* The peer's MSS says nothing of the path: only a search can have found less than interface and ICMP say. */
 static uint32_t path_mtu(const struct tcp_conn *c, uint64_t now_us) {
     if (!c->has_path || tcp_in(c, CLOSED)) {
         return 0;

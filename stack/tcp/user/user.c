@@ -97,7 +97,7 @@ static void close_sending(struct tcp_conn *c, uint64_t now_us) {
 
 int tcp_user_shutdown(struct tcp_conn *c, uint32_t how, uint64_t now_us) {
     CHECK(!tcp_in(c, SYN_SENT));
-    c->rd_shut = c->rd_shut || (how & TAPIR_SHUT_RD) != 0; /* of one that is not connected, too, as on Linux */
+    c->rd_shut = c->rd_shut || (how & TAPIR_SHUT_RD) != 0; /* also of one that is not connected, as on Linux */
     news_mark(c->tcp->core, &c->news);
     if (tcp_in(c, CLOSED)) {
         return -ENOTCONN;
