@@ -86,10 +86,12 @@ bool judge_error_may_last(const struct world *world, unsigned index) {
     const struct plan_session *plan = &world->plan.sessions[index];
     const struct session *session = &world->sessions[index];
     bool far = is_unreachable(world, plan->hosts);
-    bool last = session->tainted;
+    bool peer = plan_has(&world->plan, HUNT_PEER); /* which tells once that its window is open again, and never asks */
+    bool last = session->tainted || slowest_us(world, plan->hosts) >= NEIGHBOUR_US;
     for (unsigned side = 0; side < 2; side++) {
         const struct end *end = &session->ends[side];
-        last |= world->hosts[plan->hosts[side]].crashed || end->error != 0 || end->left_early || (end->done && far);
+        last |= world->hosts[plan->hosts[side]].crashed || end->error != 0 || end->left_early ||
+                (end->done && (far || peer));
         last |= is_short_of_memory(world, plan->hosts[side]);
     }
     return last;
