@@ -73,7 +73,7 @@ struct tcp_conn;
 /* The only writer of a connection's state. An arrow that is not in the table is our bug: it stops. */
 void tcp_state_enter(struct tcp_conn *c, enum tcp_state to, enum tcp_event event, uint64_t now_us);
 
-/* Looks whether all that the state promises holds; after each segment in every build, and after each event of the simulator. */
+/* Looks whether all that the state promises holds; after each segment of a connection that goes on, and after each event of the simulator. */
 void tcp_state_check(struct tcp_conn *c);
 
 #endif

@@ -280,7 +280,16 @@ struct tcp_conn *tcp_listen_half_arrives(struct tcp_half *half, const struct tcp
         tcp_trace_in(core, NULL, seg, true, "no ACK", now_us);
         return NULL;
     }
-    if (!seq_eq(seg->ack, seq_add(half->iss, 1))) { /* fifth: an unacceptable ACK is answered with RST */
+    bool ours = seq_eq(seg->ack, seq_add(half->iss, 1));
+    struct tcp_conn *c = NULL;
+    if (!ours &&
+        tcp_listen_cookie_ack(half->listener, seg, &c, now_us)) { /* the SYN had come before, and got a cookie */
+        if (c != NULL) {
+            tcp_listener_half_drop(half);
+        }
+        return c;
+    }
+    if (!ours) { /* fifth: an unacceptable ACK is answered with RST */
         COUNT(core, tcp_bad_ack);
         tcp_trace_in(core, NULL, seg, true, "ACK of no SYN of ours", now_us);
         tcp_bare_reset_for(tcp, NULL, seg, now_us);

@@ -50,6 +50,30 @@ Test(tcp_cookie, D2_options_come_back) {
     }
 }
 
+/* The SYN comes again when the queue has room: there is a record then, with another number. The ACK of the cookie, which the peer
+ * had first, is as good as before, and takes the record's place. */
+Test(tcp_cookie, D2_good_though_the_syn_came_again_and_was_queued) {
+    struct tcp_bench_config config = {.backlog = 4, .timestamps = true};
+    struct tcp_bench *b = with_cookie(&config);
+    const uint32_t iss = b->iss, peer_nxt = b->peer_nxt, peer_heard = b->peer_heard;
+    tcp_bench_wait(b, 64 * SECOND); /* the records of the flood are forgotten, the cookie is not */
+    tcp_bench_skip(b);
+    b->peer_nxt = config.peer_iss;
+    send_seg(b, .flags = F(SYN));
+    tcp_bench_skip(b);
+    cr_assert(b->stack->tcp.halves.used == 1 && COUNTED(b, tcp_cookie_sent) == 2);
+    b->iss = iss;
+    b->peer_nxt = peer_nxt;
+    b->peer_heard = peer_heard;
+    send_seg(b, .len = 10);
+    cr_assert_eq(COUNTED(b, tcp_cookie_good), 1);
+    cr_assert_eq(b->stack->tcp.halves.used, 0);
+    b->sock = tcp_bench_accept(b);
+    expect(b, SEG_ACK(10));
+    cr_assert_eq(tcp_bench_read(b, 100), 10);
+    tcp_bench_free(b);
+}
+
 /* MUST_16: the connection may send less than the peer takes, and never more. */
 Test(tcp_cookie, the_mss_is_rounded_down) {
     static const uint16_t offers[][2] = {{1, 88},     {88, 88},     {255, 88},    {256, 256},   {535, 256},  {536, 536},
