@@ -5,7 +5,7 @@
  * that is ready, and a wake-up for data that another thread took first just goes back to sleep.
  */
 #define _GNU_SOURCE
-#include "poll.h"
+#include "sockets/posix/poll.h" /* not <poll.h> */
 
 #include <errno.h>
 #include <poll.h>

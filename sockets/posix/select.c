@@ -16,8 +16,8 @@
 #include "call.h"
 #include "descriptors.h"
 #include "host.h"
-#include "poll.h"
 #include "sockets/driver/driver.h"
+#include "sockets/posix/poll.h" /* not <poll.h> */
 #include "timeout.h"
 
 #define READABLE (POLLIN | POLLHUP | POLLERR) /* what select(2) counts as readable, and so on */

@@ -91,14 +91,14 @@ address_of() {
 client() {
     local from=$1 to=$2 port=$3 output=$4
     for _ in $(seq 50); do
-        if on "$from" echo_client "$(address_of "$to")" "$port" <"$work/input" >"$output" 2>"$work/error"; then
+        if on "$from" echo_client "$(address_of "$to")" "$port" <"$work/input" >"$output" 2>"$output.error"; then
             cmp "$work/input" "$output"
             return
         fi
-        grep -q refused "$work/error" || { cat "$work/error"; return 1; }
+        grep -q refused "$output.error" || { cat "$output.error"; return 1; }
         sleep 0.1
     done
-    cat "$work/error"
+    cat "$output.error"
     return 1
 }
 
@@ -110,7 +110,7 @@ pair() { # pair SERVER-PROGRAM SERVER CLIENT: three clients, one after the other
     local pid=$!
     servers+=("$pid")
     for i in 1 2 3; do
-        client "$from" "$server" "$port" "$work/output$i"
+        client "$from" "$server" "$port" "$work/output$i" || { echo "client $i: the server said:"; cat "$work/server"; return 1; }
     done
     wait "$pid" || { cat "$work/server"; return 1; }
     echo "ok: $program on $server, client on $from"
@@ -134,9 +134,9 @@ for i in 1 2 3; do
     clients+=("$!")
 done
 for pid in "${clients[@]}"; do
-    wait "$pid"
+    wait "$pid" || { echo "a client of three at once ended with $?; the server said:"; cat "$work/server"; exit 1; }
 done
-wait "$server"
+wait "$server" || { echo "the server of three at once ended with $?:"; cat "$work/server"; exit 1; }
 echo "ok: three clients at once"
 
 [[ $(on A udp_time) == noon ]]
