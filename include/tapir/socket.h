@@ -136,7 +136,7 @@ TAPIR_API void tapir_unlock(void);
 /* Any domain but AF_INET and AF_INET6 (EAFNOSUPPORT) is passed on to the kernel: AF_UNIX, AF_NETLINK, AF_PACKET... The first
  * tapir_socket (or tapir_epoll_create1) of a process whose stack is not up brings it up from the environment: TAPIR_TAP and
  * TAPIR_ADDRESS (needed), TAPIR_GATEWAY, TAPIR_MAC, TAPIR_MTU, TAPIR_HOST, TAPIR_PCAP, TAPIR_FILTER, and TAPIR_TRACE (any
- * value but "0": a line an event on stderr); it is taken down at exit. ENETDOWN and a line on stderr if that cannot be
+ * value but "0": a line per event on stderr); it is taken down at exit. ENETDOWN and a line on stderr if that cannot be
  * done. */
 TAPIR_API int tapir_socket(int domain, int type, int protocol);
 TAPIR_API int tapir_bind(int fd, const struct sockaddr *address, socklen_t size);

@@ -9,7 +9,7 @@ data www/file 6000000
 
 tap tap0 10.0.0.1/24
 far_make
-# The kernel's TCP looks for black holes only if it is told to; and one segment a frame, so that its length can be seen.
+# The kernel's TCP looks for black holes only if it is told to; and one segment per frame, so that its length can be seen.
 must "the kernel's own search" "${far[@]}" sysctl -qw net.ipv4.tcp_mtu_probing=1
 must "frames as on a wire" "${far[@]}" ip link set far0 gso_max_segs 1
 

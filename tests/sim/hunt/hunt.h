@@ -110,19 +110,33 @@ struct world {
     struct packet **heap;
     size_t heap_count, heap_room;
     uint64_t order, events;
-    uint64_t hash; /* of all that happened */
-    void *pcap;    /* a pcap_dumper_t; NULL: none */
+    uint64_t hash;          /* of all that happened */
+    const uint8_t *choices; /* as in struct hunt_options */
+    unsigned segments;      /* sent so far, for the choices */
+    void *pcap;             /* a pcap_dumper_t; NULL: none */
 };
 
 struct hunt_options {
     uint64_t without; /* faults left out */
     FILE *trace;
     void *pcap;
-    uint64_t fail_at; /* this allocation of host 0 fails; 0: none */
+    uint64_t fail_at; /* this allocation of fail_host fails; 0: none */
+    unsigned fail_host;
+    const uint8_t *choices; /* what becomes of the first HUNT_CHOICES_MAX segments; NULL: the plan says */
+    unsigned variant;       /* with choices: of plan_small */
 };
 
-/* run.c: lives a seed through to its end, and gives the hash of all that happened. Ends the process where a judge objects. */
-uint64_t hunt_run(uint64_t seed, const struct hunt_options *options);
+/* What an exhaustive run does to one segment. */
+enum hunt_choice { HUNT_PASS, HUNT_DROP, HUNT_TWICE, HUNT_LATE, HUNT_CHOICES };
+#define HUNT_CHOICES_MAX 12U
+
+struct hunt_result {
+    uint64_t hash;        /* of all that happened */
+    uint64_t allocations; /* that fail_host asked for */
+};
+
+/* run.c: lives a seed through to its end. Ends the process where a judge objects. */
+struct hunt_result hunt_run(uint64_t seed, const struct hunt_options *options);
 
 /* A judge objects: a sentence, and the end of the process. */
 __attribute__((noreturn, format(printf, 2, 3))) void hunt_object(const struct world *world, const char *format, ...);

@@ -36,8 +36,7 @@ static bool is_unreachable(const struct world *world, const unsigned hosts[2]) {
 }
 
 static bool is_short_of_memory(const struct world *world, unsigned host) {
-    return world->plan.hosts[host].fail_percent != 0 || world->plan.hosts[host].cap_bytes != 0 ||
-           world->hosts[host].env.fail_at != 0;
+    return world->plan.hosts[host].fail_percent != 0 || world->plan.hosts[host].cap_bytes != 0;
 }
 
 void judge_error(struct world *world, unsigned index, unsigned side, int error) {
@@ -68,7 +67,9 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
     case EHOSTUNREACH:
         justified |= is_unreachable(world, plan->hosts) || other_poor || poor;
         break;
-    case ENOMEM:
+    case ENOMEM: /* a socket could not be made */
+        justified |= poor || world->hosts[plan->hosts[side]].env.fail_at != 0;
+        break;
     case ECONNABORTED:
         justified |= poor;
         break;
@@ -99,6 +100,8 @@ bool judge_error_may_last(const struct world *world, unsigned index) {
 
 bool judge_error_apart(const struct world *world, unsigned index) {
     const unsigned *hosts = world->plan.sessions[index].hosts;
-    return apart(world, hosts, 1) || is_short_of_memory(world, hosts[0]) || is_short_of_memory(world, hosts[1]) ||
+    return apart(world, hosts, 1) || world->hosts[hosts[0]].env.fail_at != 0 ||
+           world->hosts[hosts[1]].env.fail_at != 0 || is_short_of_memory(world, hosts[0]) ||
+           is_short_of_memory(world, hosts[1]) ||
            slowest_us(world, hosts) >= HUNT_SECOND_US / 4; /* a neighbour may have to be found first */
 }

@@ -246,3 +246,20 @@ void plan_make(struct plan *plan, uint64_t seed, uint64_t without) {
     plan_hosts(plan);
     plan_sessions(plan);
 }
+
+void plan_small(struct plan *plan, unsigned variant) {
+    enum { THREE_SEGMENTS = 3 * 1448, DELAY_US = 10000 };
+    *plan = (struct plan){.seed = 1, .heal_us = 30 * HUNT_SECOND_US, .host_count = 2, .session_count = 1};
+    for (unsigned i = 0; i < 2; i++) {
+        struct plan_end *end = &plan->sessions[0].ends[i];
+        plan->hosts[i] = (struct plan_host){.mtu_bytes = 1500, .wire = {.delay_us = DELAY_US}};
+        plan_options(plan, end, i);
+        end->congestion = "cubic";
+        end->bytes = variant == 3 || variant == i ? THREE_SEGMENTS : 0;
+        end->write_max_bytes = end->read_max_bytes = 65536;
+    }
+    /* In variant 2 nothing but the handshake and the close, of which the server's comes later. */
+    plan->sessions[0].ends[1].stall_us = variant == 2 ? HUNT_SECOND_US : 0;
+    plan->sessions[0].hosts[1] = 1;
+    plan->sessions[0].start_us = 1000;
+}

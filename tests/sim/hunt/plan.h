@@ -120,6 +120,12 @@ struct plan {
 
 static inline bool plan_has(const struct plan *plan, enum hunt_fault fault) { return (plan->on >> fault & 1) != 0; }
 
+#define PLAN_VARIANTS 4U
+
+/* A plan without faults for exhaustive runs: a handshake, three segments up, down, or both ways, and the close, whose sides may
+ * cross. */
+void plan_small(struct plan *plan, unsigned variant);
+
 /* The plan of a seed, without the faults in `without`: the rest of it is the same. */
 void plan_make(struct plan *plan, uint64_t seed, uint64_t without);
 

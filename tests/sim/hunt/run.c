@@ -66,12 +66,17 @@ static void end_sessions(struct world *world) {
     }
 }
 
-uint64_t hunt_run(uint64_t seed, const struct hunt_options *options) {
+struct hunt_result hunt_run(uint64_t seed, const struct hunt_options *options) {
+    struct hunt_result result = {0};
     struct plan plan;
-    plan_make(&plan, seed, options->without);
+    if (options->choices != NULL) {
+        plan_small(&plan, options->variant);
+    } else {
+        plan_make(&plan, seed, options->without);
+    }
     struct world *world = world_new(&plan, options);
     if (world == NULL) {
-        return 0;
+        return result;
     }
     live_until(world, plan.heal_us);
     world->healed = true;
@@ -87,7 +92,7 @@ uint64_t hunt_run(uint64_t seed, const struct hunt_options *options) {
     for (unsigned i = 0; i < plan.host_count; i++) {
         judge_state_empty(world, i);
     }
-    uint64_t hash = world->hash;
+    result = (struct hunt_result){world->hash, world->hosts[options->fail_host].env.allocations};
     world_free(world);
-    return hash;
+    return result;
 }

@@ -8,6 +8,8 @@
 
 enum { ETH_LEN = WIRE_ETH_LEN, MAC_LEN = 6 };
 
+#define LATE_US 25000U /* behind whatever is sent within a round trip of plan_small */
+
 /* ---- the heap of frames under way, soonest first ---- */
 
 static bool sooner(const struct packet *a, const struct packet *b) {
@@ -182,7 +184,7 @@ static void schedule(struct world *world, unsigned from, struct packet *packet, 
     const struct plan_wire *plan = &world->plan.hosts[from].wire;
     struct wire_state *wire = &world->hosts[from].wire;
     packet->at_us = leaves_us + delay_of(world, from);
-    if (plan->reorder == 0 && plan->jitter_us == 0) {
+    if (plan->reorder == 0 && plan->jitter_us == 0 && world->choices == NULL) {
         packet->at_us = max_u64(packet->at_us, wire->last_us);
         wire->last_us = packet->at_us;
     }
@@ -213,17 +215,31 @@ static void send_to(struct world *world, unsigned from, unsigned to, const struc
     }
 }
 
+/* Exhaustive runs: what is chosen for this segment. */
+static enum hunt_choice choose(struct world *world, const struct packet *frame) {
+    bool is_tcp = frame->bytes[ETH_LEN - 1] == 0 && frame->bytes[ETH_LEN + 9] == WIRE_PROTO_TCP;
+    if (world->choices == NULL || !is_tcp || world->segments >= HUNT_CHOICES_MAX) {
+        return HUNT_PASS;
+    }
+    return (enum hunt_choice)world->choices[world->segments++];
+}
+
 static void send_one(struct world *world, unsigned from, const struct packet *frame) {
     uint64_t leaves_us = world->now_us;
-    if ((!world->healed && is_lost(world, from, frame->bytes, frame->len)) ||
+    enum hunt_choice choice = choose(world, frame);
+    if ((!world->healed && is_lost(world, from, frame->bytes, frame->len)) || choice == HUNT_DROP ||
         !queue(world, from, frame->len, &leaves_us)) {
         world->hosts[from].lost++;
         return;
     }
+    leaves_us += choice == HUNT_LATE ? LATE_US : 0;
     bool reaches = false;
     for (unsigned to = 0; to < world->plan.host_count; to++) {
         if (to != from && !world->hosts[to].crashed && is_for(world, to, frame->bytes)) {
             send_to(world, from, to, frame, leaves_us);
+            if (choice == HUNT_TWICE) {
+                send_to(world, from, to, frame, leaves_us);
+            }
             reaches = true;
         }
     }

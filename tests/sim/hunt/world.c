@@ -37,7 +37,7 @@ static bool open_host(struct world *world, unsigned which, const struct hunt_opt
     host->trace = options->trace;
     host->env.env.trace = options->trace != NULL ? trace_event : NULL;
     host->env.seed = world->plan.seed * HUNT_HOSTS_MAX + which + 1;
-    host->env.fail_at = which == 0 ? options->fail_at : 0;
+    host->env.fail_at = which == options->fail_host ? options->fail_at : 0;
     host->wire.draw = draw_stream(world->plan.seed, 5000 + which);
     if (plan->is_peer) {
         host->peer = peer_new(world, which);
@@ -73,6 +73,7 @@ struct world *world_new(const struct plan *plan, const struct hunt_options *opti
     CHECK(world != NULL);
     world->plan = *plan;
     world->pcap = options->pcap;
+    world->choices = options->choices;
     world->hash = plan->seed;
     bool up = true;
     for (unsigned i = 0; i < plan->host_count; i++) {

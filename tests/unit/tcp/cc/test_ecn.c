@@ -1,4 +1,4 @@
-/* Explicit congestion notification (RFC 3168 6.1, SHLD-8): negotiation, echo, one reduction a round trip. */
+/* Explicit congestion notification (RFC 3168 6.1, SHLD-8): negotiation, echo, one reduction per round trip. */
 #include "support/tcp_bench.h"
 
 static const struct tcp_bench_config passive = {0};
