@@ -102,6 +102,16 @@ Test(mem, D10_Z4_an_order_of_shares) {
     check_edges(1000); /* no stack is so small, but no sum may come out wrong */
 }
 
+/* How much each may take of what is not the driver's, as bounds.md and the tests of pressure count on it. */
+Test(mem, D10_the_edges_are_where_they_are_said_to_be) {
+    struct mem mem = mem_with_cap(8U << 20);
+    size_t rest = mem.edge_bytes[MEM_PROGRESS];
+    cr_assert_eq(mem.edge_bytes[MEM_BULK], rest - rest / 8 * 3);
+    cr_assert_eq(mem.edge_bytes[MEM_ADMISSION], rest - rest / 4);
+    cr_assert_eq(mem.edge_bytes[MEM_FIRST], rest - rest / 8);
+    cr_assert_eq(mem.edge_bytes[MEM_DRIVER], mem.cap_bytes);
+}
+
 /* Z4: whatever the others have taken, the driver's next frame is there. */
 Test(mem, Z4_the_largest_frame_fits_beside_all_else) {
     for (size_t cap_bytes = 256U << 10; cap_bytes <= 64U << 20; cap_bytes *= 2) {

@@ -10,6 +10,29 @@
 
 TestSuite(stream, .init = loop_up, .fini = loop_down, .timeout = 20);
 
+/* As Linux: what was once connected stays so for connect(), though the peer ended it and then reset it. */
+Test(stream, connect_after_the_peers_end_and_a_reset) {
+    const struct linger at_once = {.l_onoff = 1};
+    struct sockaddr_in peer;
+    socklen_t size = sizeof peer;
+    int fds[2];
+    char byte;
+    loop_stream(fds);
+    GIVES(tapir_getpeername(fds[0], (struct sockaddr *)&peer, &size), 0);
+    GIVES(tapir_shutdown(fds[1], SHUT_WR), 0);
+    GIVES(tapir_recv(fds[0], &byte, 1, 0), 0);
+    GIVES(tapir_setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    GIVES(tapir_close(fds[1]), 0);
+    struct pollfd hung_up = {.fd = fds[0], .events = POLLIN};
+    while (tapir_poll(&hung_up, 1, -1) == 1 && (hung_up.revents & POLLHUP) == 0) {
+    }
+    REFUSED(tapir_connect(fds[0], (struct sockaddr *)&peer, sizeof peer), EISCONN);
+    GIVES(tapir_recv(fds[0], &byte, 1, 0), 0);
+    REFUSED(tapir_send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+    REFUSED(tapir_connect(fds[0], (struct sockaddr *)&peer, sizeof peer), EISCONN);
+    GIVES(tapir_close(fds[0]), 0);
+}
+
 Test(stream, connect_waits_for_nothing_but_the_handshake) {
     int listener = loop_listen(7000);
     struct sockaddr_in address = loop_address(7000), name;

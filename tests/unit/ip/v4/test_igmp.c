@@ -225,6 +225,22 @@ Test(ip_v4_igmp, answers_are_spread) {
     rig_stop(rig);
 }
 
+/* RFC 3376 5.2, 1 and 5: an answer that is due sooner is not postponed by a query that allows more, whether general or of a group. */
+Test(ip_v4_igmp, a_sooner_answer_is_not_postponed) {
+    struct rig *rig = rig_start();
+    cr_assert_eq(rig_join(rig, GROUP_IP), 0);
+    rig_wait(rig, 60 * SECOND_US);
+    rig_drain(rig);
+    for (unsigned i = 0; i < 40; i++) {
+        uint32_t asked = i % 2 == 0 ? 0 : GROUP_IP;
+        query(rig, 3, asked, 5);
+        query(rig, 3, asked, 127);
+        rig_wait(rig, SECOND_US / 2 + 1);
+        cr_assert_eq(rig_drain(rig), 1, "query %u", i);
+    }
+    rig_stop(rig);
+}
+
 /* RFC 3376 7.2.1: as long as a version 2 router is heard, and 260 s more. */
 Test(ip_v4_igmp, version_2) {
     struct rig *rig = rig_start();

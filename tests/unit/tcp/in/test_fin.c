@@ -217,6 +217,27 @@ Test(tcp_fin, D6_linger2_shortens_the_wait) {
     tcp_bench_free(b);
 }
 
+/* As Linux: who does not want to wait for the peer's FIN resets the connection when the socket goes, and not before. */
+Test(tcp_fin, D6_linger2_below_zero_waits_for_nobody) {
+    struct tcp_bench *b = tcp_bench_fin_wait_2(&plain);
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_LINGER2_US, -1), 0);
+    tcp_bench_wait(b, 100 * SECOND);
+    expect_state(b, FIN_WAIT_2);
+    tcp_bench_close(b);
+    expect(b, SEG_FLAGS(F(RST) | F(ACK)));
+    expect_state(b, CLOSED);
+    tcp_bench_free(b);
+    b = tcp_bench_fin_wait_1(&plain); /* the FIN is not acknowledged yet: it is sent on, and then there is no wait */
+    cr_assert_eq(tcp_bench_set(b, TAPIR_OPT_LINGER2_US, -1), 0);
+    tcp_bench_close(b);
+    expect_none(b);
+    send_seg(b, .len = 0);
+    tcp_bench_wait(b, MS);
+    expect_state(b, CLOSED);
+    tcp_bench_skip(b);
+    tcp_bench_free(b);
+}
+
 /* Nobody knows whether all was delivered: what our FIN stands for is not acknowledged. */
 Test(tcp_fin, a_reset_before_the_last_ack_is_an_error) {
     static const enum tcp_state states[] = {CLOSING, LAST_ACK};

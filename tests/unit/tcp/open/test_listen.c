@@ -52,6 +52,23 @@ Test(tcp_listen, D4_a_full_accept_queue) {
     tcp_bench_free(b);
 }
 
+/* RFC 7323 2.2: the window of a SYN-ACK is never scaled, that of the challenge ACK of a half-open connection is. */
+Test(tcp_listen, the_challenge_of_a_record_has_a_scaled_window) {
+    struct tcp_bench_config config = {.backlog = 4, .has_wscale = true, .wscale = 3};
+    struct tcp_bench *b = tcp_bench_listen(&config);
+    send_seg(b, .flags = F(SYN));
+    const struct tcp_bench_heard *h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->options.wscale > 0);
+    uint16_t window = h->wnd;
+    uint8_t scale = h->options.wscale;
+    tcp_bench_wait(b, 600 * MS);
+    send_seg(b, .seq = 1000000, .len = 10); /* outside the window */
+    h = tcp_bench_hear(b);
+    cr_assert(h != NULL && h->flags == F(ACK));
+    cr_assert_eq(h->wnd, window >> scale);
+    tcp_bench_free(b);
+}
+
 Test(tcp_listen, D4_the_final_ack_is_taken_once_there_is_room) {
     struct tcp_bench *b = tcp_bench_listen(&(struct tcp_bench_config){.backlog = 1});
     cr_assert(handshake(b, 1, true));
