@@ -83,6 +83,12 @@ struct session {
     bool renumbered;    /* the server answered with another number: which of them counts cannot be seen on the wire */
 };
 
+struct datagrams {
+    tapir_sock from, to;
+    uint32_t count_sent, count_received, refused; /* refused: by send */
+    uint64_t wake_us;                             /* when the next is sent */
+};
+
 /* ---- the world ---- */
 
 struct host {
@@ -105,6 +111,7 @@ struct world {
     struct plan plan;
     struct host hosts[HUNT_HOSTS_MAX];
     struct session sessions[HUNT_SESSIONS_MAX];
+    struct datagrams datagrams;
     uint64_t now_us; /* since HUNT_START_US */
     bool healed;
     struct packet **heap;
@@ -188,6 +195,11 @@ void session_cut(struct world *world, unsigned index);
 #define PATTERN_RUN_BYTES 66000U
 const uint8_t *session_pattern(unsigned index, unsigned side, uint64_t offset);
 
+/* datagrams.c: as with sessions; at the end the judgement, and the sockets are closed. */
+void datagrams_open(struct world *world);
+void datagrams_act(struct world *world, unsigned host);
+void datagrams_end(struct world *world);
+
 /* judge_wire.c: a frame that a host sends, and one that arrives unchanged. */
 void judge_wire_sent(struct world *world, unsigned from, const uint8_t *bytes, size_t len, uint16_t gso_size);
 void judge_wire_came(struct world *world, const struct packet *packet);
@@ -203,7 +215,7 @@ void judge_state_empty(struct world *world, unsigned host);
 void judge_error(struct world *world, unsigned index, unsigned side, int error);
 
 /* Were frames between the two hosts lost, or is one of them ill? Else what one sends reaches the other. */
-bool judge_error_apart(const struct world *world, unsigned index);
+bool judge_error_apart(const struct world *world, const unsigned hosts[2]);
 
 /* Whether anything entitles a session not to end by itself. */
 bool judge_error_may_last(const struct world *world, unsigned index);

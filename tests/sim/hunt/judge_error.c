@@ -47,7 +47,7 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
          other_poor = is_short_of_memory(world, plan->hosts[!side]);
     bool other_left = other->left_early || other->error != 0 || other_poor;
     /* The other side of a handshake, or of an end, may have heard nothing for so long that it has forgotten all. */
-    bool given_up = (!other->connected || other->done) && apart(world, plan->hosts, LOST_FOR_TIMEOUT);
+    bool given_up = (!other->connected || other->done) && is_unreachable(world, plan->hosts);
     given_up |= other->done && plan->ends[side].stall_us > READER_US;
     bool justified = session->tainted;
     switch (error) {
@@ -98,8 +98,7 @@ bool judge_error_may_last(const struct world *world, unsigned index) {
     return last;
 }
 
-bool judge_error_apart(const struct world *world, unsigned index) {
-    const unsigned *hosts = world->plan.sessions[index].hosts;
+bool judge_error_apart(const struct world *world, const unsigned hosts[2]) {
     return apart(world, hosts, 1) || world->hosts[hosts[0]].env.fail_at != 0 ||
            world->hosts[hosts[1]].env.fail_at != 0 || is_short_of_memory(world, hosts[0]) ||
            is_short_of_memory(world, hosts[1]) ||

@@ -234,7 +234,8 @@ void judge_wire_acks(struct world *world) {
             struct way *way = &session->ways[side];
             bool late = way->owed_us != 0 && world->now_us - way->owed_us > ACK_LATEST_US;
             const struct end *to = &session->ends[!side];
-            if (late && !to->done && !session->tainted && !session->renumbered && !judge_error_apart(world, i)) {
+            if (late && !to->done && !session->tainted && !session->renumbered &&
+                !judge_error_apart(world, world->plan.sessions[i].hosts)) {
                 hunt_object(world, "session %u: side %u has not acknowledged what came %llu us ago", i, !side,
                             (unsigned long long)(world->now_us - way->owed_us));
             }

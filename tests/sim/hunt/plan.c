@@ -232,6 +232,18 @@ static void plan_sessions(struct plan *plan) {
     }
 }
 
+static void plan_datagrams(struct plan *plan) {
+    struct draw draw = stream(plan, SHAPE, 40);
+    unsigned from = (unsigned)draw_below(&draw, 2), to = 1 - from;
+    if (draw_below(&draw, 3) == 0 && !plan->hosts[from].is_peer && !plan->hosts[to].is_peer) {
+        plan->datagrams = (struct plan_datagrams){.from = from,
+                                                  .to = to,
+                                                  .count = (uint32_t)draw_spread(&draw, 1, 100),
+                                                  .start_us = draw_spread(&draw, 1000, plan->heal_us),
+                                                  .every_us = draw_spread(&draw, 1, HUNT_SECOND_US)};
+    }
+}
+
 void plan_make(struct plan *plan, uint64_t seed, uint64_t without) {
     struct draw draw = draw_stream(seed, SWARM);
     *plan = (struct plan){.seed = seed};
@@ -245,6 +257,7 @@ void plan_make(struct plan *plan, uint64_t seed, uint64_t without) {
     plan->session_count = (unsigned)draw_from(&draw, 1, draw_below(&draw, 4) == 0 ? HUNT_SESSIONS_MAX : 2);
     plan_hosts(plan);
     plan_sessions(plan);
+    plan_datagrams(plan);
 }
 
 void plan_small(struct plan *plan, unsigned variant) {

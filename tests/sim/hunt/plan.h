@@ -109,6 +109,13 @@ struct plan_session {
     uint32_t iss[2];
 };
 
+/* Datagrams of random length from one host to another; count 0: none. */
+struct plan_datagrams {
+    unsigned from, to;
+    uint32_t count;
+    uint64_t start_us, every_us;
+};
+
 struct plan {
     uint64_t seed;
     uint64_t on;      /* bits of enum hunt_fault */
@@ -116,6 +123,7 @@ struct plan {
     unsigned host_count, session_count;
     struct plan_host hosts[HUNT_HOSTS_MAX];
     struct plan_session sessions[HUNT_SESSIONS_MAX];
+    struct plan_datagrams datagrams;
 };
 
 static inline bool plan_has(const struct plan *plan, enum hunt_fault fault) { return (plan->on >> fault & 1) != 0; }

@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include <pcap/pcap.h>
+
 #include "hunt/hunt.h"
 
 /* After the faults: the latest timeout is two minutes away, and so is the next window probe; then a few of each. What a slow
@@ -10,6 +12,8 @@
 
 /* Then nothing is left: 2 MSL, FIN-WAIT-2, and a connection without a socket that nobody answers. */
 #define OVER_US (1800 * HUNT_SECOND_US)
+#define UNDERWAY_US \
+    (60 * HUNT_SECOND_US)   /* a frame is under way no longer, nor waits for a neighbour or the rest of it */
 #define EVENTS_MAX 3000000U /* far beyond what any plan needs: two hosts keep each other busy */
 
 void hunt_object(const struct world *world, const char *format, ...) {
@@ -20,6 +24,9 @@ void hunt_object(const struct world *world, const char *format, ...) {
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
+    if (world->pcap != NULL) {
+        (void)pcap_dump_flush(world->pcap);
+    }
     exit(1);
 }
 
@@ -84,7 +91,12 @@ struct hunt_result hunt_run(uint64_t seed, const struct hunt_options *options) {
     while (!all_done(world) && world->now_us < until_us) {
         live_until(world, min_u64(until_us, world->now_us + 10 * HUNT_SECOND_US));
     }
+    while (world->datagrams.wake_us != TAPIR_NEVER) {
+        live_until(world, world->datagrams.wake_us);
+    }
+    live_until(world, world->now_us + UNDERWAY_US);
     end_sessions(world);
+    datagrams_end(world);
     for (unsigned i = 0; i < plan.host_count; i++) {
         world_act(world, i);
     }

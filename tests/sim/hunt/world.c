@@ -93,6 +93,7 @@ struct world *world_new(const struct plan *plan, const struct hunt_options *opti
     for (unsigned i = 0; i < plan->session_count; i++) {
         session_open(world, i);
     }
+    datagrams_open(world);
     for (unsigned i = 0; i < plan->host_count; i++) {
         world_act(world, i);
     }
@@ -184,6 +185,7 @@ void world_act(struct world *world, unsigned host) {
         return;
     }
     session_act(world, host);
+    datagrams_act(world, host);
     transmit(world, host);
     judge_state(world, host);
 }
@@ -294,7 +296,7 @@ bool world_step(struct world *world, uint64_t until_us) {
     unsigned host = 0;
     uint64_t packet_us = world->heap_count > 0 ? world->heap[0]->at_us : TAPIR_NEVER;
     uint64_t timer_us = next_deadline(world, &host);
-    uint64_t wake_us = session_wake_us(world);
+    uint64_t wake_us = min_u64(session_wake_us(world), world->datagrams.wake_us);
     uint64_t first_us = min_u64(min_u64(packet_us, timer_us), wake_us);
     world->events++;
     if (first_us > until_us) {
