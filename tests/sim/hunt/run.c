@@ -73,6 +73,14 @@ static void end_sessions(struct world *world) {
     }
 }
 
+static uint64_t unfinished(const struct world *world) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < world->plan.host_count; i++) {
+        sum += world->hosts[i].stack == NULL ? 0 : tapir_stack_unfinished(world->hosts[i].stack);
+    }
+    return sum;
+}
+
 struct hunt_result hunt_run(uint64_t seed, const struct hunt_options *options) {
     struct hunt_result result = {0};
     struct plan plan;
@@ -100,7 +108,14 @@ struct hunt_result hunt_run(uint64_t seed, const struct hunt_options *options) {
     for (unsigned i = 0; i < plan.host_count; i++) {
         world_act(world, i);
     }
-    live_until(world, world->now_us + OVER_US);
+    uint64_t before = UINT64_MAX;
+    for (uint64_t left = unfinished(world); left < before; left = unfinished(world)) {
+        before = left; /* a slow peer may take its time, as long as there is progress */
+        live_until(world, world->now_us + OVER_US);
+        if (left == 0) {
+            break;
+        }
+    }
     for (unsigned i = 0; i < plan.host_count; i++) {
         judge_state_empty(world, i);
     }

@@ -223,7 +223,7 @@ static void deliver(struct world *world, struct packet *packet) {
         host->refused++;
         return;
     }
-    if (world_has(world, HUNT_LIES)) {
+    if (packet->intact && world_has(world, HUNT_LIES)) {
         liar_tell(world, packet);
     }
     if (packet->intact) {
