@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 
 #include "base/check.h"
+#include "loss_rig.h"
+#include "tcp/loss/parts.h"
 #include "tcp/loss/prr.h"
 
 #define MSS 1000U
@@ -93,4 +95,30 @@ Test(tcp_prr, what_was_not_followed_up_before_is_sent_now) { /* ACKs of a batch,
     cr_assert_eq(cwnd(MSS, 2 * MSS, 14 * MSS, false), 9 * MSS);
     tcp_prr_sent(&prr, 7 * MSS);
     cr_assert_eq(cwnd(MSS, 8 * MSS, 14 * MSS, false), 9 * MSS); /* once */
+}
+
+/* SafeACK (RFC 9937 6.2): progress, and no further loss. Only then may more leave than was delivered. */
+Test(tcp_prr, only_progress_without_a_new_loss_is_safe) {
+    const struct loss_result result = {.delivered_bytes = MSS};
+    for (unsigned which = 0; which < 4; which++) {
+        const struct loss_ack ack = {.now_us = now_us, .acked_bytes = (which & 1) != 0 ? MSS : 0};
+        bool new_loss = (which & 2) != 0;
+        rig_start();
+        send_new(20);
+        l.phase = LOSS_RECOVERY;
+        cc.ssthresh_bytes = 40 * MSS; /* far above what is in flight: to be filled, by slow start if it is safe */
+        tcp_prr_start(&l.prr, 20UL * MSS, 0);
+        struct prr alike = l.prr, other = l.prr;
+        struct prr_ack told = {.delivered_bytes = MSS,
+                               .pipe_bytes = tcp_scoreboard_pipe(&l.board),
+                               .ssthresh_bytes = cc.ssthresh_bytes,
+                               .mss_bytes = cc.mss_bytes,
+                               .safe = which == 1};
+        tcp_loss_congestion_window(&l, &cc, &ack, &result, new_loss);
+        uint32_t wanted = tcp_prr_cwnd(&alike, &told);
+        cr_assert_eq(cc.cwnd_bytes, wanted, "ACK %u", which);
+        told.safe = !told.safe;
+        cr_assert_neq(tcp_prr_cwnd(&other, &told), wanted);
+        rig_finish();
+    }
 }
