@@ -83,6 +83,10 @@ int posix_options_ip_write_interface(int64_t netif, void *value, socklen_t *size
 
 /* --- options_tcp_info.c --- */
 
+/* The stack's figures in the kernel's form (<linux/tcp.h>), all of it; what has no counterpart is left alone. */
+struct tcp_info;
+void posix_options_tcp_info_fill(struct tcp_info *out, const struct tapir_tcp_info *in, uint64_t now_us);
+
 /* `get_bytes` of TCP_INFO. */
 int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size);
 

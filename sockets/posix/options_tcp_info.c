@@ -91,6 +91,12 @@ static void fill_state(struct tcp_info *out, const struct tapir_tcp_info *in) {
     out->tcpi_rcv_ssthresh = in->rcv_ssthresh_bytes;
 }
 
+void posix_options_tcp_info_fill(struct tcp_info *out, const struct tapir_tcp_info *in, uint64_t now_us) {
+    fill_state(out, in);
+    fill_counts(out, in);
+    fill_times(out, in, now_us);
+}
+
 int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t *size) {
     struct tapir_tcp_info in;
     struct tcp_info out = {0};
@@ -99,8 +105,6 @@ int posix_options_tcp_info(struct descriptor *descriptor, void *value, socklen_t
     if (error != 0) {
         return error;
     }
-    fill_state(&out, &in);
-    fill_counts(&out, &in);
-    fill_times(&out, &in, now_us);
+    posix_options_tcp_info_fill(&out, &in, now_us);
     return option_copy(&out, sizeof out, value, size);
 }
