@@ -23,24 +23,19 @@ static size_t compose(const struct world *world, uint32_t n, uint8_t *bytes) {
     return len;
 }
 
-static void open_sockets(struct world *world) {
+/* False: an allocation failed, and there will be no datagrams. */
+static bool open_sockets(struct world *world) {
     const struct plan_datagrams *plan = &world->plan.datagrams;
     struct datagrams *d = &world->datagrams;
     const struct tapir_endpoint here = {.port = PORT};
     struct tapir_stack *from = world->hosts[plan->from].stack, *to = world->hosts[plan->to].stack;
-    if (tapir_sock_open(from, TAPIR_SOCK_DGRAM, 0, &d->from) != 0 ||
-        tapir_sock_open(to, TAPIR_SOCK_DGRAM, 0, &d->to) != 0 || tapir_sock_bind(to, d->to, &here) != 0) {
-        d->count_sent = plan->count; /* an allocation failed: there are none then */
-    }
+    return tapir_sock_open(from, TAPIR_SOCK_DGRAM, 0, &d->from) == 0 &&
+           tapir_sock_open(to, TAPIR_SOCK_DGRAM, 0, &d->to) == 0 && tapir_sock_bind(to, d->to, &here) == 0;
 }
 
 void datagrams_open(struct world *world) {
-    if (world->plan.datagrams.count > 0) {
-        open_sockets(world);
-        world->datagrams.wake_us = world->plan.datagrams.start_us;
-    } else {
-        world->datagrams.wake_us = TAPIR_NEVER;
-    }
+    bool any = world->plan.datagrams.count > 0 && open_sockets(world);
+    world->datagrams.wake_us = any ? world->plan.datagrams.start_us : TAPIR_NEVER;
 }
 
 /* An error on the way (no neighbour, no memory, no way) loses the datagram. */
@@ -92,7 +87,7 @@ static void receive_all(struct world *world) {
 void datagrams_act(struct world *world, unsigned host) {
     const struct plan_datagrams *plan = &world->plan.datagrams;
     struct datagrams *d = &world->datagrams;
-    if (plan->count == 0 || d->from == 0 || d->to == 0) {
+    if (d->from == 0 || d->to == 0) {
         return;
     }
     if (host == plan->from && world->now_us >= d->wake_us) {
