@@ -106,7 +106,8 @@ port=7000
 pair() { # pair SERVER-PROGRAM SERVER CLIENT: three clients, one after the other (a TAP serves one program at a time)
     local program=$1 server=$2 from=$3
     port=$((port + 1))
-    on "$server" "$program" "$port" 3 >"$work/server" 2>&1 &
+    command_of "$server" "$program"
+    "${command[@]}" "$port" 3 >"$work/server" 2>&1 & # not by `on`, whose process would outlive its shell
     local pid=$!
     servers+=("$pid")
     for i in 1 2 3; do
@@ -125,7 +126,8 @@ pair echo_threads A B
 
 # Three kernel clients at once against a thread each.
 port=$((port + 1))
-on A echo_threads "$port" 3 >"$work/server" 2>&1 &
+command_of A echo_threads
+"${command[@]}" "$port" 3 >"$work/server" 2>&1 &
 server=$!
 servers+=("$server")
 clients=()

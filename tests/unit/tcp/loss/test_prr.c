@@ -2,8 +2,9 @@
 #include <criterion/criterion.h>
 
 #include "base/check.h"
+#include "tcp/loss/parts.h" /* first: the rig has a `cc` for all */
+
 #include "loss_rig.h"
-#include "tcp/loss/parts.h"
 #include "tcp/loss/prr.h"
 
 #define MSS 1000U
