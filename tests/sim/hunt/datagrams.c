@@ -74,7 +74,7 @@ static void receive_all(struct world *world) {
             same++;
         }
         /* Two bits of two fragments may cancel each other in the sum: a frame has one bit wrong at most. */
-        bool may_cancel = world_has(world, HUNT_CORRUPT) && len + 28 > world->plan.hosts[plan->from].mtu_bytes;
+        bool may_cancel = plan_has(&world->plan, HUNT_CORRUPT) && len + 28 > world->plan.hosts[plan->from].mtu_bytes;
         if (len != (size_t)got || (same < len && !may_cancel)) {
             hunt_object(world, "datagram %u of %u is received with %lld bytes of %zu, others from byte %zu on", n,
                         d->count_sent, (long long)got, len, same);
