@@ -208,3 +208,20 @@ Test(driver_leader, a_handlers_call_shares_no_eventfd_with_who_is_on_its_way_out
     cr_assert(driver.evicting == 0 && driver.leader == NULL);
     driver_close(&driver);
 }
+
+/* To serve one thread again and again is what evicts a leader; to wake several by turns is its job. */
+Test(driver_leader, only_relays_of_one_thread_in_a_row_count) {
+    driver_wait_init(&callers[0], &driver, &threads[0], NULL, 0, NULL);
+    driver.leader = &callers[0];
+    callers[0].place = DRIVER_LEADING;
+    for (int n = 0; n < 4 * TAPIR_DRIVE_RELAYS_MAX; n++) {
+        driver_leader_relayed(&driver, &threads[1 + n % 2]);
+        cr_assert(!driver_leader_is_due(&driver, &threads[1]) && !driver_leader_is_due(&driver, &threads[2]));
+    }
+    for (int n = 0; n < TAPIR_DRIVE_RELAYS_MAX; n++) {
+        cr_assert(!driver_leader_is_due(&driver, &threads[1]));
+        driver_leader_relayed(&driver, &threads[1]);
+    }
+    cr_assert(driver_leader_is_due(&driver, &threads[1]));
+    cr_assert(!driver_leader_is_due(&driver, &threads[2]));
+}

@@ -121,11 +121,12 @@ static int told(const struct api *api, enum state state, int pipe_end, int wante
 }
 
 Test(select, tells_of_every_state_what_the_kernel_tells) {
-    int idle[2], ended[2], with_byte[2];
-    cr_assert(pipe(idle) == 0 && pipe(ended) == 0 && pipe(with_byte) == 0);
-    close(ended[1]); /* a hang-up alone: readable, says select(2) */
+    int idle[2], ended[2], broken[2], with_byte[2];
+    cr_assert(pipe(idle) == 0 && pipe(ended) == 0 && pipe(broken) == 0 && pipe(with_byte) == 0);
+    close(ended[1]);  /* a hang-up alone: readable, says select(2) */
+    close(broken[0]); /* an error alone: likewise */
     GIVES(write(with_byte[1], "x", 1), 1);
-    const int pipes[] = {-1, idle[0], ended[0], with_byte[0]};
+    const int pipes[] = {-1, idle[0], ended[0], broken[1], with_byte[0]};
     for (enum state state = IDLE; state < STATES; state++) {
         for (size_t i = 0; i < sizeof pipes / sizeof pipes[0]; i++) {
             int theirs = told(&kernel, state, pipes[i], -1);
@@ -138,6 +139,7 @@ Test(select, tells_of_every_state_what_the_kernel_tells) {
         close(with_byte[i]);
     }
     close(ended[0]);
+    close(broken[1]);
 }
 
 /* --- what a call waits for --- */
