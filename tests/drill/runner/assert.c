@@ -189,6 +189,10 @@ struct assertion *assert_parse(struct script *script, const char *code, unsigned
     return first;
 }
 
+/* The least number by -1 is beyond the greatest, and the processor stops at it. */
+static int64_t divide(int64_t a, int64_t b) { return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b; }
+
+/* Sums and products wrap, whatever a script makes of them. */
 static int64_t apply(enum operation operation, int64_t a, int64_t b) {
     switch (operation) {
     case OP_OR:
@@ -218,15 +222,15 @@ static int64_t apply(enum operation operation, int64_t a, int64_t b) {
     case OP_RIGHT:
         return a >> (b & 63);
     case OP_PLUS:
-        return a + b;
+        return (int64_t)((uint64_t)a + (uint64_t)b);
     case OP_MINUS:
-        return a - b;
+        return (int64_t)((uint64_t)a - (uint64_t)b);
     case OP_TIMES:
-        return a * b;
+        return (int64_t)((uint64_t)a * (uint64_t)b);
     case OP_DIVIDE:
-        return a / b;
+        return divide(a, b);
     default:
-        return a % b;
+        return b == -1 ? 0 : a % b;
     }
 }
 

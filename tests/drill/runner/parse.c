@@ -172,7 +172,7 @@ static const char *title_of(struct script *script, const char *text) {
     return memory_text(&script->memory, start, start == text ? 0 : strcspn(start, "\n"));
 }
 
-bool script_parse(struct script *script, const char *path) {
+static void script_init(struct script *script, const char *path) {
     *script = (struct script){.path = path,
                               .title = "",
                               .options = {.tolerance_us = -1,
@@ -182,10 +182,9 @@ bool script_parse(struct script *script, const char *path) {
                                           .prefix_bits = 16,
                                           .bind_port = 8080,
                                           .connect_port = 8080}};
-    const char *text = read_file(script, path);
-    if (text == NULL) {
-        return false;
-    }
+}
+
+static bool parse_script(struct script *script, const char *text) {
     script->title = title_of(script, text);
     struct scan scan = {.at = text, .line = 1, .script = script};
     parse_text(&scan);
@@ -193,6 +192,17 @@ bool script_parse(struct script *script, const char *path) {
         choose_gateway(&scan);
     }
     return !scan.failed;
+}
+
+bool script_parse(struct script *script, const char *path) {
+    script_init(script, path);
+    const char *text = read_file(script, path);
+    return text != NULL && parse_script(script, text);
+}
+
+bool script_parse_text(struct script *script, const char *path, const char *text) {
+    script_init(script, path);
+    return parse_script(script, text);
 }
 
 void script_free(struct script *script) { memory_free(&script->memory); }

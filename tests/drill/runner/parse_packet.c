@@ -18,12 +18,17 @@ void parse_sequence(struct scan *scan, uint32_t *first, uint32_t *len) {
 bool parse_ports(struct scan *scan, uint16_t *src, uint16_t *dst) {
     int64_t number;
     const char *before = scan->at;
+    unsigned line = scan->line;
     if (!scan_number(scan, &number)) {
         return false;
     }
     if (!scan_next_is(scan, ">")) { /* the number was a sequence number */
         scan->at = before;
+        scan->line = line;
         return false;
+    }
+    if (number < 0 || number > UINT16_MAX) {
+        return scan_fail(scan, "%lld is no port", (long long)number);
     }
     scan_expect(scan, ">");
     *src = (uint16_t)number;

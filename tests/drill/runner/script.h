@@ -184,6 +184,9 @@ struct script {
 
 /* Reads and parses a file; false: script->error says why. script_free takes it either way. */
 bool script_parse(struct script *script, const char *path);
+
+/* The same for the text of a file, borrowed; path only names it. */
+bool script_parse_text(struct script *script, const char *path, const char *text);
 void script_free(struct script *script);
 
 #endif
