@@ -13,6 +13,16 @@ static bool has_scheme(const char *text) {
     return len > 0 && strncmp(text + len, "://", 3) == 0;
 }
 
+/* RFC 3986 2 has none, but http_parser takes a tab and a form feed, at which some servers end the target. */
+static bool has_control(const char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text <= ' ' || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *get_url_parse(const char *text, struct get_url *url) {
     char full[GET_URL_MAX];
     struct http_parser_url parts;
@@ -21,7 +31,8 @@ const char *get_url_parse(const char *text, struct get_url *url) {
         return "too long";
     }
     http_parser_url_init(&parts);
-    if (http_parser_parse_url(full, (size_t)len, 0, &parts) != 0 || (parts.field_set & 1U << UF_HOST) == 0) {
+    if (has_control(full) || http_parser_parse_url(full, (size_t)len, 0, &parts) != 0 ||
+        (parts.field_set & 1U << UF_HOST) == 0) {
         return "malformed";
     }
     if (parts.field_data[UF_SCHEMA].len != 4 || strncasecmp(full, "http", 4) != 0) {

@@ -28,9 +28,20 @@ Test(get_url, parts) {
 Test(get_url, refuses) {
     static char overlong[2 * GET_URL_MAX];
     memset(overlong, 'a', sizeof overlong - 1);
-    const char *const bad[] = {
-        "",    "https://host/",  "ftp://host/", "http://", "http:///x", "http://user:word@host/", "http://host:99999/",
-        "a b", "http://host:0/", "host:00",     overlong};
+    const char *const bad[] = {"",
+                               "https://host/",
+                               "ftp://host/",
+                               "http://",
+                               "http:///x",
+                               "http://user:word@host/",
+                               "http://host:99999/",
+                               "a b",
+                               "http://host:0/",
+                               "host:00",
+                               overlong,
+                               "host/a\tb",
+                               "host/a?\fb",
+                               "host/\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct get_url url;
         cr_assert_not_null(get_url_parse(bad[i], &url), "%s", bad[i]);
