@@ -256,9 +256,10 @@ int tapir_connect(int fd, const struct sockaddr *address, socklen_t size) {
     if (error == 0) {
         error = family == AF_UNSPEC ? posix_connecting_disconnect(descriptor) : connect_now(descriptor, &peer);
     } else if (error == -EINVAL && size >= sizeof family && size <= sizeof(struct sockaddr_storage) &&
-               descriptor->type == SOCK_STREAM &&
-               tapir_sock_peer(posix_host.driver.stack, descriptor->sock, &peer) == 0) {
-        error = -EISCONN; /* Linux looks at the state first */
+               descriptor->type == SOCK_STREAM) {
+        /* Linux looks at the state first: whoever waits for a connection is told of it, with whatever address he asks. */
+        error = connect_now(descriptor, &(struct tapir_endpoint){0});
+        error = error == -EADDRNOTAVAIL ? -EINVAL : error;
     }
     posix_descriptors_leave(descriptor);
     return (int)posix_result(error);

@@ -115,8 +115,8 @@ static int control_socket(struct epoll *epoll, int operation, struct descriptor 
 static int control(struct epoll *epoll, int operation, int fd, struct epoll_event *event) {
     struct descriptor *descriptor = posix_descriptors_find(fd);
     bool known = operation == EPOLL_CTL_ADD || operation == EPOLL_CTL_MOD || operation == EPOLL_CTL_DEL;
-    if (!known || descriptor == epoll->descriptor) {
-        return -EINVAL;
+    if (!known || descriptor == epoll->descriptor) { /* a number that is not open comes first, as on Linux */
+        return descriptor == NULL && fcntl(posix_descriptors_given(fd), F_GETFD) < 0 ? -EBADF : -EINVAL;
     }
     if (operation != EPOLL_CTL_DEL && event == NULL) {
         return -EFAULT;

@@ -277,8 +277,10 @@ static int get_option(struct descriptor *descriptor, int level, int name, void *
     if (*size > INT_MAX) {
         return -EINVAL;
     }
-    if (option == NULL || (level == IPPROTO_TCP && descriptor->type != SOCK_STREAM)) {
-        return -ENOPROTOOPT;
+    int transport = descriptor->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+    bool own_level = level == SOL_SOCKET || level == IPPROTO_IP || level == transport;
+    if (option == NULL || !own_level) {
+        return own_level ? -ENOPROTOOPT : -EOPNOTSUPP; /* as Linux words it; setsockopt has one answer for both */
     }
     if (option->get_bytes != NULL) {
         return option->get_bytes(descriptor, value, size);

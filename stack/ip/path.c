@@ -71,8 +71,10 @@ static bool find_cast_hop(const struct ip *ip, const struct tapir_addr *dst, int
 
 /* A source that the user asks for must be ours, and a loopback address never leaves (RFC 1122 3.2.1.3 g). */
 static int check_source(const struct ip *ip, const struct tapir_addr *src, bool local) {
-    bool ours = ip_cast_kind(ip, src) == IP_KIND_OWN;
-    return ours && (local || !addr_is_loopback(src)) ? 0 : -EADDRNOTAVAIL;
+    if (ip_cast_kind(ip, src) != IP_KIND_OWN) {
+        return -EADDRNOTAVAIL;
+    }
+    return local || !addr_is_loopback(src) ? 0 : -EINVAL;
 }
 
 /* To ourselves: through lo, whichever interface was asked for, as on Linux. Without a wish the source is the

@@ -34,6 +34,7 @@ struct ip_ports_claim {
     struct tapir_endpoint local;
     uint8_t netif;
     bool reuseaddr, reuseport; /* SO_REUSEADDR, SO_REUSEPORT */
+    bool chosen;               /* by the application (bind): it outlives the connection */
     bool listening;            /* a TCP listener: shares by SO_REUSEPORT alone */
     bool open; /* hears from anybody: a listener, a datagram socket without a peer. First in its place */
 };

@@ -118,7 +118,7 @@ static bool queue_full(const struct sock_dgram *d, const struct link_netif *neti
            netif->queue.true_bytes >= d->opt.sndbuf_bytes;
 }
 
-/* Errors in Linux's order: those of the call, then of the socket, then of the path. */
+/* Errors in Linux's order: those of the call, then of the path, then of the socket. */
 int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint32_t flags,
                          struct sock_dgram_send *plan) {
     *plan = (struct sock_dgram_send){0};
@@ -137,12 +137,12 @@ int sock_dgram_send_plan(struct sock_dgram *d, const struct tapir_msg *msg, uint
         src = msg->local;
     }
     bool direct = (flags & TAPIR_MSG_DONTROUTE) != 0;
-    int error = check_state(d, flags);
-    if (error == 0) {
-        error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, direct, &plan->path);
-    }
+    int error = sock_dgram_send_path(d, &plan->peer.addr, &src, msg->netif, direct, &plan->path);
     if (error == 0) {
         error = choose_fields(d, msg, plan);
+    }
+    if (error == 0) {
+        error = check_state(d, flags);
     }
     if (error == 0 && queue_full(d, plan->path->netif)) {
         error = -EAGAIN;

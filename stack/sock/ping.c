@@ -56,12 +56,12 @@ static uint16_t free_id(const struct sock_dgram *d) {
 
 static int bind_ping(struct sock *s, const struct tapir_endpoint *local) {
     struct sock_dgram *d = s->impl;
-    if (d->inbox.local.port != 0) {
-        return -EINVAL;
-    }
     int error = sock_dgram_check_local(d, &local->addr, false);
     if (error != 0) {
         return error;
+    }
+    if (d->inbox.local.port != 0) {
+        return -EINVAL;
     }
     uint16_t id = local->port;
     if (id == 0) {

@@ -39,12 +39,12 @@ static void stream_close(struct sock *s, uint64_t now_us) {
 
 static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     struct sock_stream *stream = stream_of(s);
-    if (stream->listener != NULL || ip_ports_bound(&stream->conn->port)) {
-        return -EINVAL;
-    }
     bool any = addr_is_any(&local->addr);
     if (!any && !ip_is_local(s->layer->ip, &local->addr)) { /* broadcast and multicast addresses are not ours either */
         return -EADDRNOTAVAIL;
+    }
+    if (stream->listener != NULL || ip_ports_bound(&stream->conn->port)) {
+        return -EINVAL;
     }
     struct tcp_conn *c = stream->conn;
     struct tapir_endpoint wanted = *local;
@@ -53,7 +53,8 @@ static int stream_bind(struct sock *s, const struct tapir_endpoint *local) {
     }
     c->port.netif = c->set.netif;
     int rc = ip_ports_bind(&s->layer->tcp->ports, &c->port, &wanted);
-    stream->bound = rc == 0;
+    c->port.chosen = rc == 0;
+    c->local = rc == 0 ? c->port.local : c->local; /* no longer the name of a connection that is over */
     return rc;
 }
 
@@ -70,6 +71,9 @@ static int unlisten(struct sock *s, uint32_t how, uint64_t now_us) {
     }
     ip_ports_move(&stream->listener->port, &c->port);
     ip_ports_listen(&c->port, false);
+    if (!c->port.chosen) {
+        ip_ports_unbind(&s->layer->tcp->ports, &c->port);
+    }
     tcp_listen_close(stream->listener, now_us);
     stream->listener = NULL;
     stream->conn = c;
@@ -84,7 +88,7 @@ static int disconnect(struct sock_stream *stream, uint64_t now_us) {
     struct tcp_conn *c = stream->conn;
     tcp_abort(c, now_us);
     int error = c->error;
-    if (!stream->bound) {
+    if (!c->port.chosen) {
         ip_ports_unbind(&c->tcp->ports, &c->port);
     }
     struct tapir_endpoint none = {0};
@@ -132,7 +136,7 @@ static int may_connect(struct sock_stream *stream, bool *told, uint64_t now_us) 
 static struct tapir_endpoint prepare_to_connect(struct sock_stream *stream, const struct tapir_endpoint *peer) {
     struct tcp_conn *c = stream->conn;
     struct tapir_endpoint to = *peer;
-    if (!stream->bound) {
+    if (!c->port.chosen) {
         ip_ports_unbind(&c->tcp->ports, &c->port);
         c->port.local = (struct tapir_endpoint){0};
     }
@@ -213,6 +217,7 @@ int sock_stream_listen(struct sock *s, unsigned backlog, uint64_t now_us) {
     bool claimed = ip_ports_bound(&c->port);
     struct tapir_endpoint any = {0};
     int rc = claimed ? 0 : stream_bind(s, &any);
+    c->port.chosen = claimed && c->port.chosen;
     if (rc == 0) {
         rc = tcp_table_may_listen(tcp, &c->port);
     }
@@ -245,7 +250,6 @@ int sock_stream_accept(struct sock *s, struct sock *child, struct tapir_endpoint
         return -EAGAIN;
     }
     child->impl = made;
-    made->bound = true;
     made->phase = STREAM_CONNECTED;
     made->conn->news.owner = child->handle;
     *peer = made->conn->remote;
@@ -263,11 +267,11 @@ static int64_t stream_send(struct sock *s, const struct tapir_msg *msg, uint32_t
 
 static int64_t stream_recv(struct sock *s, struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_stream *stream = stream_of(s);
-    if (stream->listener != NULL) {
-        return -ENOTCONN;
-    }
     if ((flags & TAPIR_MSG_ERRQUEUE) != 0) {
         return -EAGAIN; /* a stream's errors are reported by SO_ERROR; its queue is always empty */
+    }
+    if (stream->listener != NULL) {
+        return -ENOTCONN;
     }
     return tcp_user_data_receive(stream->conn, msg, flags, now_us);
 }

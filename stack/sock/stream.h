@@ -18,7 +18,6 @@ struct sock_stream {
     struct tcp_conn *conn;
     struct tcp_listener *listener;
     enum sock_stream_phase phase;
-    bool bound; /* the application chose the port, or a listener did */
 };
 
 /* ---- stream.c: what streams alone can do; errors as the tapir_sock_* functions of these names ---- */

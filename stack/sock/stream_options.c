@@ -197,7 +197,7 @@ static int get_in_bytes(struct sock *s, int64_t *value) {
     if (listens(s)) {
         return -EINVAL;
     }
-    *value = (int64_t)tcp_user_readable(conn_of(s));
+    *value = (int64_t)tcp_user_readable_at_once(conn_of(s));
     return 0;
 }
 
@@ -212,10 +212,7 @@ static int get_out_bytes(struct sock *s, int64_t *value) {
 
 static int get_at_mark(struct sock *s, int64_t *value) {
     const struct tcp_conn *c = conn_of(s);
-    if (c == NULL) {
-        return -ENOPROTOOPT;
-    }
-    *value = c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
+    *value = c != NULL && c->rcv.urgent && c->rcv.up == c->rcv.queue.head;
     return 0;
 }
 

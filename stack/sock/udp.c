@@ -38,13 +38,12 @@ static int bind_any(struct sock_dgram *d) {
     return ip_ports_bound(&d->udp.port) || udp_bind(&d->udp, &any) == 0 ? 0 : -EAGAIN;
 }
 
-/* connect(AF_UNSPEC): what bind chose stays. */
+/* connect(AF_UNSPEC): what bind chose stays. What a send chose goes, with a peer or without, as on Linux. */
 static void disconnect(struct sock_dgram *d) {
     struct tapir_addr home = sock_dgram_bound_addr(d);
-    if (!d->inbox.connected) {
-        return;
+    if (d->inbox.connected) {
+        udp_disconnect(&d->udp, &home);
     }
-    udp_disconnect(&d->udp, &home);
     if (!d->port_chosen && !d->addr_chosen) {
         udp_unbind(&d->udp);
     }
@@ -72,16 +71,15 @@ static int connect_udp(struct sock *s, const struct tapir_endpoint *peer, uint64
     return 0;
 }
 
-/* The port is claimed late, so that a send that is refused leaves the socket unbound. */
+/* The port is claimed first, as on Linux: a send that is refused has bound the socket. */
 static int64_t send_udp(struct sock *s, const struct tapir_msg *msg, uint32_t flags, uint64_t now_us) {
     struct sock_dgram *d = s->impl;
     struct sock_dgram_send plan;
-    int error = sock_dgram_send_plan(d, msg, flags, &plan);
-    if (error == 0 && plan.peer.port == 0) {
-        error = -EINVAL;
-    }
+    const struct tapir_endpoint *peer = msg->has_peer ? &msg->peer : &d->inbox.peer;
+    bool nobody = (msg->has_peer || d->inbox.connected) && peer->port == 0;
+    int error = bind_any(d);
     if (error == 0) {
-        error = bind_any(d);
+        error = nobody ? -EINVAL : sock_dgram_send_plan(d, msg, flags, &plan);
     }
     if (error == 0) {
         error = sock_dgram_send_fit(d, &plan, WIRE_UDP_LEN, now_us);

@@ -107,6 +107,9 @@ void tcp_conn_end(struct tcp_conn *c, enum tcp_event event, int error, uint64_t 
     tcp_state_enter(c, CLOSED, event, now_us);
     tcp_mtu_probing_end(c, now_us);
     leave_tables(c);
+    if (!c->port.chosen) {
+        ip_ports_unbind(&c->tcp->ports, &c->port);
+    }
     c->error = error;
     tcp_sndq_clear(&c->snd.queue);
     tcp_loss_clear(&c->loss);

@@ -85,6 +85,7 @@ struct tcp_conn {
         bool cwnd_limited;       /* the last try to send was stopped by cwnd alone */
         struct usage usage;      /* of cwnd */
         bool more;               /* MSG_MORE: hold a partial segment */
+        bool starved;            /* a write found too little room, and has not been told of more */
     } snd;
 
     struct {

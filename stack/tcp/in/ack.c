@@ -1,6 +1,7 @@
 /* The fifth step of 3.10.7.4: what an ACK acknowledges, the peer's window, round trips, loss recovery. */
 #include "tcp/conn/mtu_probing.h"
 #include "tcp/conn/owe.h"
+#include "tcp/conn/room.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/trace.h"
 #include "tcp/conn/tuning.h"
@@ -66,6 +67,7 @@ static uint64_t echo_ms(const struct tcp_conn *c, const struct tcp_segment *seg,
 
 /* snd.una moves to seg->ack: what it frees. */
 static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
+    bool was_writable = tcp_conn_room_writable(c);
     uint32_t acked = seq_diff(seg->ack, c->snd.una);
     c->snd.una = seg->ack;
     uint64_t una = tcp_conn_snd_offset(c, c->snd.una);
@@ -78,7 +80,7 @@ static void release(struct tcp_conn *c, const struct tcp_segment *seg) {
         c->snd.urgent = false;
     }
     c->soft_error = 0;
-    news_mark(c->tcp->core, &c->news);
+    tcp_conn_room_grown(c, was_writable);
 }
 
 /* What loss recovery made of the ACK: counted and traced. */

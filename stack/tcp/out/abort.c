@@ -10,6 +10,9 @@ void tcp_abort(struct tcp_conn *c, uint64_t now_us) {
         return;
     }
     bool peer_waits = tcp_in(c, SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
+    /* In the closing states the peer has our FIN, says 3.10.5. Not if a window has held it back: nothing else would tell him. Nor
+     * may he take what nobody has read for read (RFC 2525 2.17). */
+    peer_waits |= tcp_in(c, CLOSING | LAST_ACK) && (!c->fin_sent || tcp_reasm_ready_bytes(&c->rcv.queue) > 0);
     if (peer_waits) {
         tcp_bare_reset(c, now_us);
     }

@@ -8,6 +8,7 @@
 #include "tcp/conn/trace.h"
 #include "tcp/in/timewait.h"
 #include "tcp/open/fastopen_active.h"
+#include "tcp/out/abort.h"
 #include "tcp/out/bare.h"
 
 #define PERSIST_BACKOFF_MAX 12 /* doublings of the shortest RTO that pass TCP_PROBE_MAX_US */
@@ -155,7 +156,11 @@ static void fin_wait_2_fired(struct timer *timer, uint64_t now_us) {
     struct tcp_conn *c = CONTAINER_OF(timer, struct tcp_conn, timers.fin_wait_2);
     tcp_trace_timer(c, "fin_wait_2", TAPIR_TIMER_FIRED, now_us, now_us);
     COUNT(c->tcp->core, tcp_linger_timeout);
-    tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
+    if (c->set.linger2_us < 0) { /* the peer need not find out by itself, as on Linux */
+        tcp_abort(c, now_us);
+    } else {
+        tcp_conn_end(c, TCP_EVENT_TIMEOUT, 0, now_us);
+    }
 }
 
 static void half_fired(struct timer *timer, uint64_t now_us) {

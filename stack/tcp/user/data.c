@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tcp/conn/owe.h"
+#include "tcp/conn/room.h"
 #include "tcp/conn/tuning.h"
 #include "tcp/receive/offer.h"
 #include "tcp/user/user.h"
@@ -39,11 +40,13 @@ int64_t tcp_user_data_send(struct tcp_conn *c, const struct tapir_msg *msg, uint
     struct sndq *queue = &c->snd.queue;
     uint64_t cap = c->set.sndbuf_bytes;
     uint64_t used = tcp_sndq_bytes(queue);
-    cap = min_u64(cap, used + tcp_user_notsent_room(c));
+    cap = min_u64(cap, used + tcp_conn_room_not_sent(c));
     if (used >= cap || queue->true_bytes >= cap * TCP_SNDQ_TRUE_FACTOR + SNDQ_CHUNK_BYTES) {
+        c->snd.starved = true;
         return -EAGAIN;
     }
     size_t taken = tcp_sndq_take(&c->snd.queue, msg, cap - used);
+    c->snd.starved |= taken < wanted;
     if (taken == 0) { /* the bulk's share of memory is used up: what is acknowledged makes room, or nothing will */
         return used > 0 && !tcp_sndq_may_grow(queue) ? -EAGAIN : -ENOBUFS;
     }
@@ -69,15 +72,17 @@ static int64_t receive_urgent(struct tcp_conn *c, struct tapir_msg *msg, uint32_
         return c->fin_received || c->rd_shut ? 0 : -EAGAIN; /* announced, not here yet */
     }
     msg->flags |= TAPIR_MSG_OOB;
-    if (msg->iov_count == 0 || msg->iov[0].len == 0) {
-        msg->flags |= TAPIR_MSG_TRUNC;
-        return 0;
-    }
-    tcp_reasm_peek(&c->rcv.queue, c->rcv.up, msg->iov[0].base, 1);
     if ((flags & TAPIR_MSG_PEEK) == 0) {
         c->rcv.urgent_read = true;
     }
-    return 1;
+    for (size_t i = 0; i < msg->iov_count; i++) {
+        if (msg->iov[i].len > 0) {
+            tcp_reasm_peek(&c->rcv.queue, c->rcv.up, msg->iov[i].base, 1);
+            return 1;
+        }
+    }
+    msg->flags |= TAPIR_MSG_TRUNC; /* and it is read, as on Linux */
+    return 0;
 }
 
 /* Bytes that may be read in one go from `at`: up to the mark. At the mark an out-of-line byte is passed over. */

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "tcp/conn/options.h"
 #include "tcp/conn/owe.h"
+#include "tcp/conn/room.h"
 #include "tcp/conn/table.h"
 #include "tcp/conn/timers.h"
 #include "tcp/conn/tuning.h"
@@ -159,32 +160,10 @@ uint64_t tcp_user_readable(const struct tcp_conn *c) {
     return tcp_reasm_ready_bytes(queue) - (mark ? 1 : 0);
 }
 
-static uint64_t not_sent(const struct tcp_conn *c) {
-    uint64_t tail = c->snd.queue.tail;
-    return tail - min_u64(tcp_conn_snd_offset(c, c->snd.nxt), tail);
-}
-
-/* TCP_NOTSENT_LOWAT; no less than two segments: a part of one may be held back (Nagle, TCP_CORK) for what follows it. */
-static uint64_t not_sent_most(const struct tcp_conn *c) {
-    uint64_t low = c->set.notsent_lowat_bytes;
-    return low == 0 ? UINT64_MAX / 2 : max_u64(low, 2ULL * c->snd.mss);
-}
-
-uint64_t tcp_user_notsent_room(const struct tcp_conn *c) {
-    uint64_t most = not_sent_most(c);
-    return most - min_u64(not_sent(c), most);
-}
-
-static bool writable(const struct tcp_conn *c) {
-    if (!tcp_conn_may_send(c)) {
-        return tcp_conn_deferred(c) ||
-               !tcp_in(c, SYN_SENT | SYN_RECEIVED); /* send answers at once: EPIPE or the error */
-    }
-    /* As Linux: when a third of the buffer is free, and half of TCP_NOTSENT_LOWAT, so that a writer wakes to worthwhile
-     * room. */
-    uint64_t used = tcp_sndq_bytes(&c->snd.queue);
-    return used + used / 2 <= c->set.sndbuf_bytes && 2 * not_sent(c) < not_sent_most(c) &&
-           (used == 0 || tcp_sndq_may_grow(&c->snd.queue));
+uint64_t tcp_user_readable_at_once(const struct tcp_conn *c) {
+    const struct reasm *queue = &c->rcv.queue;
+    bool mark_ahead = c->rcv.urgent && !c->set.oobinline && c->rcv.up >= queue->head && c->rcv.up < queue->next;
+    return mark_ahead ? c->rcv.up - queue->head : tcp_user_readable(c);
 }
 
 /* SO_RCVLOWAT bytes; or all that will come until some are read: then to wait for more is to wait for ever, or for the peer's
@@ -201,7 +180,7 @@ uint32_t tcp_user_ready(const struct tcp_conn *c) {
     bool write_end = c->fin_wanted || ended;
     uint32_t ready = 0;
     ready |= read_end || worth_reading(c) ? TAPIR_READY_IN : 0;
-    ready |= writable(c) ? TAPIR_READY_OUT : 0;
+    ready |= tcp_conn_room_writable(c) ? TAPIR_READY_OUT : 0;
     ready |= read_end ? TAPIR_READY_RDHUP : 0;
     ready |= closed || (read_end && write_end) ? TAPIR_READY_HUP : 0;
     ready |= c->error != 0 ? TAPIR_READY_ERR : 0;

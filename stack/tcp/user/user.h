@@ -45,11 +45,11 @@ int tcp_user_take_error(struct tcp_conn *c);
 /* TAPIR_READY_* bits. */
 uint32_t tcp_user_ready(const struct tcp_conn *c);
 
-/* Bytes that RECEIVE could give now. */
+/* Bytes that RECEIVE could give now, by as many calls as it takes. */
 uint64_t tcp_user_readable(const struct tcp_conn *c);
 
-/* How many bytes may be taken before TCP_NOTSENT_LOWAT, or two segments, wait unsent. */
-uint64_t tcp_user_notsent_room(const struct tcp_conn *c);
+/* Those before the urgent one, if there is one among them: a call stops there (SIOCINQ of Linux). */
+uint64_t tcp_user_readable_at_once(const struct tcp_conn *c);
 
 /* STATUS. */
 void tcp_info_status(const struct tcp_conn *c, struct tapir_tcp_info *info, uint64_t now_us);
