@@ -100,7 +100,8 @@ struct host {
     FILE *trace;               /* NULL: none */
     uint64_t clock_us;         /* its clock is ahead of the world's by this */
     uint8_t moves;
-    bool crashed;
+    bool crashed, is_down;
+    bool went_down, jumped; /* once */
     struct wire_state wire;
     uint64_t frames, lost; /* sent; of them never delivered as they were */
     uint64_t refused;      /* frames that found no memory */

@@ -25,7 +25,8 @@ static uint64_t slowest_us(const struct world *world, const unsigned hosts[2]) {
 static bool apart(const struct world *world, const unsigned hosts[2], uint64_t least_lost) {
     const struct host *a = &world->hosts[hosts[0]], *b = &world->hosts[hosts[1]];
     uint64_t lost = a->lost + b->lost + a->refused + b->refused;
-    return lost >= least_lost || a->crashed || b->crashed || a->moves != 0 || b->moves != 0;
+    return lost >= least_lost || a->crashed || b->crashed || a->moves != 0 || b->moves != 0 || a->went_down ||
+           b->went_down || a->jumped || b->jumped;
 }
 
 /* A host that is slow to answer is not there, after three questions a second apart; each that is lost leaves it a second less. */
@@ -72,6 +73,10 @@ void judge_error(struct world *world, unsigned index, unsigned side, int error) 
         break;
     case ECONNABORTED:
         justified |= poor;
+        break;
+    case ENETUNREACH:
+    case EADDRNOTAVAIL:
+        justified |= world->hosts[plan->hosts[side]].went_down;
         break;
     default:
         break;

@@ -122,6 +122,20 @@ static void plan_times(const struct plan *plan, struct plan_wire *wire, unsigned
     }
 }
 
+static void plan_interruptions(const struct plan *plan, struct plan_host *host, unsigned index) {
+    struct draw draw = stream(plan, HUNT_DOWN, index);
+    if (plan_has(plan, HUNT_DOWN) && !host->is_peer && draw_below(&draw, 2) == 0) {
+        host->down_at_us = draw_from(&draw, 1, plan->heal_us);
+        host->down_us = draw_spread(&draw, 1, 20 * HUNT_SECOND_US);
+        host->readdresses = draw_below(&draw, 3) == 0;
+    }
+    draw = stream(plan, HUNT_JUMP, index);
+    if (plan_has(plan, HUNT_JUMP) && !host->is_peer && draw_below(&draw, 2) == 0) {
+        host->jump_at_us = draw_from(&draw, 1, plan->heal_us);
+        host->jump_us = draw_spread(&draw, 1000, 86400 * HUNT_SECOND_US);
+    }
+}
+
 static void plan_hosts(struct plan *plan) {
     for (unsigned i = 0; i < plan->host_count; i++) {
         struct plan_host *host = &plan->hosts[i];
@@ -150,6 +164,7 @@ static void plan_hosts(struct plan *plan) {
         if (plan_has(plan, HUNT_CRASH) && draw_below(&draw, 3) == 0) {
             host->crash_at_us = draw_from(&draw, 1, plan->heal_us);
         }
+        plan_interruptions(plan, host, i);
     }
 }
 

@@ -38,7 +38,10 @@
     FAULT(OPTIONS, "options")     \
     FAULT(SMALL, "small")         \
     FAULT(LIES, "lies")           \
-    FAULT(PEER, "peer")
+    FAULT(PEER, "peer")           \
+    FAULT(DOWN, "down")           \
+    FAULT(JUMP, "jump")           \
+    FAULT(MIDWAY, "midway")
 
 enum hunt_fault {
 #define HUNT_FAULT_NAME(name, word) HUNT_##name,
@@ -75,8 +78,11 @@ struct plan_host {
     uint64_t fail_percent; /* of its allocations, until the faults end */
     uint64_t move_at_us;   /* it has another hardware address then, without a word or with one; 0: never */
     bool announces;
-    bool is_peer;         /* it is no stack of ours, but the independent peer (peer.c) */
-    uint64_t crash_at_us; /* it is silent from then on; 0: never */
+    bool is_peer;                 /* it is no stack of ours, but the independent peer (peer.c) */
+    uint64_t crash_at_us;         /* it is silent from then on; 0: never */
+    uint64_t down_at_us, down_us; /* its administrator sets the interface down for so long; down_us 0: never */
+    bool readdresses;             /* and takes the address away meanwhile */
+    uint64_t jump_at_us, jump_us; /* its clock jumps ahead by so much, as after a suspend; jump_us 0: never */
 };
 
 enum hunt_ending {

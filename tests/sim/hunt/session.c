@@ -71,6 +71,34 @@ static void set_options(const struct actor *a, tapir_sock sock) {
     (void)tapir_sock_set_congestion(a->stack, sock, plan->congestion);
 }
 
+/* What programs may change while a connection is in full swing. */
+static void meddle(const struct actor *a) {
+    static const enum tapir_sock_opt switches[] = {TAPIR_OPT_NODELAY, TAPIR_OPT_CORK, TAPIR_OPT_QUICKACK,
+                                                   TAPIR_OPT_KEEPALIVE, TAPIR_OPT_OOBINLINE};
+    static const char *const congestion[] = {"cubic", "reno", "bbr"};
+    struct draw draw = draw_stream(a->world->plan.seed, 9000 + a->world->events * 2 + a->side);
+    switch (draw_below(&draw, 64)) {
+    case 0:
+        (void)tapir_sock_set_congestion(a->stack, a->end->sock, congestion[draw_below(&draw, 3)]);
+        break;
+    case 1:
+        set(a, a->end->sock, switches[draw_below(&draw, ARRAY_LEN(switches))], (int64_t)draw_below(&draw, 2));
+        break;
+    case 2:
+        set(a, a->end->sock, draw_below(&draw, 2) == 0 ? TAPIR_OPT_RCVBUF : TAPIR_OPT_SNDBUF,
+            (int64_t)draw_spread(&draw, 1, 1 << 20));
+        break;
+    case 3:
+        set(a, a->end->sock, TAPIR_OPT_NOTSENT_LOWAT, (int64_t)draw_spread(&draw, 1, 1 << 20));
+        break;
+    case 4:
+        set(a, a->end->sock, TAPIR_OPT_MAX_PACING, (int64_t)draw_spread(&draw, 10000, 1 << 30));
+        break;
+    default:
+        break;
+    }
+}
+
 static void close_sock(const struct actor *a, tapir_sock *sock) {
     if (*sock != 0) {
         int result = tapir_sock_close(a->stack, *sock, a->now_us);
@@ -307,6 +335,9 @@ static void act(const struct actor *a) {
     unsigned calls = 0;
     if (!end->opened || !connected(a) || leaves(a) || stalls(a)) {
         return;
+    }
+    if (plan_has(&a->world->plan, HUNT_MIDWAY)) {
+        meddle(a);
     }
     while (calls < CALLS_PER_TURN && !end->done && write_some(a)) {
         calls++;

@@ -250,6 +250,28 @@ static void deliver(struct world *world, struct packet *packet) {
 
 /* ---- events ---- */
 
+/* The administrator's part: down at its time, and up again, at the latest when the faults end. */
+static void apply_down(struct world *world, unsigned index) {
+    const struct plan_host *plan = &world->plan.hosts[index];
+    struct host *host = &world->hosts[index];
+    const struct tapir_addr own = addr_of_ipv4(world_ipv4(index));
+    uint64_t now_us = host_now(world, index);
+    bool is_over = world->healed || world->now_us >= plan->down_at_us + plan->down_us;
+    if (plan->down_us != 0 && !host->went_down && world->now_us >= plan->down_at_us) {
+        host->went_down = host->is_down = true;
+        CHECK(tapir_netif_set_up(host->stack, 1, false, now_us) == 0);
+        if (plan->readdresses) {
+            CHECK(tapir_netif_remove_address(host->stack, 1, &own) == 0);
+        }
+        world_act(world, index);
+    } else if (host->is_down && is_over) {
+        bool readdressed = !plan->readdresses || tapir_netif_add_address(host->stack, 1, &own, 24, false, now_us) == 0;
+        host->is_down = !readdressed; /* without memory it is tried again */
+        CHECK(tapir_netif_set_up(host->stack, 1, true, now_us) == 0);
+        world_act(world, index);
+    }
+}
+
 /* What the plan has for this time. */
 static void apply_plan(struct world *world) {
     for (unsigned i = 0; i < world->plan.host_count; i++) {
@@ -267,6 +289,11 @@ static void apply_plan(struct world *world) {
         if (plan->crash_at_us != 0 && world->now_us >= plan->crash_at_us) {
             host->crashed = true;
         }
+        if (plan->jump_us != 0 && !host->jumped && world->now_us >= plan->jump_at_us) {
+            host->jumped = true;
+            host->clock_us += plan->jump_us;
+        }
+        apply_down(world, i);
     }
 }
 
